@@ -1,0 +1,68 @@
+"""What dispatch can refuse or fail to do. No HTTP here: `gateway.errors` maps these.
+
+    DispatchError
+    ├── NotFound              no such thing for this tenant (another tenant's is not there either)
+    ├── InvalidField          a value is wrong; names the field and says what is allowed
+    ├── Conflict              the request contradicts what exists
+    ├── InsufficientCredits   the balance does not cover the first block of a call
+    ├── AgentNotVoiceReady    the agent cannot hold a voice call
+    ├── CapacityReached       every slot the tenant (or the installation) may use is taken
+    ├── StoreUnavailable      Postgres or Redis could not be reached
+    └── RoomUnavailable       LiveKit did not create the room
+"""
+
+
+class DispatchError(Exception):
+    """Base of every error raised by `dispatch`; its text may be shown to the user."""
+
+
+class NotFound(DispatchError):
+    """There is no such thing for this tenant.
+
+    Args:
+        kind: What was looked for, for example `agent`.
+        key: The id as it was given.
+    """
+
+    def __init__(self, kind: str, key: object) -> None:
+        super().__init__(f"{kind[:1].upper()}{kind[1:]} not found.")
+        self.kind = kind
+        self.key = key
+
+
+class InvalidField(DispatchError):
+    """A field's value is not allowed.
+
+    Args:
+        field: The field's name in dotted form, as `dispatch` knows it (snake case).
+        message: What is wrong and what is allowed, as a sentence.
+    """
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+        self.message = message
+
+
+class Conflict(DispatchError):
+    """The request contradicts what exists."""
+
+
+class InsufficientCredits(DispatchError):
+    """The organisation's balance does not cover the first block of a call."""
+
+
+class AgentNotVoiceReady(DispatchError):
+    """The agent is inactive, text-only or not enabled for voice."""
+
+
+class CapacityReached(DispatchError):
+    """No free slot for another call."""
+
+
+class StoreUnavailable(DispatchError):
+    """Postgres or Redis could not be reached; nothing was changed."""
+
+
+class RoomUnavailable(DispatchError):
+    """LiveKit could not create the room for a voice session."""

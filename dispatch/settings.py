@@ -1,0 +1,44 @@
+"""Settings of the dispatch layer, read once from the environment by a composition root."""
+
+from datetime import timedelta
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class DispatchSettings(BaseSettings):
+    """Where the stores are and how calls are admitted, leased and charged."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+
+    database_url: SecretStr
+    """SQLAlchemy URL, `postgresql+psycopg://…`."""
+    redis_url: SecretStr
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["text", "json"] = "text"
+    dialplane_installation: str = "dialplane"
+    """Written into trunks and rules, so that two installations can share one LiveKit."""
+    dialplane_worker_name: str = "dialplane"
+    """The agent name under which workers register with LiveKit."""
+    dialplane_key_pepper: SecretStr
+    """Secret of the HMAC under which API keys are stored."""
+
+    lease_ttl: timedelta = timedelta(seconds=15)
+    """How long a call's slot lives after its last heartbeat."""
+    heartbeat_interval: timedelta = timedelta(seconds=5)
+    reap_interval: timedelta = timedelta(seconds=1)
+    converge_interval: timedelta = timedelta(seconds=5)
+
+    sip_price_microcredits_per_minute: int = Field(default=100_000, ge=0)
+    """Price of a telephone call: 0.10 credits a minute, billed by the started second."""
+    web_price_microcredits_per_minute: int = Field(default=50_000, ge=0)
+    credit_block: timedelta = timedelta(seconds=60)
+    """How much talking time one reservation covers."""
+    credit_low: timedelta = timedelta(seconds=20)
+    """A reservation with less than this left is extended."""
+
+    max_calls: int = Field(default=1_000, ge=1)
+    """Calls at once in the whole installation."""
+    max_calls_per_organization: int = Field(default=100, ge=1)
+    max_calls_per_number: int = Field(default=100, ge=1)

@@ -1,0 +1,95 @@
+"""Every key Dialplane keeps in Redis: its name, type, life, writer and readers.
+
+| key | type | lives | written by | read by |
+|---|---|---|---|---|
+| `dp:route:{did}` | string, JSON `Route` | while the number exists | number use cases, projection | admit script, explain |
+| `dp:agent:{agent_id}` | string, JSON `AgentProfile` | while the agent exists | agent use cases, projection | admit script, voice sessions |
+| `dp:key:{key_hash}` | string, JSON principal | 60 s | authentication | authentication; deleted on revoke |
+| `dp:balance:{org_id}` | string, integer micro-credits free to reserve | forever | scripts: top up, admit, beat, end; rebuilt by projection | the same, explain |
+| `dp:operation:{operation_id}` | string `1` | 30 days | top-up script | top-up script (applies once) |
+| `dp:session:{room_name}` | string, JSON `VoiceSession` | 1 h | voice sessions | admit script, worker |
+| `dp:call:{call_id}` | hash, see `store/scripts` | while live, then 1 h | call scripts | call scripts |
+| `dp:calls:ringing` | sorted set call_id by registered-at ms | while ringing | ring, admit, end scripts | reaper |
+| `dp:calls:live` | sorted set call_id by lease expiry ms | while admitted | admit, beat, end scripts | reaper |
+| `dp:leases:installation` | sorted set call_id by lease expiry ms | while admitted | admit, beat, end scripts | admit script |
+| `dp:leases:organization:{org_id}` | as above | | | |
+| `dp:leases:number:{did}` | as above | | | |
+| `dp:events` | stream: call_id, seq, type, at_ms, data | until written to Postgres | call scripts | event drain (group `record`) |
+| `dp:events:rejected` | stream: the event and why Postgres refused it | until an operator deletes it | event drain | /readyz, operators |
+| `dp:workers` | sorted set worker_id by expiry ms | 15 s after the last beat | worker | explain, /readyz |
+| `dp:worker:{worker_id}` | hash: active_calls, max_calls | 15 s | worker | explain, /readyz |
+| `dp:dispatch:beat:{loop}` | string, JSON `{at_ms, ok, detail}` | 30 s | each dispatch loop | /readyz, number status |
+| `dp:wake:{loop}` | list, at most one element | until taken | whoever wants a loop to run now | that loop (BLPOP) |
+
+Nothing else may be written. All keys carry the prefix, because LiveKit shares the server.
+"""
+
+import uuid
+
+EVENTS = "dp:events"
+EVENTS_GROUP = "record"
+EVENTS_REJECTED = "dp:events:rejected"
+CALLS_RINGING = "dp:calls:ringing"
+CALLS_LIVE = "dp:calls:live"
+LEASES_INSTALLATION = "dp:leases:installation"
+WORKERS = "dp:workers"
+
+
+def route(did: str) -> str:
+    """Route of a dialled number."""
+    return f"dp:route:{did}"
+
+
+def agent(agent_id: uuid.UUID | str) -> str:
+    """Snapshot of an agent's profile."""
+    return f"dp:agent:{agent_id}"
+
+
+def api_key(key_hash: str) -> str:
+    """Cached principal of an API key, by the hash it is stored under."""
+    return f"dp:key:{key_hash}"
+
+
+def balance(organization_id: uuid.UUID | str) -> str:
+    """Credit free to reserve, in micro-credits."""
+    return f"dp:balance:{organization_id}"
+
+
+def operation(operation_id: str) -> str:
+    """Marks a top-up as applied."""
+    return f"dp:operation:{operation_id}"
+
+
+def voice_session(room_name: str) -> str:
+    """The web session that lives in a room."""
+    return f"dp:session:{room_name}"
+
+
+def call(call_id: uuid.UUID | str) -> str:
+    """The live record of a call."""
+    return f"dp:call:{call_id}"
+
+
+def leases_organization(organization_id: uuid.UUID | str) -> str:
+    """Slots an organisation uses."""
+    return f"dp:leases:organization:{organization_id}"
+
+
+def leases_number(did: str) -> str:
+    """Slots a number uses."""
+    return f"dp:leases:number:{did}"
+
+
+def worker(worker_id: str) -> str:
+    """One worker's own report."""
+    return f"dp:worker:{worker_id}"
+
+
+def dispatch_beat(loop: str) -> str:
+    """Last sign of life of a dispatch loop."""
+    return f"dp:dispatch:beat:{loop}"
+
+
+def wake(loop: str) -> str:
+    """Asks a dispatch loop to run now."""
+    return f"dp:wake:{loop}"

@@ -1,0 +1,1 @@
+"""One adapter translates one vendor, its errors included, into `telephony.ports`."""

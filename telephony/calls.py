@@ -1,0 +1,95 @@
+"""The states of a call, who may end it and why, as pure rules."""
+
+from enum import StrEnum
+
+from telephony.errors import IllegalTransition
+
+
+class CallKind(StrEnum):
+    """How the caller came in."""
+
+    SIP = "sip"
+    WEB = "web"
+
+
+class CallDirection(StrEnum):
+    """Who started the call, seen from us."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+
+
+class CallState(StrEnum):
+    """Where a call stands.
+
+    `ringing` is before the answer; `active` the conversation; `refused` was never answered on
+    purpose, `missed` was never answered because no agent came; `ended` was answered and is over.
+    """
+
+    RINGING = "ringing"
+    ACTIVE = "active"
+    ENDED = "ended"
+    REFUSED = "refused"
+    MISSED = "missed"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing can follow."""
+        return self in {CallState.ENDED, CallState.REFUSED, CallState.MISSED}
+
+
+class EndedBy(StrEnum):
+    """Which party ended the call."""
+
+    CALLER = "caller"
+    AGENT = "agent"
+    SYSTEM = "system"
+    CARRIER = "carrier"
+
+
+class EndReason(StrEnum):
+    """Why a call is over; with `EndedBy` it answers "whose fault was it"."""
+
+    HANG_UP = "hang_up"
+    """A party ended a normal conversation."""
+    CREDIT_SPENT = "credit_spent"
+    """The organisation's balance ran out during the call."""
+    TIME_LIMIT = "time_limit"
+    """The agent's longest allowed call was reached."""
+    SILENCE = "silence"
+    """Nobody spoke for the agent's silence limit."""
+    WORKER_LOST = "worker_lost"
+    """The worker's heartbeat stopped."""
+    STATE_LOST = "state_lost"
+    """The live record vanished from Redis while the call was on."""
+    AGENT_FAILED = "agent_failed"
+    """The agent could not be built, or its models failed."""
+    CONNECTION_LOST = "connection_lost"
+    """The caller's media or signalling went away without a BYE."""
+    ABANDONED = "abandoned"
+    """The caller gave up before the answer."""
+    NO_WORKER = "no_worker"
+    """No worker took the call before it stopped ringing."""
+    REFUSED = "refused"
+    """Admission said no; the refusal's reason is beside it."""
+
+
+_NEXT: dict[CallState, frozenset[CallState]] = {
+    CallState.RINGING: frozenset(
+        {CallState.ACTIVE, CallState.REFUSED, CallState.MISSED, CallState.ENDED}
+    ),
+    CallState.ACTIVE: frozenset({CallState.ENDED}),
+    CallState.ENDED: frozenset(),
+    CallState.REFUSED: frozenset(),
+    CallState.MISSED: frozenset(),
+}
+
+
+def check_transition(current: CallState, following: CallState) -> None:
+    """Check that a call may move from one state to another.
+
+    Raises:
+        IllegalTransition: It may not.
+    """
+    if following not in _NEXT[current]:
+        raise IllegalTransition(f"A call that is {current} cannot become {following}.")

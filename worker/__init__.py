@@ -1,0 +1,1 @@
+"""Speaks with the caller: one livekit-agents job per call. Knows no HTTP server."""
