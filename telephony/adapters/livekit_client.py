@@ -1,0 +1,139 @@
+"""The only LiveKit API client, and the only place where its failures become `telephony.errors`."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+import aiohttp
+from google.protobuf.message import DecodeError
+from livekit import api
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_exponential_jitter,
+)
+
+from telephony.errors import (
+    TrunkConflict,
+    VendorError,
+    VendorNotFound,
+    VendorRejected,
+    VendorUnavailable,
+)
+from telephony.settings import LiveKitSettings
+
+VENDOR: Final = "livekit"
+
+_ATTEMPTS: Final = 3
+"""The SDK makes one attempt against a self-hosted server, so repeating is ours."""
+
+_T = TypeVar("_T")
+
+
+class LiveKitClient:
+    """A connection pool to one LiveKit server, open inside `async with`.
+
+    Args:
+        settings: Where LiveKit is.
+    """
+
+    def __init__(self, settings: LiveKitSettings) -> None:
+        self.settings = settings
+        self._api: api.LiveKitAPI | None = None
+
+    async def __aenter__(self) -> Self:
+        # The SDK binds its HTTP session to the running loop, so it cannot be made any earlier.
+        self._api = api.LiveKitAPI(
+            self.settings.livekit_url,
+            self.settings.livekit_api_key,
+            self.settings.livekit_api_secret.get_secret_value(),
+            timeout=aiohttp.ClientTimeout(total=self.settings.livekit_timeout.total_seconds()),
+            failover=False,
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._api is not None:
+            await self._api.aclose()
+            self._api = None
+
+    async def once(self, operation: str, send: Callable[[api.LiveKitAPI], Awaitable[_T]]) -> _T:
+        """Send a request that must not be repeated blindly, and return LiveKit's answer.
+
+        Args:
+            operation: What is asked, for errors, such as `create_inbound_trunk`.
+            send: Sends it with the open client.
+
+        Raises:
+            VendorError: A more specific kind of it, by what went wrong.
+        """
+        if self._api is None:
+            raise RuntimeError("the LiveKit client is used outside of its `async with`")
+        with translated_errors(operation):
+            return await send(self._api)
+
+    async def repeatable(
+        self, operation: str, send: Callable[[api.LiveKitAPI], Awaitable[_T]]
+    ) -> _T:
+        """Send a request that may be repeated: a read, a delete or an idempotent create.
+
+        Raises:
+            VendorError: As `once`, after the last of three attempts.
+        """
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception_type(VendorUnavailable),
+            stop=stop_after_attempt(_ATTEMPTS),
+            wait=wait_exponential_jitter(initial=0.05, max=0.5, jitter=0.05),
+            reraise=True,
+        ):
+            with attempt:
+                return await self.once(operation, send)
+        raise AssertionError("tenacity either returns or raises")
+
+
+@contextmanager
+def translated_errors(operation: str) -> Iterator[None]:
+    """Turn whatever the LiveKit SDK raises inside into `telephony.errors`.
+
+    Raises:
+        VendorError: A more specific kind of it.
+    """
+    try:
+        yield
+    except api.ServerError as exc:
+        raise _of_server_error(operation, exc) from exc
+    except DecodeError as exc:
+        reason = "the answer is not LiveKit's: something else listens at LIVEKIT_URL"
+        raise VendorRejected(VENDOR, operation, reason) from exc
+    except TimeoutError as exc:
+        raise VendorUnavailable(VENDOR, operation, "no answer in time") from exc
+    except aiohttp.InvalidURL as exc:
+        raise VendorRejected(VENDOR, operation, "LIVEKIT_URL is not an address") from exc
+    except aiohttp.ClientError as exc:
+        raise VendorUnavailable(VENDOR, operation, "could not be reached") from exc
+
+
+_KINDS: Final[dict[str, type[VendorError]]] = {
+    api.ServerErrorCode.NOT_FOUND: VendorNotFound,
+    api.ServerErrorCode.UNAVAILABLE: VendorUnavailable,
+    api.ServerErrorCode.DEADLINE_EXCEEDED: VendorUnavailable,
+    api.ServerErrorCode.RESOURCE_EXHAUSTED: VendorUnavailable,
+}
+
+
+def _of_server_error(operation: str, error: api.ServerError) -> VendorError:
+    # LiveKit answers a clash of trunks or rules with plain `invalid_argument`, so only its words
+    # tell. Source: livekit/protocol sip/sip.go, validateTrunkInbound and DispatchRuleValidator.
+    if error.message.startswith(("Conflicting ", "Dispatch rule for the same trunk")):
+        return TrunkConflict(VENDOR, operation, error.message)
+    kind = _KINDS.get(error.code)
+    if kind is None:
+        kind = VendorUnavailable if error.status >= 500 else VendorRejected
+    return kind(VENDOR, operation, error.message or f"HTTP {error.status} {error.code}")

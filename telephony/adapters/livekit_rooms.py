@@ -1,0 +1,128 @@
+"""Rooms, participants and access tokens over LiveKit's room service."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+from livekit import api
+
+from telephony.adapters.livekit_client import LiveKitClient
+from telephony.errors import VendorNotFound
+from telephony.ports import ObservedParticipant, ObservedRoom, RoomSpec, TokenSpec
+
+_Kind = Literal["standard", "sip", "agent", "egress", "ingress", "connector", "other"]
+
+_KINDS: Final[dict[int, _Kind]] = {
+    api.ParticipantInfo.Kind.STANDARD: "standard",
+    api.ParticipantInfo.Kind.SIP: "sip",
+    api.ParticipantInfo.Kind.AGENT: "agent",
+    api.ParticipantInfo.Kind.EGRESS: "egress",
+    api.ParticipantInfo.Kind.INGRESS: "ingress",
+    api.ParticipantInfo.Kind.CONNECTOR: "connector",
+}
+
+
+class LiveKitRooms:
+    """`telephony.ports.RoomControl` over LiveKit."""
+
+    def __init__(self, client: LiveKitClient) -> None:
+        self._client = client
+
+    async def create_room(self, room: RoomSpec) -> str:
+        """Create the room, dispatch its agent job, and return the room's sid (idempotent)."""
+        agents = []
+        if room.worker_name is not None:
+            agents.append(
+                api.RoomAgentDispatch(agent_name=room.worker_name, metadata=room.job_metadata)
+            )
+        request = api.CreateRoomRequest(
+            name=room.name,
+            empty_timeout=room.empty_timeout_s,
+            departure_timeout=room.departure_timeout_s,
+            max_participants=room.max_participants,
+            metadata=room.metadata,
+            agents=agents,
+        )
+        created = await self._client.repeatable(
+            "create_room", lambda livekit: livekit.room.create_room(request)
+        )
+        return created.sid
+
+    async def delete_room(self, name: str) -> None:
+        """Delete the room, which hangs up every leg in it; a room already gone is fine."""
+        try:
+            await self._client.repeatable(
+                "delete_room",
+                lambda livekit: livekit.room.delete_room(api.DeleteRoomRequest(room=name)),
+            )
+        except VendorNotFound:
+            return
+
+    async def list_rooms(self, names: Sequence[str] = ()) -> Sequence[ObservedRoom]:
+        """Return the rooms of these names, or all rooms."""
+        answer = await self._client.repeatable(
+            "list_rooms",
+            lambda livekit: livekit.room.list_rooms(api.ListRoomsRequest(names=names)),
+        )
+        return [
+            ObservedRoom(
+                name=room.name,
+                room_sid=room.sid,
+                created_at=_at(room.creation_time, room.creation_time_ms),
+                num_participants=room.num_participants,
+            )
+            for room in answer.rooms
+        ]
+
+    async def list_participants(self, room_name: str) -> Sequence[ObservedParticipant]:
+        """Return who is in the room; an unknown room has nobody in it."""
+        try:
+            answer = await self._client.repeatable(
+                "list_participants",
+                lambda livekit: livekit.room.list_participants(
+                    api.ListParticipantsRequest(room=room_name)
+                ),
+            )
+        except VendorNotFound:
+            return []
+        return [observed_participant(participant) for participant in answer.participants]
+
+    def mint_token(self, token: TokenSpec) -> str:
+        """Return a signed access token. No I/O."""
+        settings = self._client.settings
+        minted = (
+            api.AccessToken(
+                settings.livekit_api_key, settings.livekit_api_secret.get_secret_value()
+            )
+            .with_identity(token.identity)
+            .with_name(token.name)
+            .with_ttl(token.ttl)
+            .with_attributes(dict(token.attributes))
+            .with_grants(
+                api.VideoGrants(
+                    room_join=True,
+                    room=token.room_name,
+                    can_publish=token.can_publish,
+                    can_subscribe=token.can_subscribe,
+                    can_publish_data=token.can_publish_data,
+                )
+            )
+        )
+        return minted.to_jwt()
+
+
+def observed_participant(info: api.ParticipantInfo) -> ObservedParticipant:
+    """Return a participant in our words."""
+    reason = api.DisconnectReason.Name(info.disconnect_reason).lower()
+    return ObservedParticipant(
+        identity=info.identity,
+        kind=_KINDS.get(info.kind, "other"),
+        attributes=dict(info.attributes),
+        joined_at=_at(info.joined_at, info.joined_at_ms) if info.joined_at else None,
+        disconnect_reason="" if reason == "unknown_reason" else reason,
+    )
+
+
+def _at(seconds: int, milliseconds: int) -> datetime:
+    # Newer servers send both; the milliseconds field holds the whole instant, not the fraction.
+    return datetime.fromtimestamp(milliseconds / 1000 if milliseconds else seconds, UTC)
