@@ -23,9 +23,7 @@ def _phases(up: int, down: int) -> NDArray[np.float32]:
     return np.asarray(taps / taps.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
-def resample(
-    pcm: NDArray[np.int16], from_rate_hz: int, to_rate_hz: int
-) -> NDArray[np.int16]:
+def resample(pcm: NDArray[np.int16], from_rate_hz: int, to_rate_hz: int) -> NDArray[np.int16]:
     """The same sound at another sample rate, without aliasing.
 
     Args:
