@@ -1,0 +1,54 @@
+"""Real Postgres and Redis: one of each for the whole run, emptied before each test."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import psycopg
+import pytest
+from redis.asyncio import Redis
+
+from dispatch.store.engine import Database
+from dispatch.store.migrate import upgrade_to_head
+from dispatch.store.tables import Table
+from stack.postgres import running_postgres
+from stack.redis import running_redis
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """SQLAlchemy URL of a private, migrated Postgres."""
+    with running_postgres(tmp_path_factory.mktemp("postgres")) as url:
+        upgrade_to_head(url)
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a private Redis."""
+    with running_redis(tmp_path_factory.mktemp("redis")) as url:
+        yield url
+
+
+@pytest.fixture
+def clean_postgres(postgres_url: str) -> str:
+    """URL of the migrated Postgres with every table empty."""
+    tables = ", ".join(Table.metadata.tables)
+    with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
+        # Table names come from our own metadata.
+        connection.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE".encode())
+    return postgres_url
+
+
+@pytest.fixture
+async def database(clean_postgres: str) -> AsyncIterator[Database]:
+    """The application's way to an empty, migrated Postgres."""
+    database = Database(clean_postgres, pool_size=5, application_name="tests")
+    yield database
+    await database.aclose()
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    """An empty Redis."""
+    async with Redis.from_url(redis_url, decode_responses=True) as client:
+        await client.flushdb()
+        yield client
