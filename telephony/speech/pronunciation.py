@@ -15,7 +15,6 @@ from pocketsphinx import get_model_path
 
 from telephony.speech import espeak
 
-
 # ruff: noqa: RUF001  (these letters are phonetic symbols and mean to look as they do)
 # The longest symbol that fits wins, so diphthongs and affricates come before their parts.
 _ARPABET_BY_IPA = {
