@@ -232,6 +232,19 @@ def check_voice(voice: str) -> None:
         )
 
 
+def check_speed(words_per_minute: int) -> None:
+    """Accept a speed that espeak-ng can speak at.
+
+    Raises:
+        ValueError: It is out of range; the message says which range.
+    """
+    if not MIN_WORDS_PER_MINUTE <= words_per_minute <= MAX_WORDS_PER_MINUTE:
+        raise ValueError(
+            f"words_per_minute must be {MIN_WORDS_PER_MINUTE} to {MAX_WORDS_PER_MINUTE}, "
+            f"not {words_per_minute}"
+        )
+
+
 def speak(
     text: str,
     on_chunk: Callable[[bytes], bool],
@@ -255,11 +268,7 @@ def speak(
         SpeechEngineError: espeak-ng failed.
     """
     check_voice(voice)
-    if not MIN_WORDS_PER_MINUTE <= words_per_minute <= MAX_WORDS_PER_MINUTE:
-        raise ValueError(
-            f"words_per_minute must be {MIN_WORDS_PER_MINUTE} to {MAX_WORDS_PER_MINUTE}, "
-            f"not {words_per_minute}"
-        )
+    check_speed(words_per_minute)
     if text.strip():
         _espeak().speak(text.replace("\0", " "), voice, words_per_minute, on_chunk)
 

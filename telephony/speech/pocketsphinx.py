@@ -225,20 +225,17 @@ def recognise(pcm: NDArray[np.int16], sample_rate_hz: int, phrases: Iterable[str
     Args:
         pcm: 16-bit mono samples of one utterance.
         sample_rate_hz: Their rate; 8000 and more.
-        phrases: All that can be understood; at least one.
+        phrases: All that can be understood. With none, speech is heard but never matched.
 
     Raises:
         UnpronounceableError: A phrase has no word that can be spoken.
-        ValueError: There are no phrases.
         SpeechEngineError: PocketSphinx failed.
     """
     expected = tuple(phrases)
-    if not expected:
-        raise ValueError("recognition needs at least one phrase")
     sound = resample(pcm, sample_rate_hz, MODEL_RATE_HZ)
     if not _is_speech(sound):
         return _SILENCE
-    best = _recogniser().decode(sound, expected)
+    best = _recogniser().decode(sound, expected) if expected else None
     if best is None:
         return _NO_MATCH
     phrase, confidence = best
