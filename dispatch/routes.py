@@ -1,0 +1,79 @@
+"""Which agent answers which number: what the call path reads instead of Postgres."""
+
+import uuid
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter
+
+from dispatch.agent_profile import AgentProfile
+from dispatch.store import redis_keys
+from dispatch.store.redis_client import RedisClient, translate_redis_errors
+from telephony.e164 import E164
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where calls to a number go."""
+
+    did: E164
+    number_id: uuid.UUID
+    organization_id: uuid.UUID
+    project_id: uuid.UUID
+    agent_id: uuid.UUID | None
+    """None while no agent is assigned: calls are refused, and on the number's record."""
+    connection_id: uuid.UUID
+
+
+_ROUTE = TypeAdapter(Route)
+
+
+class Routes:
+    """Routes and agent snapshots in Redis.
+
+    They are copies: Postgres is written first, then published; a crash in between is repaired by
+    the projection. Every method raises `StoreUnavailable` when Redis cannot be reached.
+    """
+
+    def __init__(self, redis: RedisClient) -> None:
+        self._redis = redis
+
+    async def publish_route(self, did: E164, route: Route) -> None:
+        """Make calls to this number follow the route, from the next call on."""
+        with translate_redis_errors():
+            await self._redis.set(redis_keys.route(did), _ROUTE.dump_json(route))
+
+    async def withdraw_route(self, did: E164) -> None:
+        """Make the number unknown; a number already unknown is fine."""
+        with translate_redis_errors():
+            await self._redis.delete(redis_keys.route(did))
+
+    async def get_route(self, did: E164) -> Route | None:
+        """Return the number's route, or None when the number is unknown."""
+        with translate_redis_errors():
+            text = await self._redis.get(redis_keys.route(did))
+        return None if text is None else _ROUTE.validate_json(text)
+
+    async def publish_agent(self, agent: AgentProfile) -> None:
+        """Make new calls use this version of the agent; calls in progress keep theirs."""
+        # Beside the JSON stand the few facts admission decides by, so that no script has to parse
+        # a profile of many kilobytes for every call.
+        fields = {
+            "profile": agent.model_dump_json(),
+            "ready": int(agent.is_voice_ready),
+            "version": agent.version,
+            "organization_id": str(agent.organization_id),
+            "project_id": str(agent.project_id),
+        }
+        with translate_redis_errors():
+            await self._redis.hset(redis_keys.agent(agent.agent_id), mapping=fields)
+
+    async def withdraw_agent(self, agent_id: uuid.UUID) -> None:
+        """Make the agent unknown to new calls; an agent already unknown is fine."""
+        with translate_redis_errors():
+            await self._redis.delete(redis_keys.agent(agent_id))
+
+    async def get_agent(self, agent_id: uuid.UUID) -> AgentProfile | None:
+        """Return the published snapshot, or None when there is none."""
+        with translate_redis_errors():
+            text = await self._redis.hget(redis_keys.agent(agent_id), "profile")
+        return None if text is None else AgentProfile.model_validate_json(text)

@@ -1,0 +1,59 @@
+"""Loads the Lua scripts beside this module and runs them.
+
+A line `-- include: name` is replaced by the text of `scripts/_name.lua`, once per script: rules
+that several scripts share (writing an event, settling a call) are written once.
+"""
+
+import re
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from redis.commands.core import AsyncScript
+
+from dispatch.store.redis_client import RedisClient
+
+_INCLUDE = re.compile(r"^-- include: (\w+)$", re.MULTILINE)
+
+
+class LuaScripts:
+    """The scripts, run by their SHA; Redis is given the text when it does not know it yet."""
+
+    def __init__(self, redis: RedisClient) -> None:
+        self._redis = redis
+        self._scripts: dict[str, AsyncScript] = {}
+
+    async def run(self, name: str, keys: Sequence[str], args: Sequence[str | int | float]) -> Any:
+        """Run a script atomically and return its answer.
+
+        Scripts compute some keys themselves (a number's route names its organisation), so Redis
+        Cluster is not supported; LiveKit, which shares the server, needs none either.
+
+        Raises:
+            RedisError: As redis-py raises it; callers translate.
+        """
+        script = self._scripts.get(name)
+        if script is None:
+            script = self._redis.register_script(script_text(name))
+            self._scripts[name] = script
+        return await script(keys=list(keys), args=list(args))
+
+
+@cache
+def script_text(name: str) -> str:
+    """Return a script's text with its includes put in."""
+    return _expand(name, set())
+
+
+def _expand(name: str, included: set[str]) -> str:
+    text = files("dispatch.store").joinpath("scripts", f"{name}.lua").read_text("utf-8")
+
+    def fragment(match: re.Match[str]) -> str:
+        fragment_name = "_" + match.group(1)
+        if fragment_name in included:
+            return ""
+        included.add(fragment_name)
+        return _expand(fragment_name, included).rstrip("\n")
+
+    return _INCLUDE.sub(fragment, text)
