@@ -1,0 +1,103 @@
+"""What dispatch loops say and hear through Redis: signs of life, and requests to run now."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import orjson
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from dispatch.errors import StoreUnavailable
+from dispatch.store import redis_keys
+
+BEAT_TTL_S: Final = 30
+"""A loop that was not heard of for so long is not running."""
+
+_WAIT_SLICE_S: Final = 1.0
+"""Longest single BLPOP: shorter than the client's own timeout for an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoopBeat:
+    """The last sign of life of a loop."""
+
+    loop: str
+    at: datetime
+    ok: bool
+    """Whether its last run did its work."""
+    detail: str
+    """A sentence: what it did, or what has been in its way and since when."""
+
+
+class LoopSignals:
+    """Beats and wake-ups of the dispatch loops.
+
+    Args:
+        redis: A connected client.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def beat(self, loop: str, *, ok: bool, detail: str) -> None:
+        """Say that a loop has just run.
+
+        Raises:
+            StoreUnavailable: Redis did not answer.
+        """
+        at_ms = round(datetime.now(UTC).timestamp() * 1000)
+        beat = orjson.dumps({"at_ms": at_ms, "ok": ok, "detail": detail})
+        try:
+            await self._redis.set(redis_keys.dispatch_beat(loop), beat, ex=BEAT_TTL_S)
+        except RedisError as exc:
+            raise StoreUnavailable("Redis did not answer.") from exc
+
+    async def find_beat(self, loop: str) -> LoopBeat | None:
+        """Return a loop's last sign of life, or None when there was none for 30 s.
+
+        Raises:
+            StoreUnavailable: Redis did not answer.
+        """
+        try:
+            text = await self._redis.get(redis_keys.dispatch_beat(loop))
+        except RedisError as exc:
+            raise StoreUnavailable("Redis did not answer.") from exc
+        if text is None:
+            return None
+        fields = orjson.loads(text)
+        at = datetime.fromtimestamp(fields["at_ms"] / 1000, UTC)
+        return LoopBeat(loop, at, fields["ok"], fields["detail"])
+
+    async def wake(self, loop: str) -> None:
+        """Ask a loop to run now; asking again before it has is the same as asking once.
+
+        Raises:
+            StoreUnavailable: Redis did not answer; the loop runs at its next interval.
+        """
+        key = redis_keys.wake(loop)
+        try:
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.rpush(key, "1")
+                pipe.ltrim(key, 0, 0)
+                await pipe.execute()
+        except RedisError as exc:
+            raise StoreUnavailable("Redis did not answer.") from exc
+
+    async def wait(self, loop: str, seconds: float) -> None:
+        """Return when the loop is asked to run, or after so many seconds.
+
+        Raises:
+            StoreUnavailable: Redis did not answer.
+        """
+        clock = asyncio.get_running_loop()
+        until = clock.time() + seconds
+        try:
+            while (left := until - clock.time()) > 0:
+                # BLPOP reads a timeout of 0 as "for ever".
+                slice_s = max(min(left, _WAIT_SLICE_S), 0.01)
+                if await self._redis.blpop([redis_keys.wake(loop)], timeout=slice_s):
+                    return
+        except RedisError as exc:
+            raise StoreUnavailable("Redis did not answer.") from exc
