@@ -95,6 +95,7 @@ class PostgresServer:
                 user=self._user,
                 # Fast shutdown: ends the sessions of clients instead of waiting for them.
                 stop_signal=signal.SIGINT,
+                lock=self._data_dir / "lock",
             )
         )
         self.process.wait_ready(self._has_database, READY_TIMEOUT_S)

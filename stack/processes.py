@@ -1,5 +1,6 @@
 """One server process: started in a group of its own, logged to a file, never left behind."""
 
+import fcntl
 import os
 import pwd
 import signal
@@ -7,8 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict
@@ -20,6 +21,7 @@ POLL_S = 0.02
 """How often readiness is asked; a part that is up is noticed within this."""
 
 KILL_WAIT_S = 5.0
+LOCK_WAIT_S = guardian.SOFT_STOP_S + 3.0
 LOG_TAIL_LINES = 15
 LOG_TAIL_BYTES = 16_384
 
@@ -110,6 +112,8 @@ class Command:
         user: User to run as; None for the present one.
         stop_signal: The signal that asks for an orderly end.
         stop_timeout_s: Seconds to wait for that end before killing.
+        lock: A file that stays locked as long as the process or a child of it lives; two servers on
+            one data directory would ruin it.
     """
 
     argv: Sequence[str]
@@ -118,6 +122,7 @@ class Command:
     user: pwd.struct_passwd | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     stop_timeout_s: float = 10.0
+    lock: Path | None = None
 
 
 class UserArguments(TypedDict, total=False):
@@ -166,10 +171,10 @@ class ServerProcess:
         """Start the process; its output is appended to the log.
 
         Raises:
-            PartFailed: The program cannot be executed.
+            PartFailed: The program cannot be executed, or another server holds its lock.
         """
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
-        with self.log_path.open("ab") as log:
+        with self.log_path.open("ab") as log, self._lock(command.lock) as locks:
             try:
                 self._process = subprocess.Popen(
                     list(command.argv),
@@ -179,6 +184,7 @@ class ServerProcess:
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
+                    pass_fds=locks,
                     **as_user(command.user),
                 )
             except OSError as exc:
@@ -187,6 +193,27 @@ class ServerProcess:
                 ) from exc
         self._command = command
         SharedGuard.watch(self._process.pid, command.stop_signal)
+
+    @contextmanager
+    def _lock(self, path: Path | None) -> Iterator[tuple[int, ...]]:
+        """Yield the descriptor of the locked file for the process to inherit.
+
+        The wait is for the servers of a killed supervisor, which its guardian is about to end.
+        """
+        if path is None:
+            yield ()
+            return
+        deadline = time.monotonic() + LOCK_WAIT_S
+        with path.open("a") as file:
+            while not try_lock(file.fileno()):
+                if time.monotonic() > deadline:
+                    raise PartFailed(
+                        self.name,
+                        f"another one is running on {path.parent}; "
+                        "for a second stack, set DIALPLANE_VAR to another directory",
+                    )
+                time.sleep(POLL_S)
+            yield (file.fileno(),)
 
     def wait_ready(self, probe: Callable[[], bool], timeout_s: float) -> None:
         """Return once the probe says yes.
@@ -226,6 +253,15 @@ class ServerProcess:
         self._process.wait(KILL_WAIT_S)
         SharedGuard.forget(self._process.pid)
         self._process = None
+
+
+def try_lock(descriptor: int) -> bool:
+    """Take the exclusive lock of an open file unless somebody else holds it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def log_tail(path: Path, lines: int = LOG_TAIL_LINES) -> str:

@@ -37,13 +37,15 @@ class RedisServer:
 
     Attributes:
         url: `redis://:password@127.0.0.1:port/0`, the same across restarts.
+        port: Its port on 127.0.0.1.
+        password: What clients must present.
     """
 
     def __init__(self, data_dir: Path, port: int = 0, log_path: Path | None = None) -> None:
         self._data_dir = data_dir.resolve()
         self.port = port or free_port()
-        self._password = kept_secret(self._data_dir / "password")
-        self.url = f"redis://:{self._password}@{LOOPBACK}:{self.port}/0"
+        self.password = kept_secret(self._data_dir / "password")
+        self.url = f"redis://:{self.password}@{LOOPBACK}:{self.port}/0"
         self.process = ServerProcess("redis", log_path or self._data_dir / "redis.log")
 
     def start(self) -> None:
@@ -58,7 +60,13 @@ class RedisServer:
         config = self._data_dir / "redis.conf"
         config.write_text(self._config())
         config.chmod(0o600)
-        self.process.spawn(Command([str(find_redis_server()), str(config)], cwd=self._data_dir))
+        self.process.spawn(
+            Command(
+                [str(find_redis_server()), str(config)],
+                cwd=self._data_dir,
+                lock=self._data_dir / "lock",
+            )
+        )
         self.process.wait_ready(self._answers, READY_TIMEOUT_S)
 
     def stop(self) -> None:
@@ -86,7 +94,7 @@ class RedisServer:
             "bind": LOOPBACK,
             "port": str(self.port),
             "dir": f'"{self._data_dir}"',
-            "requirepass": self._password,
+            "requirepass": self.password,
             "daemonize": "no",
         }
         lines = [f"{name} {value}" for name, value in (own | SETTINGS).items()]
