@@ -1,12 +1,11 @@
 """G.711: 16-bit linear PCM to and from 8-bit mu-law and A-law, by table.
 
-Encoding picks the code whose decoded value is nearest, which is what the segments of the
-standard come to; decoding is the standard's own table.
+Both directions are one table lookup for each sample; Python has no `audioop` from 3.13 on.
 
 Source: ITU-T G.711, tables 1 and 2.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -20,7 +19,7 @@ SILENCE_DBFS: Final = -96.0
 """Level given to digital silence, where the logarithm has no value."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Codec:
     """One G.711 law: its name in SDP, its static payload type and its tables."""
 
@@ -28,8 +27,8 @@ class Codec:
     payload_type: int
     silence: bytes
     """The octet of the smallest positive level, as one byte."""
-    _encode_table: NDArray[np.uint8]
-    _decode_table: Pcm
+    _encode_table: NDArray[np.uint8] = field(repr=False)
+    _decode_table: Pcm = field(repr=False)
 
     def encode(self, pcm: Pcm) -> bytes:
         """Encode int16 samples, one octet each."""
@@ -83,13 +82,15 @@ def _alaw_decode_table() -> NDArray[np.int32]:
 def _encode_magnitude_mulaw(magnitude: NDArray[np.int32]) -> NDArray[np.int32]:
     biased = np.minimum(magnitude, 32635) + 0x84
     exponent = np.floor(np.log2(biased)).astype(np.int32) - 7
-    return (exponent << 4) | ((biased >> (exponent + 3)) & 0x0F)
+    code: NDArray[np.int32] = (exponent << 4) | ((biased >> (exponent + 3)) & 0x0F)
+    return code
 
 
 def _encode_magnitude_alaw(magnitude: NDArray[np.int32]) -> NDArray[np.int32]:
     exponent = np.maximum(np.floor(np.log2(np.maximum(magnitude, 1))).astype(np.int32) - 7, 0)
     mantissa = (magnitude >> np.maximum(exponent + 3, 4)) & 0x0F
-    return (exponent << 4) | mantissa
+    code: NDArray[np.int32] = (exponent << 4) | mantissa
+    return code
 
 
 def _mulaw_encode_table() -> NDArray[np.uint8]:

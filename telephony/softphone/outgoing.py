@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from sipmessage import Response
 
@@ -25,6 +25,12 @@ from telephony.softphone.user_agent import Outgoing
 _logger = logging.getLogger(__name__)
 
 
+_CANCEL_PATIENCE_S: Final = 2.0
+"""How long a cancelled caller waits for the 487; livekit-sip never sends it for unknown numbers."""
+
+_T = TypeVar("_T")
+
+
 class OutgoingCall:
     """An INVITE of ours on its way."""
 
@@ -34,6 +40,7 @@ class OutgoingCall:
         *,
         headers: tuple[tuple[str, str], ...],
         on_answered: Callable[[PhoneCall], None],
+        on_done: Callable[["OutgoingCall"], None],
     ) -> None:
         """Send the INVITE.
 
@@ -41,6 +48,7 @@ class OutgoingCall:
             parts: What the call is made of.
             headers: Further headers for the INVITE.
             on_answered: Called with the call the moment it exists, before anybody awaits it.
+            on_done: Called when the call is answered or has failed.
         """
         self.timings: Final[CallTimings] = parts.timings
         self.statuses: Final[list[int]] = []
@@ -54,32 +62,30 @@ class OutgoingCall:
         loop = asyncio.get_running_loop()
         self._ringing: asyncio.Future[int] = loop.create_future()
         self._answered: asyncio.Future[PhoneCall] = loop.create_future()
-        for future in (self._ringing, self._answered):
-            # Whoever never asks must not cause "exception was never retrieved".
-            future.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._ringing.add_done_callback(_retrieve)
+        self._answered.add_done_callback(_retrieve)
+        self._answered.add_done_callback(lambda _: on_done(self))
         parts.agent.spawn(self._run(), "invite")
 
     @property
     def ringing(self) -> asyncio.Future[int]:
         """Resolves with the status of the first 180 or 183; fails as `answered` does."""
-        return asyncio.shield(self._ringing)
+        return _shielded(self._ringing)
 
     @property
     def answered(self) -> asyncio.Future[PhoneCall]:
         """Resolves with the call, or fails with a `CallFailed`; waiting may be cancelled."""
-        return asyncio.shield(self._answered)
+        return _shielded(self._answered)
 
     async def cancel(self) -> None:
-        """Give up; returns when the far end knows.
+        """Give up; returns when the far end knows, or after 2 s when it says nothing.
 
-        If it answered in the same instant the call is hung up.
+        If it answers all the same, in the same instant or later, the call is hung up.
         """
         self._is_cancelled = True
         self._send_cancel()
-        timeout_s = self._parts.agent.layer.timers.timeout_s
-        await asyncio.wait({self._answered}, timeout=timeout_s)
-        if not self._answered.done():
-            self._fail(CallCancelled("the call was cancelled; the far end did not confirm it"))
+        await asyncio.wait({self._answered}, timeout=_CANCEL_PATIENCE_S)
+        self._fail(CallCancelled("the call was cancelled; the far end did not confirm it"))
 
     async def _run(self) -> None:
         try:
@@ -177,6 +183,18 @@ class OutgoingCall:
         self._answered.set_exception(error)
         if not self._ringing.done():
             self._ringing.set_exception(error)
+
+
+def _retrieve(done: asyncio.Future[Any]) -> None:
+    """Look at the exception: whoever never asks must not cause "was never retrieved"."""
+    if not done.cancelled():
+        done.exception()
+
+
+def _shielded(future: asyncio.Future[_T]) -> asyncio.Future[_T]:
+    shielded = asyncio.shield(future)
+    shielded.add_done_callback(_retrieve)
+    return shielded
 
 
 def _retry_after(response: Response) -> int | None:

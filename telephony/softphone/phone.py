@@ -171,9 +171,9 @@ class Softphone:
             async with asyncio.timeout(ring_timeout_s):
                 return await outgoing.answered
         except TimeoutError:
+            last_status = outgoing.statuses[-1] if outgoing.statuses else None
             await outgoing.cancel()
-            last = outgoing.statuses[0] if outgoing.statuses else None
-            raise CallNotAnswered(last) from None
+            raise CallNotAnswered(last_status) from None
         except asyncio.CancelledError:
             self._agent.spawn(outgoing.cancel(), "cancel")
             raise
@@ -206,9 +206,9 @@ class Softphone:
             self._parts(dialog, auth),
             headers=tuple((headers or {}).items()),
             on_answered=self._reception.add,
+            on_done=self._placed.discard,
         )
         self._placed.add(outgoing)
-        outgoing.answered.add_done_callback(lambda _: self._placed.discard(outgoing))
         return outgoing
 
     async def incoming(self) -> AsyncIterator[IncomingCall]:
