@@ -1,1 +1,5 @@
-"""Speaks HTTP: the public APIs, the admin API and the webhook receiver. Knows no audio."""
+"""Speaks HTTP: the products' APIs, the admin API, health and LiveKit's webhooks.
+
+Parses requests, asks `dispatch`, and answers in each product's exact words. It decides nothing and
+keeps nothing itself, and it must not know SQL, Redis or LiveKit.
+"""

@@ -1,0 +1,81 @@
+"""The gateway as an ASGI application."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final
+
+from fastapi import FastAPI
+
+from gateway.errors import install_error_handlers
+from gateway.middleware import BodyLimit, RequestContext
+from gateway.routes import (
+    agents,
+    calls,
+    carrier_connections,
+    health,
+    livekit_webhooks,
+    organizations,
+    phone_numbers,
+    voice_sessions,
+)
+from gateway.services import Services
+
+OpenServices = Callable[[], AbstractAsyncContextManager[Services]]
+"""Builds the services and closes them again."""
+
+DEFAULT_MAX_BODY_BYTES: Final = 1_048_576
+
+_DESCRIPTION: Final = """
+AI agents on phone numbers, self-hosted, on LiveKit.
+
+Every request of a project carries its key, as `x-api-key` or as `Authorization: Bearer`; the
+administration has a key of its own. Times are RFC 3339 in UTC, amounts are whole micro-credits
+(1 credit is 1,000,000), numbers are E.164. Lists are paged by `page` and `limit`. What belongs to
+another project is answered like what does not exist.
+"""
+
+
+def create_app(
+    open_services: OpenServices, *, max_body_bytes: int = DEFAULT_MAX_BODY_BYTES
+) -> FastAPI:
+    """Return the application; nothing is opened before its lifespan begins.
+
+    Args:
+        open_services: Builds everything the routes use, once for the life of the application.
+        max_body_bytes: Longest accepted request body.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_services() as services:
+            app.state.services = services
+            yield
+
+    app = FastAPI(
+        title="Dialplane",
+        summary="AI agents on phone numbers.",
+        description=_DESCRIPTION,
+        version="0.1.0",
+        lifespan=lifespan,
+        redoc_url=None,
+        separate_input_output_schemas=False,
+        # Curl and webhooks of simple clients send JSON without saying so; keys are in headers of
+        # their own, so no browser can be tricked into such a request.
+        strict_content_type=False,
+    )
+    install_error_handlers(app)
+    # The last one added is the outermost.
+    app.add_middleware(BodyLimit, max_bytes=max_body_bytes)
+    app.add_middleware(RequestContext)
+    for resource in (
+        voice_sessions,
+        phone_numbers,
+        carrier_connections,
+        agents,
+        calls,
+        organizations,
+        livekit_webhooks,
+        health,
+    ):
+        app.include_router(resource.router)
+    return app

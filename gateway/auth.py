@@ -1,0 +1,106 @@
+"""Who is asking: a project by its API key, or the installation's administrator by theirs.
+
+Credentials are checked before the body is read, so that nobody unknown makes the gateway read or
+parse anything. FastAPI reads bodies before dependencies run; hence route classes.
+"""
+
+import hmac
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, Final
+
+from fastapi import Request, Security
+from fastapi.routing import APIRoute
+from fastapi.security import APIKeyHeader, HTTPBearer
+from starlette.responses import Response
+
+from dispatch.tenants import Principal
+from gateway.json_requests import JsonRequest
+from gateway.services import services_of
+
+_BEARER: Final = "bearer "
+
+key_header = APIKeyHeader(
+    name="x-api-key", scheme_name="ApiKey", description="The project's key.", auto_error=False
+)
+key_bearer = HTTPBearer(
+    scheme_name="Bearer", description="The same key as a bearer token.", auto_error=False
+)
+
+
+class GatewayError(Exception):
+    """Base of what the gateway itself refuses."""
+
+
+class Unauthenticated(GatewayError):
+    """The key is missing, malformed, unknown, revoked or expired; which one is not told."""
+
+    def __init__(self) -> None:
+        super().__init__("Authentication required.")
+
+
+_Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class ApiRoute(APIRoute):
+    """A route whose JSON is read strictly, after `authenticate` has agreed."""
+
+    async def authenticate(self, request: Request) -> None:
+        """Let the request in, or raise `Unauthenticated`. Anybody may come in here."""
+
+    def get_route_handler(self) -> _Handler:
+        """Return the route's handler, with authentication and the strict parser before it."""
+        serve = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            await self.authenticate(request)
+            json_request = JsonRequest(request.scope, request.receive)
+            if self.body_field is not None:
+                await json_request.refuse_nul()
+            return await serve(json_request)
+
+        return handle
+
+
+class TenantRoute(ApiRoute):
+    """A route for the holder of a project's key."""
+
+    async def authenticate(self, request: Request) -> None:
+        """Find the key's project and keep it for `CurrentPrincipal`."""
+        key = presented_key(request)
+        if not key:
+            raise Unauthenticated
+        principal = await services_of(request).tenants.authenticate(key)
+        if principal is None:
+            raise Unauthenticated
+        request.state.principal = principal
+
+
+class AdminRoute(ApiRoute):
+    """A route for the installation's administrator."""
+
+    async def authenticate(self, request: Request) -> None:
+        """Compare the key in constant time."""
+        expected = services_of(request).settings.dialplane_admin_key.get_secret_value()
+        presented = presented_key(request)
+        if not hmac.compare_digest(presented.encode(), expected.encode()):
+            raise Unauthenticated
+
+
+def presented_key(request: Request) -> str:
+    """Return the key from `x-api-key` or `Authorization: Bearer`, empty when there is none."""
+    key = request.headers.get("x-api-key")
+    if key is not None:
+        return key.strip()
+    authorization = request.headers.get("authorization", "")
+    if authorization[: len(_BEARER)].lower() == _BEARER:
+        return authorization[len(_BEARER) :].strip()
+    return ""
+
+
+async def current_principal(request: Request) -> Principal:
+    """Return who holds the key with which this request came."""
+    principal: Principal = request.state.principal
+    return principal
+
+
+CurrentPrincipal = Annotated[Principal, Security(current_principal)]

@@ -1,0 +1,40 @@
+"""What routes ask for by type: the services, who is calling, and a page of a list."""
+
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+from pydantic import AfterValidator, StringConstraints
+
+from dispatch.paging import DEFAULT_LIMIT, MAX_LIMIT, PageRequest
+from gateway.services import Services, services_of
+
+MAX_PAGE = 1_000_000
+
+
+def _plus_not_space(text: str) -> str:
+    # An unescaped plus in a query arrives as a space, and every number here begins with one.
+    return "+" + text[1:] if text.startswith(" ") else text
+
+
+NumberFilter = Annotated[str, StringConstraints(max_length=40), AfterValidator(_plus_not_space)]
+"""A phone number in a query string."""
+
+
+async def _services(request: Request) -> Services:
+    # A coroutine, because FastAPI sends plain functions to a thread.
+    return services_of(request)
+
+
+ServicesOf = Annotated[Services, Depends(_services)]
+
+
+async def _page_request(
+    page: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Page of the list, from 1.")] = 1,
+    limit: Annotated[
+        int, Query(description=f"Entries on a page; brought within 1 to {MAX_LIMIT}.")
+    ] = DEFAULT_LIMIT,
+) -> PageRequest:
+    return PageRequest(page=page, limit=min(max(limit, 1), MAX_LIMIT))
+
+
+RequestedPage = Annotated[PageRequest, Depends(_page_request)]

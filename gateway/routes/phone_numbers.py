@@ -1,0 +1,145 @@
+"""`/v1/chat/phone-numbers`: which numbers are answered, and by whom."""
+
+import uuid
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Security
+
+from dispatch.errors import AgentNotVoiceReady, InvalidField, NotFound
+from dispatch.numbers import UNCHANGED
+from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header
+from gateway.dependencies import NumberFilter, RequestedPage, ServicesOf
+from gateway.schemas.base import PageAnswer
+from gateway.schemas.errors import native_errors
+from gateway.schemas.phone_numbers import (
+    ExplainAnswer,
+    PhoneNumberAnswer,
+    PhoneNumberBody,
+    PhoneNumberPatch,
+)
+from telephony.e164 import E164, parse_e164
+from telephony.errors import InvalidNumber
+
+router = APIRouter(
+    route_class=TenantRoute,
+    tags=["Phone numbers"],
+    dependencies=[Security(key_header), Security(key_bearer)],
+    responses=native_errors(401),
+)
+
+
+@router.post(
+    "/v1/chat/phone-numbers",
+    status_code=201,
+    summary="Create a number",
+    responses=native_errors(400, 404, 409),
+)
+async def create_number(
+    body: PhoneNumberBody, principal: CurrentPrincipal, services: ServicesOf
+) -> PhoneNumberAnswer:
+    """Put a number on the installation; LiveKit holds it within seconds (`status`)."""
+    created = await services.phone_numbers.create(
+        principal,
+        provider=body.provider,
+        number=E164(body.number),
+        agent_id=body.agent_id,
+        connection_id=body.connection_id,
+    )
+    return PhoneNumberAnswer.of(created)
+
+
+@router.get("/v1/chat/phone-numbers", summary="List numbers", responses=native_errors(400))
+async def list_numbers(
+    page: RequestedPage,
+    principal: CurrentPrincipal,
+    services: ServicesOf,
+    number: Annotated[
+        NumberFilter | None, Query(description="Only this number, in E.164 form.")
+    ] = None,
+) -> PageAnswer[PhoneNumberAnswer]:
+    """List the project's numbers, newest first."""
+    wanted = None if number is None else _filter_number(number)
+    found = await services.phone_numbers.list(principal, page, number=wanted)
+    return PageAnswer[PhoneNumberAnswer].of(found, PhoneNumberAnswer.of)
+
+
+@router.get(
+    "/v1/chat/phone-numbers/{phone_number_id}",
+    summary="Get a number",
+    responses=native_errors(404),
+)
+async def get_number(
+    phone_number_id: uuid.UUID, principal: CurrentPrincipal, services: ServicesOf
+) -> PhoneNumberAnswer:
+    """Return one number."""
+    return PhoneNumberAnswer.of(await services.phone_numbers.get(principal, phone_number_id))
+
+
+@router.patch(
+    "/v1/chat/phone-numbers/{phone_number_id}",
+    summary="Assign or unassign agents",
+    responses=native_errors(400, 404),
+)
+async def assign_agents(
+    phone_number_id: uuid.UUID,
+    body: PhoneNumberPatch,
+    principal: CurrentPrincipal,
+    services: ServicesOf,
+) -> PhoneNumberAnswer:
+    """Decide which agent answers; the next call to the number already goes there."""
+    sent = body.model_fields_set
+    try:
+        assigned = await services.phone_numbers.assign(
+            principal,
+            phone_number_id,
+            inbound_agent_id=body.in_bound_agent_id if "in_bound_agent_id" in sent else UNCHANGED,
+            outbound_agent_id=(
+                body.out_bound_agent_id if "out_bound_agent_id" in sent else UNCHANGED
+            ),
+        )
+    except AgentNotVoiceReady as exc:
+        # The error does not tell which agent it means; usually only one was sent.
+        field = "in_bound_agent_id" if body.in_bound_agent_id else "out_bound_agent_id"
+        raise InvalidField(field, str(exc)) from exc
+    return PhoneNumberAnswer.of(assigned)
+
+
+@router.delete(
+    "/v1/chat/phone-numbers/{phone_number}",
+    summary="Delete a number",
+    responses=native_errors(404),
+)
+async def delete_number(
+    phone_number: str, principal: CurrentPrincipal, services: ServicesOf
+) -> PhoneNumberAnswer:
+    """Take a number (by the number itself) off the installation; the carrier keeps it."""
+    did = _path_number(phone_number)
+    return PhoneNumberAnswer.of(await services.phone_numbers.delete(principal, did))
+
+
+@router.get(
+    "/v1/phone-numbers/{phone_number}/explain",
+    summary="Explain a number",
+    responses=native_errors(404),
+)
+async def explain_number(
+    phone_number: str, principal: CurrentPrincipal, services: ServicesOf
+) -> ExplainAnswer:
+    """Tell what would happen if somebody rang the number now, step by step."""
+    explanation = await services.explain.explain(principal, _path_number(phone_number))
+    return ExplainAnswer.model_validate(explanation)
+
+
+def _path_number(text: str) -> E164:
+    try:
+        return parse_e164(text)
+    except InvalidNumber as exc:
+        # What is no number cannot be one of the project's numbers.
+        raise NotFound("phone number", text) from exc
+
+
+def _filter_number(text: str) -> E164:
+    try:
+        return parse_e164(text)
+    except InvalidNumber as exc:
+        raise InvalidField("number", str(exc)) from exc

@@ -1,0 +1,129 @@
+"""Bodies of agents: `dispatch.agent_profile` in camelCase.
+
+The classes inherit fields and limits from `dispatch`, so there is one place for each rule; what is
+repeated here is only which nested part has a camelCase form of its own.
+"""
+
+import uuid
+from datetime import datetime
+from typing import Any, Self
+
+from pydantic import ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
+
+from dispatch.agent_profile import AgentDraft, AgentProfile, Name, Speech, TurnTaking
+from dispatch.script import Script
+
+_REQUEST = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
+_ANSWER = ConfigDict(alias_generator=to_camel, extra="ignore", frozen=True, populate_by_name=True)
+
+AGENT_EXAMPLE: dict[str, Any] = {
+    "name": "Reception",
+    "language": "en-US",
+    "systemPrompt": "You answer for a small bakery.",
+    "greeting": "Hello, this is the bakery. How can I help you?",
+    "script": {
+        "steps": [
+            {
+                "phrases": ["what are your opening hours"],
+                "keys": ["1"],
+                "reply": "We are open from seven to six.",
+            },
+            {"phrases": ["goodbye"], "reply": "Goodbye.", "action": {"end_call": {}}},
+        ],
+        "fallback": "Sorry, I did not catch that.",
+    },
+    "maxDurationS": 600,
+}
+
+
+class SpeechBody(Speech):
+    """Which provider listens and speaks, and how."""
+
+    model_config = _REQUEST
+
+
+class TurnTakingBody(TurnTaking):
+    """When the caller's turn is over, and when the caller may talk over the agent; seconds."""
+
+    model_config = _REQUEST
+
+
+class ScriptBody(Script):
+    """What the caller can say or press, and what the agent does about it."""
+
+    model_config = _REQUEST
+
+
+class AgentBody(AgentDraft):
+    """An agent to create."""
+
+    model_config = _REQUEST | ConfigDict(json_schema_extra={"examples": [AGENT_EXAMPLE]})
+
+    speech: SpeechBody = SpeechBody()
+    script: ScriptBody = Field(default_factory=ScriptBody)
+    turn_taking: TurnTakingBody = TurnTakingBody()
+
+    @model_validator(mode="after")
+    def _voice_needs_a_mode(self) -> Self:
+        # The same rule as in `dispatch`, in this face's spelling.
+        if self.voice_enabled and self.voice_pipeline_mode is None:
+            raise ValueError("voicePipelineMode: needed when voiceEnabled is true")
+        return self
+
+    def to_draft(self) -> AgentDraft:
+        """Return the draft as `dispatch` knows it."""
+        return AgentDraft.model_validate(self.model_dump())
+
+
+class AgentPatch(AgentBody):
+    """The fields of an agent to change; what is absent stays, nested objects are replaced."""
+
+    model_config = _REQUEST | ConfigDict(
+        json_schema_extra={"examples": [{"greeting": "Good morning!", "isActive": True}]}
+    )
+
+    name: Name = "unchanged"
+
+    @model_validator(mode="after")
+    def _voice_needs_a_mode(self) -> Self:
+        # Only the whole agent can be judged by this rule, and `dispatch` has it.
+        return self
+
+    def changes(self) -> dict[str, Any]:
+        """Return the fields that were sent, as `dispatch` spells them."""
+        return {
+            name: value
+            for name, value in self.model_dump().items()
+            if name in self.model_fields_set
+        }
+
+
+class AgentAnswer(AgentBody):
+    """A stored agent."""
+
+    model_config = _ANSWER | ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    **AGENT_EXAMPLE,
+                    "id": "5b710eca-4a0e-4b52-9c53-3b2f6f0f8d11",
+                    "configId": 1,
+                    "version": 1,
+                    "createdAt": "2026-01-01T00:00:00Z",
+                    "updatedAt": "2026-01-01T00:00:00Z",
+                }
+            ]
+        }
+    )
+
+    id: uuid.UUID
+    config_id: int = Field(description="The same agent as a small number.")
+    version: int = Field(description="Every change makes a new version, from 1.")
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, profile: AgentProfile) -> Self:
+        """Return the answer for a stored agent."""
+        return cls.model_validate({**profile.model_dump(), "id": profile.agent_id})

@@ -1,0 +1,94 @@
+"""The error bodies, for the documentation; `gateway.errors` writes them."""
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from gateway.schemas.base import Answer
+
+
+class ErrorDetail(Answer):
+    """One wrong field."""
+
+    field: str = Field(description="Dotted path, as the request spelled it; empty for the body.")
+    message: str
+
+
+class ErrorContent(Answer):
+    """What went wrong."""
+
+    code: str = Field(examples=["VALIDATION_ERROR"])
+    message: str = Field(examples=["agentId must be a UUID."])
+    status: int = Field(examples=[400])
+    details: list[ErrorDetail] | None = Field(
+        default=None, description="Present when single fields are wrong."
+    )
+
+
+class ErrorMeta(Answer):
+    """Which request failed, and when."""
+
+    request_id: str = Field(examples=["req_5b710eca2f0d4c0e9a53"])
+    timestamp: str = Field(examples=["2026-01-01T00:00:00.000Z"])
+
+
+class ErrorAnswer(Answer):
+    """Every error of the native API."""
+
+    error: ErrorContent
+    meta: ErrorMeta
+
+
+class TalkifaiErrorAnswer(BaseModel):
+    """Every error of the TalkifAI path."""
+
+    detail: str = Field(examples=["Insufficient credits"])
+
+
+_NATIVE: dict[int, tuple[str, str, str]] = {
+    400: ("VALIDATION_ERROR", "agentId must be a UUID.", "A field or the body is wrong."),
+    401: ("UNAUTHORIZED", "Authentication required.", "No valid key came with the request."),
+    402: ("INSUFFICIENT_CREDITS", "Insufficient credits.", "The balance does not cover a call."),
+    404: ("NOT_FOUND", "Agent not found.", "There is no such thing in the key's project."),
+    409: ("CONFLICT", "Another number has this value.", "The request contradicts what exists."),
+    413: ("PAYLOAD_TOO_LARGE", "The body is longer than 1048576 bytes.", "The body is too long."),
+    429: ("CAPACITY_REACHED", "Every call slot is taken.", "Every call slot is taken."),
+    502: ("BAD_GATEWAY", "LiveKit did not create the room.", "LiveKit refused or was not there."),
+    503: ("UNAVAILABLE", "A store is unavailable.", "Postgres or Redis is not there; try again."),
+}
+
+Responses = dict[int | str, dict[str, Any]]
+
+
+def native_errors(*statuses: int) -> Responses:
+    """Return the documentation of these statuses for a native route."""
+    return {status: _documented(status) for status in (*statuses, 503)}
+
+
+def talkifai_errors(texts: dict[int, list[str]]) -> Responses:
+    """Return the documentation of the TalkifAI path's statuses and their exact texts."""
+    return {
+        status: {
+            "model": TalkifaiErrorAnswer,
+            "description": " / ".join(details),
+            "content": {
+                "application/json": {
+                    "examples": {text: {"value": {"detail": text}} for text in details}
+                }
+            },
+        }
+        for status, details in texts.items()
+    }
+
+
+def _documented(status: int) -> dict[str, Any]:
+    code, message, description = _NATIVE[status]
+    example = {
+        "error": {"code": code, "message": message, "status": status},
+        "meta": {"requestId": "req_5b710eca2f0d4c0e9a53", "timestamp": "2026-01-01T00:00:00.000Z"},
+    }
+    return {
+        "model": ErrorAnswer,
+        "description": description,
+        "content": {"application/json": {"example": example}},
+    }

@@ -1,0 +1,44 @@
+"""Everything the routes may use, built once by `gateway.bootstrap`."""
+
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from dispatch.agents import Agents
+from dispatch.call_records import CallRecords
+from dispatch.carrier_connections import CarrierConnections
+from dispatch.credits import Credits
+from dispatch.explain import Explain
+from dispatch.phone_numbers import PhoneNumbers
+from dispatch.room_events import RoomEventsHandler
+from dispatch.tenants import Tenants
+from dispatch.voice_sessions import VoiceSessions
+from gateway.readiness import Readiness
+from gateway.settings import GatewaySettings
+from telephony.ports import RoomEvents
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The use cases and edges of one gateway process."""
+
+    settings: GatewaySettings
+    livekit_url: str
+    """LiveKit's address as browsers reach it."""
+    tenants: Tenants
+    credits: Credits
+    agents: Agents
+    carrier_connections: CarrierConnections
+    phone_numbers: PhoneNumbers
+    explain: Explain
+    voice_sessions: VoiceSessions
+    call_records: CallRecords
+    room_events: RoomEvents
+    room_events_handler: RoomEventsHandler
+    readiness: Readiness
+
+
+def services_of(request: Request) -> Services:
+    """Return the services of the application that serves this request."""
+    services: Services = request.app.state.services
+    return services
