@@ -6,11 +6,9 @@ from datetime import UTC, datetime
 from typing import Final
 
 import orjson
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
-from dispatch.errors import StoreUnavailable
 from dispatch.store import redis_keys
+from dispatch.store.redis_client import RedisClient, translate_redis_errors
 
 BEAT_TTL_S: Final = 30
 """A loop that was not heard of for so long is not running."""
@@ -38,7 +36,7 @@ class LoopSignals:
         redis: A connected client.
     """
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: RedisClient) -> None:
         self._redis = redis
 
     async def beat(self, loop: str, *, ok: bool, detail: str) -> None:
@@ -49,10 +47,8 @@ class LoopSignals:
         """
         at_ms = round(datetime.now(UTC).timestamp() * 1000)
         beat = orjson.dumps({"at_ms": at_ms, "ok": ok, "detail": detail})
-        try:
+        with translate_redis_errors():
             await self._redis.set(redis_keys.dispatch_beat(loop), beat, ex=BEAT_TTL_S)
-        except RedisError as exc:
-            raise StoreUnavailable("Redis did not answer.") from exc
 
     async def find_beat(self, loop: str) -> LoopBeat | None:
         """Return a loop's last sign of life, or None when there was none for 30 s.
@@ -60,10 +56,8 @@ class LoopSignals:
         Raises:
             StoreUnavailable: Redis did not answer.
         """
-        try:
+        with translate_redis_errors():
             text = await self._redis.get(redis_keys.dispatch_beat(loop))
-        except RedisError as exc:
-            raise StoreUnavailable("Redis did not answer.") from exc
         if text is None:
             return None
         fields = orjson.loads(text)
@@ -77,13 +71,11 @@ class LoopSignals:
             StoreUnavailable: Redis did not answer; the loop runs at its next interval.
         """
         key = redis_keys.wake(loop)
-        try:
+        with translate_redis_errors():
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.rpush(key, "1")
                 pipe.ltrim(key, 0, 0)
                 await pipe.execute()
-        except RedisError as exc:
-            raise StoreUnavailable("Redis did not answer.") from exc
 
     async def wait(self, loop: str, seconds: float) -> None:
         """Return when the loop is asked to run, or after so many seconds.
@@ -93,11 +85,9 @@ class LoopSignals:
         """
         clock = asyncio.get_running_loop()
         until = clock.time() + seconds
-        try:
-            while (left := until - clock.time()) > 0:
-                # BLPOP reads a timeout of 0 as "for ever".
-                slice_s = max(min(left, _WAIT_SLICE_S), 0.01)
+        while (left := until - clock.time()) > 0:
+            # BLPOP reads a timeout of 0 as "for ever".
+            slice_s = max(min(left, _WAIT_SLICE_S), 0.01)
+            with translate_redis_errors():
                 if await self._redis.blpop([redis_keys.wake(loop)], timeout=slice_s):
                     return
-        except RedisError as exc:
-            raise StoreUnavailable("Redis did not answer.") from exc

@@ -1,0 +1,83 @@
+"""LiveKit's rooms and participants in memory."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from livekit import api
+
+from telephony.errors import VendorUnavailable
+from telephony.ports import ObservedParticipant, ObservedRoom, RoomSpec, TokenSpec
+
+API_KEY = "fake"
+API_SECRET = "a-secret-that-is-at-least-32-bytes-long"
+
+
+@dataclass
+class FakeRooms:
+    """`telephony.ports.RoomControl` in memory."""
+
+    rooms: dict[str, ObservedRoom] = field(default_factory=dict)
+    specs: dict[str, RoomSpec] = field(default_factory=dict)
+    """What each room was created with; SIP rooms have none."""
+    participants: dict[str, list[ObservedParticipant]] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    """Every request, by name, in order."""
+    unreachable: bool = False
+    _ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def open_sip_room(self, name: str, *participants: ObservedParticipant) -> None:
+        """Open a room as an arriving SIP call does."""
+        self._open(name)
+        self.participants[name].extend(participants)
+
+    async def create_room(self, room: RoomSpec) -> str:
+        self._answer("create_room")
+        self.specs.setdefault(room.name, room)
+        return self._open(room.name).room_sid
+
+    async def delete_room(self, name: str) -> None:
+        self._answer("delete_room")
+        self.rooms.pop(name, None)
+        self.specs.pop(name, None)
+        self.participants.pop(name, None)
+
+    async def list_rooms(self, names: Sequence[str] = ()) -> Sequence[ObservedRoom]:
+        self._answer("list_rooms")
+        return [room for room in self.rooms.values() if not names or room.name in names]
+
+    async def list_participants(self, room_name: str) -> Sequence[ObservedParticipant]:
+        self._answer("list_participants")
+        return list(self.participants.get(room_name, ()))
+
+    def mint_token(self, token: TokenSpec) -> str:
+        return (
+            api.AccessToken(API_KEY, API_SECRET)
+            .with_identity(token.identity)
+            .with_name(token.name)
+            .with_ttl(token.ttl)
+            .with_attributes(dict(token.attributes))
+            .with_grants(
+                api.VideoGrants(
+                    room_join=True,
+                    room=token.room_name,
+                    can_publish=token.can_publish,
+                    can_subscribe=token.can_subscribe,
+                    can_publish_data=token.can_publish_data,
+                )
+            )
+            .to_jwt()
+        )
+
+    def _answer(self, operation: str) -> None:
+        if self.unreachable:
+            raise VendorUnavailable("livekit", operation, "could not be reached")
+        self.calls.append(operation)
+
+    def _open(self, name: str) -> ObservedRoom:
+        if name not in self.rooms:
+            sid = f"RM_{next(self._ids):04d}"
+            self.rooms[name] = ObservedRoom(name, sid, datetime.now(UTC), 0)
+            self.participants[name] = []
+        return self.rooms[name]
