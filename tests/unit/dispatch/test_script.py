@@ -1,0 +1,132 @@
+"""The script of a plain agent: what fits what a caller says, and which scripts are refused."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from dispatch.script import NOT_UNDERSTOOD, Script, ToolCall, key_text
+
+pytestmark = pytest.mark.unit
+
+SCRIPT = Script.model_validate(
+    {
+        "steps": [
+            {
+                "phrases": ["What are your opening hours?", "when are you open"],
+                "keys": ["1"],
+                "reply": "From nine to five.",
+            },
+            {"phrases": ["press 2"], "keys": ["2"], "reply": "Support.", "goto": "support"},
+            {"phrases": ["no"], "reply": "Fine."},
+            {"phrases": ["goodbye"], "reply": "Goodbye.", "action": {"end_call": {}}},
+        ],
+        "menus": {
+            "support": {
+                "steps": [
+                    {"phrases": ["printers"], "keys": ["1"], "reply": "Turn it on."},
+                    {"phrases": ["back"], "reply": "Back.", "goto": "main"},
+                ],
+                "fallback": "Printers, or back?",
+            }
+        },
+    }
+)
+FALLBACK = "Sorry, I did not catch that."
+
+
+@pytest.mark.parametrize(
+    ("said", "reply"),
+    [
+        ("what are your opening hours", "From nine to five."),
+        ("WHAT ARE YOUR OPENING HOURS!", "From nine to five."),
+        ("hi, can you tell me what are your opening hours please", "From nine to five."),
+        ("your opening hours", "From nine to five."),
+        ("press two", "Support."),
+        ("no", "Fine."),
+        ("what are your prices", FALLBACK),
+        ("no I want to know what your opening hours are", "From nine to five."),
+        (NOT_UNDERSTOOD, FALLBACK),
+        ("...", FALLBACK),
+        ("[key 1]", "From nine to five."),
+        ("[key 9]", FALLBACK),
+        ("key 1", FALLBACK),
+    ],
+)
+def test_answers_what_fits_best(said: str, reply: str) -> None:
+    assert SCRIPT.answer([said]).reply == reply
+
+
+def test_a_step_leads_to_another_menu_whose_keys_come_first() -> None:
+    assert SCRIPT.answer(["press two", key_text("1")]).reply == "Turn it on."
+
+
+def test_main_steps_work_in_every_menu() -> None:
+    answer = SCRIPT.answer(["press two", "goodbye"])
+    assert (answer.reply, answer.tool_call) == ("Goodbye.", ToolCall("end_call", {}))
+
+
+def test_a_menu_has_its_own_fallback_and_a_way_back() -> None:
+    assert SCRIPT.answer(["press two", "bananas"]).reply == "Printers, or back?"
+    assert SCRIPT.answer(["press two", "back", "bananas"]).reply == FALLBACK
+
+
+def test_recognition_has_to_expect_every_phrase_once() -> None:
+    assert SCRIPT.phrases == (
+        "What are your opening hours?",
+        "when are you open",
+        "press 2",
+        "no",
+        "goodbye",
+        "printers",
+        "back",
+    )
+
+
+def test_survives_its_own_json() -> None:
+    assert Script.model_validate_json(SCRIPT.model_dump_json()) == SCRIPT
+
+
+def test_an_empty_script_says_that_it_did_not_understand() -> None:
+    assert Script().answer(["hello"]).reply == FALLBACK
+
+
+@pytest.mark.parametrize("key", ["", "10", "E", "[key 1]"])
+def test_refuses_what_is_no_telephone_key(key: str) -> None:
+    with pytest.raises(ValueError, match="telephone key"):
+        key_text(key)
+
+
+@pytest.mark.parametrize(
+    ("script", "place", "message"),
+    [
+        ({"stpes": []}, ("stpes",), "not permitted"),
+        ({"steps": [{"phrases": ["a"]}]}, ("steps", 0), "a reply, an action or a goto"),
+        ({"steps": [{"reply": "x"}]}, ("steps", 0), "phrases or keys"),
+        ({"steps": [{"phrases": ["?!"], "reply": "x"}]}, ("steps", 0, "phrases", 0), "letter"),
+        ({"steps": [{"keys": ["11"], "reply": "x"}]}, ("steps", 0, "keys", 0), "pattern"),
+        ({"steps": [{"keys": ["1"], "goto": "x"}]}, (), r"steps\.0\.goto: there is no menu 'x'"),
+        ({"menus": {"main": {}}}, (), r"menus\.main"),
+        (
+            {"steps": [{"keys": ["1"], "action": {"a": {}, "b": {}}}]},
+            ("steps", 0),
+            "exactly one tool",
+        ),
+        (
+            {"steps": [{"phrases": ["yes"], "reply": "x"}, {"phrases": ["Yes!"], "reply": "y"}]},
+            (),
+            r"steps\.1: 'Yes!' already belongs to steps\.0",
+        ),
+        (
+            {"menus": {"m": {"steps": [{"keys": ["1"], "reply": ""}]}}},
+            ("menus", "m", "steps", 0),
+            "a reply",
+        ),
+    ],
+)
+def test_refuses_a_wrong_script_naming_the_place(
+    script: dict[str, Any], place: tuple[str | int, ...], message: str
+) -> None:
+    with pytest.raises(ValidationError, match=message) as refusal:
+        Script.model_validate(script)
+    assert refusal.value.errors()[0]["loc"] == place
