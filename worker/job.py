@@ -1,0 +1,209 @@
+"""One call from the job's start to its end: join, identify, admit, converse, close."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any, Final
+
+from livekit import rtc
+from livekit.agents import JobContext
+
+from dispatch.calls import Admitted, Arrival, Refused
+from dispatch.errors import StoreUnavailable
+from worker.agents import VoiceAgent
+from worker.bootstrap import JobServices, open_services
+from worker.caller import sip_arrival
+from worker.closing import hang_up, settle
+from worker.conversation import Conversation
+from worker.ending import AGENT_FAILED, WORKER_LOST, Ending
+from worker.line import Line, LineDownError, join
+from worker.metering import Meter, MeterLimits, run_meter
+from worker.pipelines import WarmModels, build_agent_session, build_models, warm_models
+from worker.tools.end_call import end_call_tool
+from worker.transcript import CallJournal
+
+logger = logging.getLogger(__name__)
+
+WARM_MODELS: Final = "dialplane.warm_models"
+"""Where a job process keeps its models between its start and its call."""
+
+_STOP_TIMEOUT_S: Final = 2.0
+"""How long the agent may take to stop. Together with `settle_timeout` it stays under the 15 s
+that livekit-agents grants an entrypoint whose room is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveCall:
+    """An admitted call and the parts that hold it."""
+
+    line: Line
+    arrival: Arrival
+    admitted: Admitted
+    journal: CallJournal
+    meter: Meter
+
+
+async def answer_call(ctx: JobContext) -> None:
+    """Take one call: the entrypoint of every job.
+
+    It returns when the call is over and settled; whatever happened, the caller's line is down by
+    then and the job ends with it.
+    """
+    try:
+        async with open_services() as services:
+            try:
+                await _take_call(ctx, services)
+            finally:
+                await hang_up(services.rooms, ctx.job.room.name)
+    finally:
+        ctx.shutdown("the call is over")
+
+
+async def _take_call(ctx: JobContext, services: JobServices) -> None:
+    line = await join(ctx)
+    arrival = await identify(line, services)
+    if arrival is None:
+        return
+    ctx.log_context_fields = {"call_id": str(arrival.call_id)}
+    call = await admit(line, arrival, services)
+    if call is not None:
+        warm = ctx.proc.userdata.get(WARM_MODELS) or warm_models()
+        await _hold(call, warm, services)
+
+
+async def identify(line: Line, services: JobServices) -> Arrival | None:
+    """Return who calls, or None when nobody does: they left, never came or have no session.
+
+    None puts nothing on record here; `dispatch` sees the room go and knows what had been rung.
+    """
+    timeout_s = services.worker_settings.caller_timeout.total_seconds()
+    try:
+        async with asyncio.timeout(timeout_s):
+            caller = await line.wait_for_caller()
+            if caller.kind == rtc.ParticipantKind.PARTICIPANT_KIND_SIP:
+                return sip_arrival(line.room.name, caller.identity, caller.attributes)
+            voice_session = await services.voice_sessions.find(line.room.name)
+            if voice_session is None:
+                logger.warning("room has no voice session")
+                return None
+            await line.wait_for_caller(voice_session.caller_identity)
+            return voice_session.to_arrival()
+    except (LineDownError, TimeoutError):
+        logger.info("nobody called")
+    except StoreUnavailable:
+        logger.warning("caller unknown, Redis is away")
+    return None
+
+
+async def admit(line: Line, arrival: Arrival, services: JobServices) -> ActiveCall | None:
+    """Return the call with its slot leased and its first credit reserved, or None if refused.
+
+    Nothing has been published by now, so a refused caller was never answered.
+    """
+    admission = await services.live_calls.admit(arrival)
+    if isinstance(admission, Refused):
+        logger.info("call refused", extra={"reason": admission.reason.value})
+        return None
+    limits = MeterLimits.of(admission.agent, services.dispatch_settings.heartbeat_interval)
+    return ActiveCall(
+        line=line,
+        arrival=arrival,
+        admitted=admission,
+        journal=CallJournal(services.live_calls, arrival.call_id),
+        meter=Meter(limits, admission.funded_s, time.monotonic()),
+    )
+
+
+async def _hold(call: ActiveCall, warm: WarmModels, services: JobServices) -> None:
+    ending = call.line.ending
+    writing = _watched(call.journal.run(), ending)
+    conversation: Conversation | None = None
+    try:
+        conversation = _build_conversation(call, warm)
+        await converse(call, conversation, services)
+    except LineDownError:
+        logger.info("caller gave up before the answer")
+    except asyncio.CancelledError:
+        ending.cut_off(WORKER_LOST)
+        raise
+    finally:
+        ending.cut_off(AGENT_FAILED)
+        await close(call, conversation, services)
+        writing.cancel()
+
+
+def _build_conversation(call: ActiveCall, warm: WarmModels) -> Conversation:
+    profile = call.admitted.agent
+    models = build_models(profile)
+    session = build_agent_session(profile, models, warm)
+    return Conversation(call.line, call.arrival, profile, session, models, call.journal, call.meter)
+
+
+async def converse(call: ActiveCall, conversation: Conversation, services: JobServices) -> None:
+    """Answer, greet, and talk until the call is over.
+
+    Raises:
+        LineDownError: The caller gave up before the answer.
+    """
+    settings = services.worker_settings
+    ending = call.line.ending
+    farewell_s = settings.farewell_timeout.total_seconds()
+    metering = _watched(
+        run_meter(
+            call.meter,
+            services.live_calls,
+            call.arrival.call_id,
+            ending,
+            warn=conversation.warn,
+            say_goodbye=lambda: conversation.say_goodbye(farewell_s),
+        ),
+        ending,
+    )
+    try:
+        agent = VoiceAgent(call.admitted.agent, [end_call_tool(ending, conversation.hang_up)])
+        await conversation.open(agent, settings.answer_timeout.total_seconds())
+        await ending.wait()
+    finally:
+        metering.cancel()
+
+
+async def close(call: ActiveCall, conversation: Conversation | None, services: JobServices) -> None:
+    """Take the line down, stop the agent, write the rest of the record and settle the bill.
+
+    The caller's part comes first: nobody listens to silence while books are kept.
+    """
+    cause, at = await call.line.ending.wait()
+    stopping = conversation.close(_STOP_TIMEOUT_S) if conversation is not None else _nothing()
+    await asyncio.gather(hang_up(services.rooms, call.arrival.room_name), stopping)
+    timeout_s = services.worker_settings.settle_timeout.total_seconds()
+    started_s = time.monotonic()
+    await call.journal.flush(timeout_s)
+    left_s = max(1.0, timeout_s - (time.monotonic() - started_s))
+    settlement = await settle(services.live_calls, call.arrival.call_id, cause, at, left_s)
+    logger.info(
+        "call over",
+        extra={
+            "ended_by": cause.ended_by.value,
+            "end_reason": cause.end_reason.value,
+            "billed_s": settlement.billed_s if settlement is not None else None,
+        },
+    )
+
+
+async def _nothing() -> None:
+    """Stop an agent that was never built."""
+
+
+def _watched(work: Coroutine[Any, Any, None], ending: Ending) -> asyncio.Task[None]:
+    """Run a part of the call beside it; if the part fails, the call cannot go on."""
+
+    def look_at(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            logger.error("part of the call failed", exc_info=failure)
+            ending.cut_off(AGENT_FAILED)
+
+    task = asyncio.ensure_future(work)
+    task.add_done_callback(look_at)
+    return task

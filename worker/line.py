@@ -1,0 +1,134 @@
+"""The line to the caller: who is in the room, and the moment it goes down."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Final, TypeVar
+
+from livekit import rtc
+from livekit.agents import JobContext
+
+from worker.caller import CALL_ACTIVE, CALL_STATUS
+from worker.ending import Ending, end_by_departure, end_by_lost_room
+
+_CALLERS: Final = [
+    rtc.ParticipantKind.PARTICIPANT_KIND_SIP,
+    rtc.ParticipantKind.PARTICIPANT_KIND_STANDARD,
+]
+
+_T = TypeVar("_T")
+
+
+class LineDownError(Exception):
+    """The call was over before what was waited for happened."""
+
+
+class Line:
+    """One call's room, watched from before it is joined until it is left.
+
+    Args:
+        room: The job's room.
+        ending: Told when the caller leaves or the room is lost.
+    """
+
+    def __init__(self, room: rtc.Room, ending: Ending) -> None:
+        self.room = room
+        self.ending = ending
+        self._caller_identity: str | None = None
+        self._is_answered = False
+        room.on("participant_disconnected", self._on_participant_disconnected)
+        room.on("disconnected", self._on_disconnected)
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the call was answered."""
+        return self._is_answered
+
+    def mark_answered(self) -> None:
+        """Note the answer: from here on a caller who leaves hangs up instead of giving up."""
+        self._is_answered = True
+
+    async def wait_for_caller(self, identity: str | None = None) -> rtc.RemoteParticipant:
+        """Return the participant who calls, as soon as it is in the room.
+
+        It need not be connected for media yet: the sooner the agent publishes, the sooner the
+        call is answered.
+
+        Args:
+            identity: Its identity where that is known; else the first SIP or standard
+                participant is the caller.
+
+        Raises:
+            LineDownError: The room was lost meanwhile.
+        """
+        found: asyncio.Future[rtc.RemoteParticipant] = asyncio.get_running_loop().create_future()
+
+        def look_at(participant: rtc.RemoteParticipant) -> None:
+            is_caller = participant.kind in _CALLERS and identity in (None, participant.identity)
+            if is_caller and not found.done():
+                self._caller_identity = participant.identity
+                found.set_result(participant)
+
+        self.room.on("participant_connected", look_at)
+        try:
+            for participant in self.room.remote_participants.values():
+                look_at(participant)
+            return await self.unless_down(found)
+        finally:
+            self.room.off("participant_connected", look_at)
+
+    async def wait_for_active(self, identity: str) -> None:
+        """Wait until a telephone caller's leg is answered.
+
+        Raises:
+            LineDownError: The caller gave up first.
+
+        Source: livekit/sip v1.8.0 pkg/sip/inbound.go (200 OK is sent once the leg subscribes to
+        an audio track; `sip.callStatus` then turns `active`).
+        """
+        active = asyncio.Event()
+
+        def look_at(_changed: list[str], participant: rtc.Participant) -> None:
+            is_caller = participant.identity == identity
+            if is_caller and participant.attributes.get(CALL_STATUS) == CALL_ACTIVE:
+                active.set()
+
+        self.room.on("participant_attributes_changed", look_at)
+        try:
+            caller = self.room.remote_participants.get(identity)
+            if caller is not None:
+                look_at([], caller)
+            await self.unless_down(active.wait())
+        finally:
+            self.room.off("participant_attributes_changed", look_at)
+
+    async def unless_down(self, work: Awaitable[_T]) -> _T:
+        """Return what `work` returns, unless the call is over first.
+
+        Raises:
+            LineDownError: The call is over; the work was cancelled.
+        """
+        doing = asyncio.ensure_future(work)
+        over = asyncio.ensure_future(self.ending.wait())
+        try:
+            await asyncio.wait({doing, over}, return_when=asyncio.FIRST_COMPLETED)
+            if not doing.done():
+                raise LineDownError
+            return doing.result()
+        finally:
+            over.cancel()
+            doing.cancel()
+
+    def _on_participant_disconnected(self, participant: rtc.RemoteParticipant) -> None:
+        if participant.identity == self._caller_identity:
+            reason = participant.disconnect_reason
+            self.ending.cut_off(end_by_departure(reason, answered=self._is_answered))
+
+    def _on_disconnected(self, reason: int | None = None) -> None:
+        self.ending.cut_off(end_by_lost_room(reason))
+
+
+async def join(ctx: JobContext) -> Line:
+    """Connect the job to its room and return the line, already watched."""
+    line = Line(ctx.room, Ending())
+    await ctx.connect()
+    return line

@@ -1,0 +1,77 @@
+"""The worker towards LiveKit: its name, its capacity and how it runs its jobs."""
+
+import math
+
+from livekit.agents import AgentServer, JobExecutorType, JobProcess, JobRequest
+
+from telephony.settings import LiveKitSettings
+from worker.job import WARM_MODELS, answer_call
+from worker.pipelines import warm_models
+from worker.settings import WorkerSettings
+
+_EXECUTORS = {"process": JobExecutorType.PROCESS, "thread": JobExecutorType.THREAD}
+
+_CUT_OFF_TIMEOUT_S = 30.0
+"""Calls that are still on when draining is over: livekit-agents lets them talk on for 15 s, then
+cancels them, and they settle their bills."""
+
+
+class CallServer:
+    """An `AgentServer` that takes so many calls and not one more.
+
+    The framework's own load threshold counts a job that is being started as a whole idle slot,
+    so that an idle worker refuses the second of two callers who ring together. Here the threshold
+    is off, the load only tells LiveKit whom to ask first, and each request is answered by count.
+
+    Args:
+        settings: How many calls, and how they are run.
+        livekit: The server to register with.
+        worker_name: The agent name under which calls are dispatched.
+    """
+
+    def __init__(
+        self, settings: WorkerSettings, livekit: LiveKitSettings, worker_name: str
+    ) -> None:
+        self._max_calls = settings.worker_max_calls
+        self._starting: set[str] = set()
+        self.server = AgentServer(
+            job_executor_type=_EXECUTORS[settings.worker_executor],
+            load_threshold=math.inf,
+            load_fnc=self.load,
+            num_idle_processes=settings.worker_idle_jobs,
+            setup_fnc=prewarm_job,
+            preload_modules=["worker.job"],
+            drain_timeout=int(settings.worker_drain_timeout.total_seconds()),
+            shutdown_process_timeout=_CUT_OFF_TIMEOUT_S,
+            ws_url=livekit.livekit_url,
+            api_key=livekit.livekit_api_key,
+            api_secret=livekit.livekit_api_secret.get_secret_value(),
+            host=settings.worker_health_host,
+            port=settings.worker_health_port,
+        )
+        self.server.rtc_session(answer_call, agent_name=worker_name, on_request=self.on_request)
+
+    def count_calls(self) -> int:
+        """Return the calls that are on or being started."""
+        active = {info.job.id for info in self.server.active_jobs}
+        return len(active | self._starting)
+
+    def load(self) -> float:
+        """Return the share of slots that are taken, 0 to 1."""
+        return self.count_calls() / self._max_calls
+
+    async def on_request(self, request: JobRequest) -> None:
+        """Take a call if a slot is free, or let LiveKit ask another worker."""
+        if self.count_calls() >= self._max_calls:
+            await request.reject(terminate=False)
+            return
+        self._starting.add(request.id)
+        try:
+            await request.accept()
+        finally:
+            self._starting.discard(request.id)
+
+
+def prewarm_job(process: JobProcess) -> None:
+    """Load the models of a job process before it is given a call."""
+    process.userdata[WARM_MODELS] = warm_models()

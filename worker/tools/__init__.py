@@ -1,0 +1,1 @@
+"""Tools an agent can use in a call."""
