@@ -5,6 +5,7 @@ StackError
 ├── MissingTool       something has to be installed first; the message names the command
 ├── BuildFailed       the Go servers could not be built
 ├── DemoFailed        the stack runs, but the demo's call did not go as it should
+├── ApiRefused        the API answered with an error
 └── StackNotRunning   a command needs `make up` in another terminal
 """
 
@@ -13,7 +14,7 @@ class StackError(Exception):
     """Base of everything the embedded stack raises; its text is meant for the user."""
 
 
-class PartFailed(StackError):
+class PartFailed(StackError):  # noqa: N818 - errors name the fact
     """A part of the stack did not start, did not become ready in time, or died.
 
     Attributes:
@@ -30,17 +31,31 @@ class PartFailed(StackError):
         super().__init__(f"{text}\nLast lines of its log:\n{log_tail}" if log_tail else text)
 
 
-class MissingTool(StackError):
+class MissingTool(StackError):  # noqa: N818 - errors name the fact
     """A program or library is missing and cannot be installed from here."""
 
 
-class BuildFailed(StackError):
+class BuildFailed(StackError):  # noqa: N818 - errors name the fact
     """The livekit servers could not be built from source."""
 
 
-class DemoFailed(StackError):
+class DemoFailed(StackError):  # noqa: N818 - errors name the fact
     """The demo ran into something that does not go as a user should see it."""
 
 
-class StackNotRunning(StackError):
+class StackNotRunning(StackError):  # noqa: N818 - errors name the fact
     """No running stack was found where the command looked for one."""
+
+
+class ApiRefused(StackError):  # noqa: N818 - errors name the fact
+    """The API answered with an error.
+
+    Attributes:
+        status: HTTP status.
+        message: The API's own sentence.
+    """
+
+    def __init__(self, method: str, path: str, status: int, message: str) -> None:
+        self.status = status
+        self.message = message
+        super().__init__(f"{method} {path} was answered with {status}: {message}")

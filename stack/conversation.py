@@ -1,0 +1,201 @@
+"""A caller made of a softphone, a voice and an ear; it notes what it hears."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+from telephony.softphone.call import PhoneCall
+from telephony.softphone.errors import CallIsOver, NothingHeard
+from telephony.softphone.g711 import SAMPLE_RATE_HZ, Pcm
+from telephony.softphone.phone import Softphone
+from telephony.speech.espeak import synthesize
+from telephony.speech.pocketsphinx import recognise
+from telephony.speech.resampling import resample
+
+CALLER_VOICE = "en-us+f2"
+CALLER_WORDS_PER_MINUTE = 150
+
+QUIET_S = 0.7
+"""Silence that ends what the agent says; longer than its pauses between two sentences."""
+
+ANSWER_TIMEOUT_S = 10.0
+LONGEST_SPEECH_S = 60.0
+MARGIN_S = 0.15
+"""Sound kept around an utterance for the recogniser."""
+
+HANG_UP_WAIT_S = 1.0
+"""After its last words the caller waits this long for the agent to end the call itself."""
+
+Who = Literal["caller", "agent"]
+
+
+@dataclass(frozen=True)
+class Say:
+    """The caller says a text."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Press:
+    """The caller presses keys."""
+
+    keys: str
+
+
+Action = Say | Press
+
+
+@dataclass(frozen=True)
+class Line:
+    """Something said or pressed.
+
+    Attributes:
+        at_s: Seconds since the call was placed.
+        who: Who said it.
+        text: The words, or what is known of them.
+        after_s: For the agent: seconds from the end of the caller's turn to the first sound.
+    """
+
+    at_s: float
+    who: Who
+    text: str
+    after_s: float | None = None
+
+
+@dataclass
+class Conversation:
+    """What happened in one call.
+
+    Attributes:
+        lines: What was said, in order.
+        answered_after_s: Seconds from INVITE to 200 OK.
+        first_audio_after_s: Seconds from INVITE to the agent's first sound; None without any.
+        ended_by_agent: Whether the far end hung up.
+        duration_s: Seconds from answer to end.
+    """
+
+    answered_after_s: float = 0.0
+    first_audio_after_s: float | None = None
+    ended_by_agent: bool = False
+    duration_s: float = 0.0
+    lines: list[Line] = field(default_factory=list)
+
+
+class Caller:
+    """Holds a conversation on an answered call."""
+
+    def __init__(
+        self, call: PhoneCall, sentences: Sequence[str], on_line: Callable[[Line], None]
+    ) -> None:
+        """Take over a call.
+
+        Args:
+            call: The answered call.
+            sentences: What the far end may say; only these are recognised.
+            on_line: Told every line as it is said.
+        """
+        self._call = call
+        self._sentences = sentences
+        self._on_line = on_line
+        self._invited_s = call.timings.invited_at.monotonic_s
+        self._heard_until_s = self._invited_s
+        self.conversation = Conversation()
+
+    async def converse(self, actions: Sequence[Action]) -> Conversation:
+        """Hear the greeting, then act and hear the reply, one action after the other; hang up."""
+        timings = self._call.timings
+        if timings.answered_at:
+            self.conversation.answered_after_s = timings.answered_at.monotonic_s - self._invited_s
+        try:
+            await self.listen()
+            for action in actions:
+                await self.act(action)
+                await self.listen(spoken_s=time.monotonic())
+        except CallIsOver:
+            # The agent ended the call before everything was said; what was said is noted.
+            pass
+        await self.finish()
+        return self.conversation
+
+    async def act(self, action: Action) -> None:
+        """Say or press something."""
+        if isinstance(action, Press):
+            self._note("caller", f"[presses {action.keys}]", time.monotonic())
+            await self._call.send_dtmf(action.keys)
+            return
+        sound = await asyncio.to_thread(speak, action.text)
+        self._note("caller", action.text, time.monotonic())
+        await self._call.play(sound)
+
+    async def listen(self, spoken_s: float | None = None) -> None:
+        """Hear one utterance of the agent to its end and note it; silence is noted too.
+
+        Args:
+            spoken_s: Monotonic seconds at which the caller's turn ended.
+        """
+        call = self._call
+        try:
+            first = await call.wait_for_audio(
+                timeout_s=ANSWER_TIMEOUT_S, since_s=self._heard_until_s
+            )
+        except NothingHeard:
+            self._note("agent", f"[nothing for {ANSWER_TIMEOUT_S:g} s]", time.monotonic())
+            return
+        try:
+            last_s = await call.wait_for_quiet(quiet_s=QUIET_S, timeout_s=LONGEST_SPEECH_S)
+        except (CallIsOver, NothingHeard):
+            last_s = time.monotonic()
+        if self.conversation.first_audio_after_s is None:
+            self.conversation.first_audio_after_s = first.arrived_s - self._invited_s
+        self._heard_until_s = time.monotonic()
+        pcm = call.heard.between(first.arrived_s - MARGIN_S, last_s + MARGIN_S)
+        text = await asyncio.to_thread(understand, pcm, self._sentences)
+        after_s = None if spoken_s is None else first.arrived_s - spoken_s
+        self._note("agent", text, first.arrived_s, after_s)
+
+    async def finish(self) -> None:
+        """Give the agent the chance to end the call, then hang up."""
+        await asyncio.wait({self._call.ended}, timeout=HANG_UP_WAIT_S)
+        self.conversation.ended_by_agent = self._call.is_over
+        end = await self._call.hang_up()
+        if answered := self._call.timings.answered_at:
+            self.conversation.duration_s = end.at.monotonic_s - answered.monotonic_s
+
+    def _note(self, who: Who, text: str, at_s: float, after_s: float | None = None) -> None:
+        line = Line(at_s - self._invited_s, who, text, after_s)
+        self.conversation.lines.append(line)
+        self._on_line(line)
+
+
+@asynccontextmanager
+async def dialled(
+    sip_address: str, number: str, *, from_number: str, ring_timeout_s: float = 20.0
+) -> AsyncIterator[PhoneCall]:
+    """Call a number and yield the answered call.
+
+    Raises:
+        telephony.softphone.errors.CallFailed: It was refused or not answered.
+    """
+    async with Softphone() as phone:
+        yield await phone.call(
+            f"sip:{number}@{sip_address}", from_user=from_number, ring_timeout_s=ring_timeout_s
+        )
+
+
+def speak(text: str) -> Pcm:
+    """Return a text as the caller says it: int16, mono, 8000 Hz."""
+    speech = synthesize(text, voice=CALLER_VOICE, words_per_minute=CALLER_WORDS_PER_MINUTE)
+    return resample(speech.pcm, speech.sample_rate_hz, SAMPLE_RATE_HZ)
+
+
+def understand(pcm: Pcm, sentences: Sequence[str]) -> str:
+    """Return which of the sentences a stretch of sound is, or how long it lasted."""
+    duration = f"[speech, {len(pcm) / SAMPLE_RATE_HZ:.1f} s, not recognised]"
+    if not sentences:
+        return duration
+    heard = recognise(pcm, SAMPLE_RATE_HZ, sentences)
+    return heard.text if heard.is_match else duration
