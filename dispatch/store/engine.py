@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from dispatch.errors import StoreUnavailable
 
 ReadSession = NewType("ReadSession", AsyncSession)
-"""A read-only transaction: Postgres itself refuses a write in it."""
+"""A read-only transaction on one snapshot: Postgres itself refuses a write in it."""
 
 WriteSession = NewType("WriteSession", ReadSession)
 """A transaction that is committed when its block ends; it may read, too."""
@@ -47,7 +47,11 @@ class Database:
                 "options": f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_MS}",
             },
         )
-        self._reading_engine = self._engine.execution_options(postgresql_readonly=True)
+        self._reading_engine = self._engine.execution_options(
+            # All reads of one block see the same moment, and none of them can write.
+            isolation_level="REPEATABLE READ",
+            postgresql_readonly=True,
+        )
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[WriteSession]:

@@ -1,0 +1,130 @@
+"""Agents: written down in Postgres, then published to where calls are answered from."""
+
+import logging
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from dispatch.accounts import Principal
+from dispatch.agent_profile import AgentDraft, AgentProfile
+from dispatch.errors import InvalidField, NotFound, StoreUnavailable
+from dispatch.paging import Page, PageRequest
+from dispatch.routes import Route, Routes
+from dispatch.store.engine import Database
+from dispatch.store.repositories import agents, phone_numbers
+
+logger = logging.getLogger(__name__)
+
+
+class Agents:
+    """A project's agents.
+
+    Each change makes a new version. Calls in progress keep the version they began with; the next
+    call gets the new one. When Redis does not answer, the change is kept all the same and the
+    projection publishes it later.
+    """
+
+    def __init__(self, database: Database, routes: Routes) -> None:
+        self._database = database
+        self._routes = routes
+
+    async def create(self, principal: Principal, draft: AgentDraft) -> AgentProfile:
+        """Create an agent of the principal's project, as version 1."""
+        async with self._database.transaction() as db:
+            agent = await agents.insert_agent(
+                db, principal.organization_id, principal.project_id, draft
+            )
+        await self._publish(agent)
+        return agent
+
+    async def get(self, principal: Principal, agent_id: uuid.UUID) -> AgentProfile:
+        """Return an agent.
+
+        Raises:
+            NotFound: The project has no such agent.
+        """
+        async with self._database.reading() as db:
+            agent = await agents.find_agent(db, principal.project_id, agent_id)
+        if agent is None:
+            raise NotFound("agent", agent_id)
+        return agent
+
+    async def list(self, principal: Principal, page: PageRequest) -> Page[AgentProfile]:
+        """Return a page of the project's agents, newest first."""
+        async with self._database.reading() as db:
+            return await agents.list_agents(db, principal.project_id, page)
+
+    async def patch(
+        self, principal: Principal, agent_id: uuid.UUID, changes: Mapping[str, Any]
+    ) -> AgentProfile:
+        """Change some fields of an agent and return its new version.
+
+        Args:
+            principal: On whose behalf.
+            agent_id: Which agent.
+            changes: New values by the names of `AgentDraft`'s fields. A nested object (`speech`,
+                `turn_taking`, `script`) replaces the old one whole.
+
+        Raises:
+            NotFound: The project has no such agent.
+            InvalidField: A field is unknown, or the agent would not be valid; nothing was changed.
+        """
+        async with self._database.transaction() as db:
+            agent = await agents.find_agent(db, principal.project_id, agent_id, for_update=True)
+            if agent is None:
+                raise NotFound("agent", agent_id)
+            draft = merge_draft(agent, changes)
+            agent = await agents.update_agent(db, agent_id, draft)
+        await self._publish(agent)
+        return agent
+
+    async def delete(self, principal: Principal, agent_id: uuid.UUID) -> None:
+        """Delete an agent and take it off its numbers; its calls stay on record.
+
+        Raises:
+            NotFound: The project has no such agent.
+        """
+        async with self._database.transaction() as db:
+            agent = await agents.find_agent(db, principal.project_id, agent_id, for_update=True)
+            if agent is None:
+                raise NotFound("agent", agent_id)
+            await agents.delete_agent(db, agent_id)
+            detached = await phone_numbers.detach_agent(db, agent_id)
+        await self._withdraw(agent_id, detached)
+
+    async def _publish(self, agent: AgentProfile) -> None:
+        try:
+            await self._routes.publish_agent(agent)
+        except StoreUnavailable:
+            logger.warning(
+                "An agent is saved but not published yet.",
+                extra={"agent_id": str(agent.agent_id), "version": agent.version},
+            )
+
+    async def _withdraw(self, agent_id: uuid.UUID, detached: Sequence[Route]) -> None:
+        try:
+            # The snapshot goes first: without it no call reaches the agent, whatever a route says.
+            await self._routes.withdraw_agent(agent_id)
+            for route in detached:
+                await self._routes.publish_route(route.did, route)
+        except StoreUnavailable:
+            logger.warning(
+                "An agent is deleted but not withdrawn yet.", extra={"agent_id": str(agent_id)}
+            )
+
+
+def merge_draft(agent: AgentProfile, changes: Mapping[str, Any]) -> AgentDraft:
+    """Return the agent's draft with some fields replaced, validated as a whole.
+
+    Raises:
+        InvalidField: A field is unknown or the result is not valid; names the first such field.
+    """
+    current = agent.model_dump(include=set(AgentDraft.model_fields))
+    try:
+        return AgentDraft.model_validate(current | dict(changes))
+    except ValidationError as exc:
+        first = exc.errors(include_url=False, include_context=False, include_input=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or "agent"
+        raise InvalidField(field, first["msg"].removeprefix("Value error, ")) from exc

@@ -1,0 +1,81 @@
+"""How a call went, in one sentence for the number's owner."""
+
+from dispatch.calls import REFUSAL_SENTENCES, RefusalReason
+from telephony.calls import CallState, EndedBy, EndReason
+
+_ENDINGS: dict[EndReason, str] = {
+    EndReason.CREDIT_SPENT: "The organisation's balance ran out",
+    EndReason.TIME_LIMIT: "The agent's longest allowed call was reached",
+    EndReason.SILENCE: "Nobody spoke, so the agent ended the call",
+    EndReason.WORKER_LOST: "The worker that held the call was lost",
+    EndReason.STATE_LOST: "The call's live record was lost",
+    EndReason.AGENT_FAILED: "The agent failed",
+    EndReason.CONNECTION_LOST: "The connection to the caller was lost",
+    EndReason.NO_WORKER: "No worker took the call",
+    EndReason.ABANDONED: "The caller gave up",
+    EndReason.REFUSED: "The call was refused",
+}
+
+_HANG_UPS: dict[EndedBy, str] = {
+    EndedBy.CALLER: "The caller hung up",
+    EndedBy.AGENT: "The agent hung up",
+    EndedBy.CARRIER: "The carrier ended the call",
+    EndedBy.SYSTEM: "The call was ended by the system",
+}
+
+_MISSED: dict[EndReason, str] = {
+    EndReason.ABANDONED: "Missed: the caller gave up before the answer.",
+    EndReason.NO_WORKER: "Missed: no worker took the call before it stopped ringing.",
+    EndReason.AGENT_FAILED: "Missed: the agent could not be started.",
+    EndReason.WORKER_LOST: "Missed: the worker was lost before the answer.",
+    EndReason.STATE_LOST: "Missed: the call's live record was lost before the answer.",
+    EndReason.CONNECTION_LOST: "Missed: the connection to the caller was lost before the answer.",
+}
+
+
+def describe_call(
+    state: CallState,
+    *,
+    ended_by: EndedBy | None,
+    end_reason: EndReason | None,
+    refusal_reason: RefusalReason | None,
+    duration_s: float | None,
+) -> str:
+    """Return one sentence about where the call stands, or how and why it ended.
+
+    Args:
+        state: Where it stands.
+        ended_by: Who ended it; None while it goes on.
+        end_reason: Why it ended; None while it goes on.
+        refusal_reason: Why it was not answered, when it was refused.
+        duration_s: Seconds from the answer to the end; None while it goes on.
+    """
+    match state:
+        case CallState.RINGING:
+            return "The call is ringing."
+        case CallState.ACTIVE:
+            return "The call is going on."
+        case CallState.REFUSED:
+            return _describe_refusal(refusal_reason)
+        case CallState.MISSED:
+            return _describe_missed(end_reason)
+        case CallState.ENDED:
+            return f"{_ending(ended_by, end_reason)} after {round(duration_s or 0)} s."
+
+
+def _describe_refusal(reason: RefusalReason | None) -> str:
+    if reason is None:
+        return "Refused."
+    sentence = REFUSAL_SENTENCES[reason]
+    return f"Refused: {sentence[:1].lower()}{sentence[1:]}"
+
+
+def _describe_missed(reason: EndReason | None) -> str:
+    missed = "Missed: the call ended before the answer."
+    return missed if reason is None else _MISSED.get(reason, missed)
+
+
+def _ending(ended_by: EndedBy | None, reason: EndReason | None) -> str:
+    if reason is None or reason is EndReason.HANG_UP:
+        return "The call ended" if ended_by is None else _HANG_UPS[ended_by]
+    return _ENDINGS[reason]

@@ -1,0 +1,155 @@
+"""Carrier connections: from where, and with which name and password, a carrier may call in."""
+
+import ipaddress
+import logging
+import re
+import uuid
+from collections.abc import Sequence
+
+from pydantic import SecretStr
+
+from dispatch.accounts import Principal
+from dispatch.errors import Conflict, InvalidField, NotFound
+from dispatch.numbers import CarrierConnection
+from dispatch.paging import Page, PageRequest
+from dispatch.store.engine import Database
+from dispatch.store.repositories import carrier_connections
+
+__all__ = ["CarrierConnection", "CarrierConnections", "checked_provider"]
+
+logger = logging.getLogger(__name__)
+
+_LONGEST_NAME = 100
+_LONGEST_CREDENTIAL = 255
+_MOST_ADDRESSES = 200
+_PROVIDER = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+
+
+class CarrierConnections:
+    """A project's carrier connections. LiveKit hears of one with its first number."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(
+        self,
+        principal: Principal,
+        *,
+        name: str,
+        provider: str,
+        allowed_addresses: Sequence[str] = (),
+        auth_username: str | None = None,
+        auth_password: SecretStr | None = None,
+    ) -> CarrierConnection:
+        """Create a connection.
+
+        Args:
+            principal: On whose behalf.
+            name: For people; 1 to 100 characters.
+            provider: The carrier in one lower-case word, such as `twilio`.
+            allowed_addresses: IP addresses or CIDR ranges the carrier calls from.
+            auth_username: User name the carrier must give; only with a password.
+            auth_password: Its password; never returned.
+
+        Raises:
+            InvalidField: A value is wrong, or neither addresses nor a user name are given.
+        """
+        name = name.strip()
+        if not 1 <= len(name) <= _LONGEST_NAME:
+            raise InvalidField("name", f"name must have 1 to {_LONGEST_NAME} characters.")
+        _check_credentials(auth_username, auth_password)
+        addresses = _checked_addresses(allowed_addresses)
+        if not addresses and auth_username is None:
+            raise InvalidField(
+                "allowed_addresses",
+                "Give the carrier's addresses, or a user name and a password: "
+                "otherwise anybody could call in.",
+            )
+        new = carrier_connections.NewConnection(
+            organization_id=principal.organization_id,
+            project_id=principal.project_id,
+            name=name,
+            provider=checked_provider(provider),
+            allowed_addresses=addresses,
+            auth_username=auth_username,
+            auth_password=auth_password,
+        )
+        async with self._database.transaction() as db:
+            return await carrier_connections.insert_connection(db, new)
+
+    async def get(self, principal: Principal, connection_id: uuid.UUID) -> CarrierConnection:
+        """Return a connection.
+
+        Raises:
+            NotFound: The project has no such connection.
+        """
+        async with self._database.reading() as db:
+            found = await carrier_connections.find_connection(
+                db, principal.project_id, connection_id
+            )
+        if found is None:
+            raise NotFound("carrier connection", connection_id)
+        return found
+
+    async def list(self, principal: Principal, page: PageRequest) -> Page[CarrierConnection]:
+        """Return a page of the project's connections, newest first."""
+        async with self._database.reading() as db:
+            return await carrier_connections.list_connections(db, principal.project_id, page)
+
+    async def delete(self, principal: Principal, connection_id: uuid.UUID) -> None:
+        """Delete a connection that no number uses.
+
+        Raises:
+            NotFound: The project has no such connection.
+            Conflict: Numbers come in on it.
+        """
+        async with self._database.transaction() as db:
+            found = await carrier_connections.find_connection(
+                db, principal.project_id, connection_id, for_update=True
+            )
+            if found is None:
+                raise NotFound("carrier connection", connection_id)
+            if await carrier_connections.has_numbers(db, connection_id):
+                raise Conflict("Numbers come in on this carrier connection; delete them first.")
+            await carrier_connections.delete_connection(db, connection_id)
+
+
+def checked_provider(provider: str) -> str:
+    """Return the carrier's name if it is one lower-case word.
+
+    Raises:
+        InvalidField: It is not.
+    """
+    if not _PROVIDER.fullmatch(provider):
+        raise InvalidField(
+            "provider",
+            "provider must be one word of lower-case letters, digits, - and _, such as twilio.",
+        )
+    return provider
+
+
+def _checked_addresses(addresses: Sequence[str]) -> tuple[str, ...]:
+    """Return the addresses as written, once each."""
+    if len(addresses) > _MOST_ADDRESSES:
+        raise InvalidField("allowed_addresses", f"At most {_MOST_ADDRESSES} addresses.")
+    for index, address in enumerate(addresses):
+        try:
+            ipaddress.ip_network(address)
+        except ValueError as exc:
+            raise InvalidField(
+                f"allowed_addresses.{index}",
+                "Not an IP address or a CIDR range without host bits, such as 192.0.2.0/24.",
+            ) from exc
+    return tuple(dict.fromkeys(addresses))
+
+
+def _check_credentials(username: str | None, password: SecretStr | None) -> None:
+    if (username is None) != (password is None):
+        missing = "auth_password" if password is None else "auth_username"
+        raise InvalidField(missing, "A user name and a password go together.")
+    for field, value in (
+        ("auth_username", username),
+        ("auth_password", None if password is None else password.get_secret_value()),
+    ):
+        if value is not None and not 1 <= len(value) <= _LONGEST_CREDENTIAL:
+            raise InvalidField(field, f"1 to {_LONGEST_CREDENTIAL} characters.")

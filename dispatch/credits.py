@@ -1,0 +1,151 @@
+"""An organisation's credit: put in here, spent by calls.
+
+The ledger in Postgres is the truth; Redis holds the balance that calls reserve from. A top-up is
+written down first and then told to Redis, once, however often either step is repeated.
+"""
+
+import logging
+import uuid
+from datetime import timedelta
+
+from dispatch.balances import Balances
+from dispatch.errors import Conflict, InvalidField, NotFound, StoreUnavailable
+from dispatch.ledger import LedgerEntry, TopUp
+from dispatch.paging import Page, PageRequest
+from dispatch.store.engine import Database
+from dispatch.store.repositories import accounts, ledger
+
+__all__ = ["Credits", "LedgerEntry", "TopUp"]
+
+logger = logging.getLogger(__name__)
+
+LARGEST_TOP_UP_MICROCREDITS = 10**13
+"""Ten million credits; keeps every sum far inside what Redis scripts count exactly (2^53)."""
+_LONGEST_OPERATION_ID = 120
+_LONGEST_REASON = 500
+_LATELY = timedelta(days=1)
+"""Top-ups this recent could still be on their way to Redis in another process."""
+
+
+class Credits:
+    """Balances and their ledger."""
+
+    def __init__(self, database: Database, balances: Balances) -> None:
+        self._database = database
+        self._balances = balances
+
+    async def top_up(
+        self,
+        organization_id: uuid.UUID,
+        *,
+        amount_microcredits: int,
+        reason: str = "",
+        operation_id: str | None = None,
+    ) -> TopUp:
+        """Add credit and return the entry and the balance after it.
+
+        Args:
+            organization_id: Whose balance.
+            amount_microcredits: More than 0, at most `LARGEST_TOP_UP_MICROCREDITS`.
+            reason: For the ledger, at most 500 characters.
+            operation_id: Makes the top-up happen once per organisation, however often it is sent;
+                without it every request is a top-up of its own.
+
+        Raises:
+            InvalidField: A value is out of range.
+            NotFound: There is no such organisation.
+            Conflict: `operation_id` was used for another amount.
+            StoreUnavailable: Postgres did not answer. When only Redis does not, the top-up is on
+                record, is answered, and reaches the live balance by projection.
+        """
+        _check_top_up(amount_microcredits, reason, operation_id)
+        async with self._database.transaction() as db:
+            if await accounts.find_organization(db, organization_id) is None:
+                raise NotFound("organization", organization_id)
+            entry = await ledger.ensure_top_up(
+                db,
+                organization_id,
+                amount_microcredits=amount_microcredits,
+                reason=reason,
+                operation_id=operation_id or uuid.uuid4().hex,
+            )
+        if entry.amount_microcredits != amount_microcredits:
+            raise Conflict("This operationId was used for a top-up of another amount.")
+        return TopUp(entry, await self._tell_redis(organization_id))
+
+    async def balance(self, organization_id: uuid.UUID) -> int:
+        """Return the credit free to use, in micro-credits: what running calls reserved is not.
+
+        Raises:
+            StoreUnavailable: Redis did not answer, or it has no balance and Postgres did not.
+        """
+        live = await self._balances.get(organization_id)
+        if live is not None:
+            return live
+        async with self._database.reading() as db:
+            return await ledger.sum_of_entries(db, organization_id)
+
+    async def ledger(self, organization_id: uuid.UUID, page: PageRequest) -> Page[LedgerEntry]:
+        """Return a page of an organisation's entries, newest first.
+
+        Raises:
+            NotFound: There is no such organisation.
+        """
+        async with self._database.reading() as db:
+            if await accounts.find_organization(db, organization_id) is None:
+                raise NotFound("organization", organization_id)
+            return await ledger.list_entries(db, organization_id, page)
+
+    async def apply_outstanding(self, organization_id: uuid.UUID) -> int:
+        """Tell Redis of every entry it has not learned of, and return the live balance.
+
+        A balance that is missing is rebuilt first, from the entries that Redis did know: the
+        others are then added by their operation, so that none is counted twice whatever was
+        interrupted before.
+
+        Raises:
+            StoreUnavailable: Postgres or Redis did not answer; to be repeated.
+        """
+        async with self._database.reading() as db:
+            applied_microcredits = await ledger.sum_of_applied(db, organization_id)
+            outstanding = await ledger.list_outstanding(db, organization_id)
+            lately = await ledger.list_lately_applied(db, organization_id, _LATELY)
+        balance = await self._balances.get(organization_id)
+        if balance is None:
+            await self._balances.restore(organization_id, applied_microcredits, lately)
+            balance = applied_microcredits
+        for entry in outstanding:
+            balance = await self._balances.apply_top_up(
+                organization_id, entry.operation_id, entry.amount_microcredits
+            )
+            if balance is None:
+                raise StoreUnavailable("Redis lost its data while a top-up was applied.")
+        if outstanding:
+            async with self._database.transaction() as db:
+                await ledger.mark_applied(db, [entry.id for entry in outstanding])
+        return balance
+
+    async def _tell_redis(self, organization_id: uuid.UUID) -> int:
+        try:
+            return await self.apply_outstanding(organization_id)
+        except StoreUnavailable:
+            logger.warning(
+                "A top-up is on record but not in the live balance yet.",
+                extra={"organization_id": str(organization_id)},
+            )
+            async with self._database.reading() as db:
+                return await ledger.sum_of_entries(db, organization_id)
+
+
+def _check_top_up(amount_microcredits: int, reason: str, operation_id: str | None) -> None:
+    if not 0 < amount_microcredits <= LARGEST_TOP_UP_MICROCREDITS:
+        raise InvalidField(
+            "amount_microcredits",
+            f"amountMicrocredits must be 1 to {LARGEST_TOP_UP_MICROCREDITS}.",
+        )
+    if len(reason) > _LONGEST_REASON:
+        raise InvalidField("reason", f"reason must have at most {_LONGEST_REASON} characters.")
+    if operation_id is not None and not 1 <= len(operation_id) <= _LONGEST_OPERATION_ID:
+        raise InvalidField(
+            "operation_id", f"operationId must have 1 to {_LONGEST_OPERATION_ID} characters."
+        )

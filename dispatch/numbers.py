@@ -1,0 +1,64 @@
+"""Phone numbers and the carrier connections they come in on."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, StrEnum
+
+from telephony.e164 import E164
+
+
+class SyncState(StrEnum):
+    """Whether LiveKit holds a number."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    CONFLICT = "conflict"
+    """Somebody else's trunk in LiveKit claims the number; ours was not created."""
+
+
+class Unchanged(Enum):
+    """Tells "leave as it is" from None, which takes the agent away."""
+
+    UNCHANGED = "unchanged"
+
+
+UNCHANGED = Unchanged.UNCHANGED
+
+AgentChange = uuid.UUID | None | Unchanged
+"""An agent to assign, None to assign nobody, or `UNCHANGED`."""
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierConnection:
+    """How one carrier reaches us; its password never leaves the store."""
+
+    id: uuid.UUID
+    organization_id: uuid.UUID
+    project_id: uuid.UUID
+    name: str
+    provider: str
+    allowed_addresses: tuple[str, ...]
+    """Addresses or CIDR ranges the carrier calls from; empty only when it has a user name."""
+    auth_username: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneNumber:
+    """A DID and who answers it."""
+
+    id: uuid.UUID
+    organization_id: uuid.UUID
+    project_id: uuid.UUID
+    number: E164
+    provider: str
+    """Its connection's carrier."""
+    connection_id: uuid.UUID
+    inbound_agent_id: uuid.UUID | None
+    outbound_agent_id: uuid.UUID | None
+    status: SyncState
+    """As the number's owner should see it: a number is `active` only while calls reach it."""
+    status_reason: str | None
+    """A sentence, when the status is not `active`."""
+    created_at: datetime

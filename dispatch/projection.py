@@ -1,0 +1,125 @@
+"""Keeps what the call path reads in Redis equal to what is on record in Postgres.
+
+Use cases publish by themselves, right after their commit. This is what repairs the rest: a process
+that died between commit and publication, a Redis that did not answer, one that lost its data, and
+two changes whose publications overtook each other.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Coroutine, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from dispatch.balances import Balances
+from dispatch.credits import Credits
+from dispatch.routes import Routes
+from dispatch.store.engine import Database
+from dispatch.store.repositories import accounts, agents, ledger, phone_numbers
+
+_BATCH = 200
+"""Rows read at a time, and Redis writes in flight at once at most."""
+
+_OVERLAP = timedelta(seconds=60)
+"""How far back each run looks: longer than any transaction of ours, whose rows carry the time at
+which it began and not that of its commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Projected:
+    """What a run wrote."""
+
+    full: bool
+    agents: int
+    routes: int
+    balances: int
+
+
+class Projection:
+    """Postgres to Redis: agents, routes, and balances that are missing or behind."""
+
+    def __init__(self, database: Database, routes: Routes, balances: Balances) -> None:
+        self._database = database
+        self._routes = routes
+        self._balances = balances
+        self._credits = Credits(database, balances)
+        self._seen_until: datetime | None = None
+        self._witness: uuid.UUID | None = None
+
+    async def run_once(self) -> Projected:
+        """Publish everything on the first run, and afterwards what changed lately.
+
+        Everything is published again when Redis turns out to have lost its data.
+
+        Raises:
+            StoreUnavailable: Postgres or Redis did not answer; the next run starts where this one
+                did.
+        """
+        since = None if await self._has_lost_data() else self._seen_until
+        async with self._database.reading() as db:
+            now = await accounts.current_time(db)
+        published = await self._publish_agents(since)
+        routes = await self._publish_routes(since)
+        balances = await self._repair_balances(since)
+        self._seen_until = now - _OVERLAP
+        return Projected(since is None, published, routes, balances)
+
+    async def _has_lost_data(self) -> bool:
+        """Whether a balance that was there is gone: no balance is ever deleted."""
+        return self._witness is not None and await self._balances.get(self._witness) is None
+
+    async def _publish_agents(self, since: datetime | None) -> int:
+        published = 0
+        after: uuid.UUID | None = None
+        while True:
+            async with self._database.reading() as db:
+                batch = await agents.list_changed_since(db, since, after, _BATCH)
+            await _gather(
+                self._routes.withdraw_agent(agent_id)
+                if profile is None
+                else self._routes.publish_agent(profile)
+                for agent_id, profile in batch
+            )
+            published += len(batch)
+            if len(batch) < _BATCH:
+                return published
+            after = batch[-1][0]
+
+    async def _publish_routes(self, since: datetime | None) -> int:
+        async with self._database.reading() as db:
+            gone = await phone_numbers.list_gone_since(db, since)
+        for start in range(0, len(gone), _BATCH):
+            await _gather(self._routes.withdraw_route(did) for did in gone[start : start + _BATCH])
+        published = len(gone)
+        after: uuid.UUID | None = None
+        while True:
+            async with self._database.reading() as db:
+                batch = await phone_numbers.list_changed_since(db, since, after, _BATCH)
+            await _gather(self._routes.publish_route(route.did, route) for _, route in batch)
+            published += len(batch)
+            if len(batch) < _BATCH:
+                return published
+            after = batch[-1][0]
+
+    async def _repair_balances(self, since: datetime | None) -> int:
+        async with self._database.reading() as db:
+            created = await accounts.list_organizations_since(db, since)
+            behind = await ledger.list_organizations_outstanding(db)
+        repaired = 0
+        for organization_id in behind:
+            await self._credits.apply_outstanding(organization_id)
+            repaired += 1
+        for organization_id in created:
+            if await self._balances.get(organization_id) is None:
+                await self._credits.apply_outstanding(organization_id)
+                repaired += 1
+            self._witness = organization_id
+        return repaired
+
+
+async def _gather(writes: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Run the writes at once; the first error of one of them, after all have ended."""
+    for outcome in await asyncio.gather(*writes, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome

@@ -1,0 +1,137 @@
+"""Agents in Postgres."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from dispatch.agent_profile import AgentDraft, AgentProfile
+from dispatch.paging import Page, PageRequest
+from dispatch.store.engine import ReadSession, WriteSession
+from dispatch.store.repositories.paged import AnyRow, fetch_page
+from dispatch.store.tables import AgentRow
+
+
+async def insert_agent(
+    db: WriteSession, organization_id: uuid.UUID, project_id: uuid.UUID, draft: AgentDraft
+) -> AgentProfile:
+    """Store an agent as version 1."""
+    statement = (
+        insert(AgentRow)
+        .values(
+            id=uuid.uuid4(),
+            organization_id=organization_id,
+            project_id=project_id,
+            version=1,
+            draft=draft.model_dump(mode="json"),
+        )
+        .returning(AgentRow)
+    )
+    return to_profile((await db.execute(statement)).scalar_one())
+
+
+async def find_agent(
+    db: ReadSession,
+    project_id: uuid.UUID,
+    agent_id: uuid.UUID,
+    *,
+    for_update: bool = False,
+    for_share: bool = False,
+) -> AgentProfile | None:
+    """Return a project's agent unless it is deleted.
+
+    Args:
+        db: An open transaction; a writing one if the agent is to be locked.
+        project_id: Whose agent.
+        agent_id: Which agent.
+        for_update: Let nobody else change it before the end of the transaction.
+        for_share: Let nobody delete it before the end of the transaction.
+    """
+    query = select(AgentRow).where(
+        AgentRow.id == agent_id,
+        AgentRow.project_id == project_id,
+        AgentRow.deleted_at.is_(None),
+    )
+    if for_update or for_share:
+        query = query.with_for_update(read=for_share)
+    row = (await db.execute(query)).scalar_one_or_none()
+    return None if row is None else to_profile(row)
+
+
+async def list_agents(
+    db: ReadSession, project_id: uuid.UUID, page: PageRequest
+) -> Page[AgentProfile]:
+    """Return a page of a project's agents, newest first."""
+    query = (
+        select(AgentRow)
+        .where(AgentRow.project_id == project_id, AgentRow.deleted_at.is_(None))
+        .order_by(AgentRow.created_at.desc(), AgentRow.id)
+    )
+    return await fetch_page(db, query, page, _only_profile)
+
+
+async def update_agent(db: WriteSession, agent_id: uuid.UUID, draft: AgentDraft) -> AgentProfile:
+    """Store a new version of an agent."""
+    statement = (
+        update(AgentRow)
+        .where(AgentRow.id == agent_id)
+        .values(
+            draft=draft.model_dump(mode="json"),
+            version=AgentRow.version + 1,
+            updated_at=func.now(),
+        )
+        .returning(AgentRow)
+        .execution_options(populate_existing=True)
+    )
+    return to_profile((await db.execute(statement)).scalar_one())
+
+
+async def delete_agent(db: WriteSession, agent_id: uuid.UUID) -> None:
+    """Mark an agent as deleted."""
+    await db.execute(
+        update(AgentRow)
+        .where(AgentRow.id == agent_id)
+        .values(deleted_at=func.now(), updated_at=func.now())
+    )
+
+
+async def list_changed_since(
+    db: ReadSession, since: datetime | None, after: uuid.UUID | None, limit: int
+) -> Sequence[tuple[uuid.UUID, AgentProfile | None]]:
+    """Return agents of all tenants by id, each with its profile, or None when it is deleted.
+
+    Args:
+        db: An open transaction.
+        since: Only what changed since; None for everything.
+        after: Only ids behind this one; None from the first.
+        limit: At most so many.
+    """
+    query = select(AgentRow).order_by(AgentRow.id).limit(limit)
+    if since is not None:
+        query = query.where(AgentRow.updated_at >= since)
+    if after is not None:
+        query = query.where(AgentRow.id > after)
+    rows = (await db.scalars(query)).all()
+    return [(row.id, None if row.deleted_at else to_profile(row)) for row in rows]
+
+
+def to_profile(row: AgentRow) -> AgentProfile:
+    """Return a stored agent as the call path knows it."""
+    return AgentProfile.model_validate(
+        {
+            **row.draft,
+            "agent_id": row.id,
+            "config_id": row.config_id,
+            "organization_id": row.organization_id,
+            "project_id": row.project_id,
+            "version": row.version,
+            "created_at": row.created_at,
+            "updated_at": row.updated_at,
+        }
+    )
+
+
+def _only_profile(row: AnyRow) -> AgentProfile:
+    return to_profile(row[0])

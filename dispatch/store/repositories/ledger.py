@@ -1,0 +1,170 @@
+"""Movements of money in Postgres: only ever added, never changed."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, and_, func, not_, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from dispatch.ledger import LedgerEntry, LedgerKind
+from dispatch.paging import Page, PageRequest
+from dispatch.store.engine import ReadSession, WriteSession
+from dispatch.store.repositories.paged import AnyRow, AnySelect, fetch_page
+from dispatch.store.tables import LedgerEntryRow
+
+_ENTRY = (
+    LedgerEntryRow.id,
+    LedgerEntryRow.organization_id,
+    LedgerEntryRow.kind,
+    LedgerEntryRow.amount_microcredits,
+    LedgerEntryRow.operation_id,
+    LedgerEntryRow.call_id,
+    LedgerEntryRow.reason,
+    LedgerEntryRow.created_at,
+)
+
+_TOLD_TO_REDIS = (LedgerKind.TOPUP.value, LedgerKind.ADJUST.value)
+"""Kinds that begin here; all others began in Redis, which knows them by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutstandingEntry:
+    """An entry of which Redis has not been told."""
+
+    id: uuid.UUID
+    operation_id: str
+    amount_microcredits: int
+
+
+async def ensure_top_up(
+    db: WriteSession,
+    organization_id: uuid.UUID,
+    *,
+    amount_microcredits: int,
+    reason: str,
+    operation_id: str,
+) -> LedgerEntry:
+    """Write a top-up down once per operation, and return the entry that was first."""
+    stored_id = _stored_operation_id(organization_id, operation_id)
+    await db.execute(
+        insert(LedgerEntryRow)
+        .values(
+            id=uuid.uuid4(),
+            organization_id=organization_id,
+            kind=LedgerKind.TOPUP.value,
+            amount_microcredits=amount_microcredits,
+            operation_id=stored_id,
+            reason=reason,
+        )
+        .on_conflict_do_nothing(index_elements=[LedgerEntryRow.operation_id])
+    )
+    row = await db.execute(select(*_ENTRY).where(LedgerEntryRow.operation_id == stored_id))
+    return to_entry(row.one())
+
+
+async def list_entries(
+    db: ReadSession, organization_id: uuid.UUID, page: PageRequest
+) -> Page[LedgerEntry]:
+    """Return a page of an organisation's entries, newest first."""
+    query = (
+        select(*_ENTRY)
+        .where(LedgerEntryRow.organization_id == organization_id)
+        .order_by(LedgerEntryRow.position.desc())
+    )
+    return await fetch_page(db, query, page, to_entry)
+
+
+async def list_of_call(db: ReadSession, call_id: uuid.UUID) -> tuple[LedgerEntry, ...]:
+    """Return a call's entries, oldest first."""
+    query = (
+        select(*_ENTRY).where(LedgerEntryRow.call_id == call_id).order_by(LedgerEntryRow.position)
+    )
+    return tuple(to_entry(row) for row in await db.execute(query))
+
+
+async def sum_of_entries(db: ReadSession, organization_id: uuid.UUID) -> int:
+    """Return an organisation's balance as the ledger has it, in micro-credits."""
+    return await _sum(db, _sum_query(organization_id))
+
+
+async def sum_of_applied(db: ReadSession, organization_id: uuid.UUID) -> int:
+    """Return the balance without what Redis was not told of, in micro-credits."""
+    return await _sum(db, _sum_query(organization_id).where(not_(_is_outstanding())))
+
+
+async def list_outstanding(
+    db: ReadSession, organization_id: uuid.UUID
+) -> tuple[OutstandingEntry, ...]:
+    """Return what Redis has not been told of, oldest first."""
+    query = (
+        select(LedgerEntryRow.id, LedgerEntryRow.operation_id, LedgerEntryRow.amount_microcredits)
+        .where(LedgerEntryRow.organization_id == organization_id, _is_outstanding())
+        .order_by(LedgerEntryRow.position)
+    )
+    return tuple(OutstandingEntry(*row) for row in await db.execute(query))
+
+
+async def list_lately_applied(
+    db: ReadSession, organization_id: uuid.UUID, within: timedelta
+) -> tuple[str, ...]:
+    """Return the operations Redis was told of within this time."""
+    query = select(LedgerEntryRow.operation_id).where(
+        LedgerEntryRow.organization_id == organization_id,
+        LedgerEntryRow.applied_at > func.now() - within,
+    )
+    return tuple(await db.scalars(query))
+
+
+async def list_organizations_outstanding(db: ReadSession) -> tuple[uuid.UUID, ...]:
+    """Return the organisations with an entry of which Redis has not been told."""
+    query = select(LedgerEntryRow.organization_id).where(_is_outstanding()).distinct()
+    return tuple(await db.scalars(query))
+
+
+async def mark_applied(db: WriteSession, entry_ids: Sequence[uuid.UUID]) -> None:
+    """Note that Redis has been told of these entries."""
+    await db.execute(
+        update(LedgerEntryRow)
+        .where(LedgerEntryRow.id.in_(entry_ids), LedgerEntryRow.applied_at.is_(None))
+        .values(applied_at=func.now())
+    )
+
+
+def to_entry(row: AnyRow) -> LedgerEntry:
+    """Return a row as the entry its owner knows."""
+    entry_id, organization_id, kind, amount, operation_id, call_id, reason, created_at = row
+    return LedgerEntry(
+        id=entry_id,
+        organization_id=organization_id,
+        kind=LedgerKind(kind),
+        amount_microcredits=amount,
+        operation_id=operation_id.removeprefix(_stored_operation_id(organization_id, "")),
+        call_id=call_id,
+        reason=reason,
+        created_at=created_at,
+    )
+
+
+def _stored_operation_id(organization_id: uuid.UUID, operation_id: str) -> str:
+    """Return the operation's name in the ledger: one customer's never meets another's."""
+    return f"topup:{organization_id}:{operation_id}"
+
+
+def _is_outstanding() -> ColumnElement[bool]:
+    return and_(
+        LedgerEntryRow.applied_at.is_(None),
+        LedgerEntryRow.kind.in_(_TOLD_TO_REDIS),
+    )
+
+
+def _sum_query(organization_id: uuid.UUID) -> AnySelect:
+    return select(func.coalesce(func.sum(LedgerEntryRow.amount_microcredits), 0)).where(
+        LedgerEntryRow.organization_id == organization_id
+    )
+
+
+async def _sum(db: ReadSession, query: AnySelect) -> int:
+    # Postgres sums bigint to numeric.
+    return int((await db.execute(query)).scalar_one())

@@ -1,0 +1,34 @@
+"""One page of a query."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from sqlalchemy import Row, Select, func, select
+
+from dispatch.paging import Page, PageRequest
+from dispatch.store.engine import ReadSession
+
+T = TypeVar("T")
+
+AnySelect = Select[*tuple[Any, ...]]
+AnyRow = Row[*tuple[Any, ...]]
+
+
+async def fetch_page(
+    db: ReadSession,
+    query: AnySelect,
+    page: PageRequest,
+    to_item: Callable[[AnyRow], T],
+) -> Page[T]:
+    """Return a page of an ordered query, and how many rows the query has in all.
+
+    Args:
+        db: An open transaction.
+        query: Must be ordered down to a unique column, or rows could show on two pages.
+        page: Which page.
+        to_item: Makes an item of a row.
+    """
+    counted = query.order_by(None).with_only_columns(func.count(), maintain_column_froms=True)
+    total = await db.scalar(select(counted.scalar_subquery()))
+    rows = await db.execute(query.offset(page.offset).limit(page.limit))
+    return Page(tuple(to_item(row) for row in rows), page.page, page.limit, total or 0)

@@ -1,0 +1,189 @@
+"""Phone numbers in Postgres."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from dispatch.numbers import AgentChange, PhoneNumber, SyncState, Unchanged
+from dispatch.paging import Page, PageRequest
+from dispatch.routes import Route
+from dispatch.store.engine import ReadSession, WriteSession
+from dispatch.store.repositories.paged import AnyRow, AnySelect, fetch_page
+from dispatch.store.tables import CarrierConnectionRow, PhoneNumberRow
+from telephony.e164 import E164
+
+
+@dataclass(frozen=True, slots=True)
+class NewNumber:
+    """A number to store."""
+
+    organization_id: uuid.UUID
+    project_id: uuid.UUID
+    connection_id: uuid.UUID
+    did: E164
+    inbound_agent_id: uuid.UUID | None
+
+
+async def insert_number(db: WriteSession, new: NewNumber) -> PhoneNumber | None:
+    """Store a number as pending; None when it is on record already, whosever it is."""
+    statement = (
+        insert(PhoneNumberRow)
+        .values({"id": uuid.uuid4(), **asdict(new)})
+        .on_conflict_do_nothing(
+            index_elements=[PhoneNumberRow.did], index_where=text("deleted_at IS NULL")
+        )
+        .returning(PhoneNumberRow.id)
+    )
+    number_id = (await db.execute(statement)).scalar_one_or_none()
+    if number_id is None:
+        return None
+    return await find_number(db, new.project_id, number_id)
+
+
+async def find_number(
+    db: ReadSession, project_id: uuid.UUID, number_id: uuid.UUID
+) -> PhoneNumber | None:
+    """Return a project's number unless it is deleted."""
+    query = _live_numbers(project_id).where(PhoneNumberRow.id == number_id)
+    row = (await db.execute(query)).one_or_none()
+    return None if row is None else _to_number(row)
+
+
+async def list_numbers(
+    db: ReadSession, project_id: uuid.UUID, page: PageRequest, did: E164 | None
+) -> Page[PhoneNumber]:
+    """Return a page of a project's numbers, newest first; of one number when `did` is given."""
+    query = _live_numbers(project_id).order_by(PhoneNumberRow.created_at.desc(), PhoneNumberRow.id)
+    if did is not None:
+        query = query.where(PhoneNumberRow.did == did)
+    return await fetch_page(db, query, page, _to_number)
+
+
+async def assign_agents(
+    db: WriteSession,
+    project_id: uuid.UUID,
+    number_id: uuid.UUID,
+    *,
+    inbound_agent_id: AgentChange,
+    outbound_agent_id: AgentChange,
+) -> PhoneNumber | None:
+    """Store who answers a number and calls from it; None when the project has no such number."""
+    changes: dict[str, Any] = {"updated_at": func.now()}
+    if not isinstance(inbound_agent_id, Unchanged):
+        changes["inbound_agent_id"] = inbound_agent_id
+    if not isinstance(outbound_agent_id, Unchanged):
+        changes["outbound_agent_id"] = outbound_agent_id
+    await db.execute(
+        update(PhoneNumberRow)
+        .where(
+            PhoneNumberRow.id == number_id,
+            PhoneNumberRow.project_id == project_id,
+            PhoneNumberRow.deleted_at.is_(None),
+        )
+        .values(**changes)
+    )
+    return await find_number(db, project_id, number_id)
+
+
+async def detach_agent(db: WriteSession, agent_id: uuid.UUID) -> tuple[Route, ...]:
+    """Take an agent off every number; return the new routes of those it answered."""
+    await db.execute(
+        update(PhoneNumberRow)
+        .where(PhoneNumberRow.outbound_agent_id == agent_id)
+        .values(outbound_agent_id=None)
+    )
+    statement = (
+        update(PhoneNumberRow)
+        .where(PhoneNumberRow.inbound_agent_id == agent_id)
+        .values(inbound_agent_id=None, updated_at=func.now())
+        .returning(PhoneNumberRow)
+    )
+    rows = await db.scalars(statement)
+    return tuple(_to_route(row) for row in rows if row.deleted_at is None)
+
+
+async def delete_number(db: WriteSession, project_id: uuid.UUID, did: E164) -> PhoneNumber | None:
+    """Mark a number as deleted and return it as it was; None when there is none."""
+    query = _live_numbers(project_id).where(PhoneNumberRow.did == did)
+    row = (await db.execute(query.with_for_update(of=PhoneNumberRow))).one_or_none()
+    if row is None:
+        return None
+    number = _to_number(row)
+    await db.execute(
+        update(PhoneNumberRow)
+        .where(PhoneNumberRow.id == number.id)
+        .values(deleted_at=func.now(), updated_at=func.now())
+    )
+    return number
+
+
+async def list_changed_since(
+    db: ReadSession, since: datetime | None, after: uuid.UUID | None, limit: int
+) -> Sequence[tuple[uuid.UUID, Route]]:
+    """Return the routes of live numbers of all tenants, by number id; as in `agents`."""
+    query = (
+        select(PhoneNumberRow)
+        .where(PhoneNumberRow.deleted_at.is_(None))
+        .order_by(PhoneNumberRow.id)
+        .limit(limit)
+    )
+    if since is not None:
+        query = query.where(PhoneNumberRow.updated_at >= since)
+    if after is not None:
+        query = query.where(PhoneNumberRow.id > after)
+    return [(row.id, _to_route(row)) for row in await db.scalars(query)]
+
+
+async def list_gone_since(db: ReadSession, since: datetime | None) -> tuple[E164, ...]:
+    """Return the numbers that were deleted since (None: ever) and are nobody's now."""
+    live = select(PhoneNumberRow.did).where(PhoneNumberRow.deleted_at.is_(None))
+    query = (
+        select(PhoneNumberRow.did)
+        .where(PhoneNumberRow.deleted_at.is_not(None), PhoneNumberRow.did.not_in(live))
+        .distinct()
+    )
+    if since is not None:
+        query = query.where(PhoneNumberRow.updated_at >= since)
+    return tuple(await db.scalars(query))
+
+
+def _live_numbers(project_id: uuid.UUID) -> AnySelect:
+    return (
+        select(PhoneNumberRow, CarrierConnectionRow.provider)
+        .join(CarrierConnectionRow, CarrierConnectionRow.id == PhoneNumberRow.connection_id)
+        .where(PhoneNumberRow.project_id == project_id, PhoneNumberRow.deleted_at.is_(None))
+        .execution_options(populate_existing=True)
+    )
+
+
+def _to_number(row: AnyRow) -> PhoneNumber:
+    number, provider = row
+    return PhoneNumber(
+        id=number.id,
+        organization_id=number.organization_id,
+        project_id=number.project_id,
+        number=number.did,
+        provider=provider,
+        connection_id=number.connection_id,
+        inbound_agent_id=number.inbound_agent_id,
+        outbound_agent_id=number.outbound_agent_id,
+        status=SyncState(number.sync_state),
+        status_reason=number.sync_error,
+        created_at=number.created_at,
+    )
+
+
+def _to_route(row: PhoneNumberRow) -> Route:
+    return Route(
+        did=row.did,
+        number_id=row.id,
+        organization_id=row.organization_id,
+        project_id=row.project_id,
+        agent_id=row.inbound_agent_id,
+        connection_id=row.connection_id,
+    )
