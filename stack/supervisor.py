@@ -12,6 +12,7 @@ from stack.errors import PartFailed, StackError
 from stack.health import failing_checks
 from stack.parts import NEEDS, PART_NAMES, STOP_ORDER, Part, PartFactory, PartName
 from stack.ports import LOOPBACK, Ports, claimed_ports
+from stack.processes import LOG_TAIL_LINES, log_tail
 from stack.settings import StackSettings
 
 WATCH_INTERVAL_S = 0.2
@@ -184,6 +185,30 @@ class Stack:
         while True:
             self.check()
             await asyncio.sleep(WATCH_INTERVAL_S)
+
+    async def recover(self) -> None:
+        """Start every part that is down, whatever ended it, and wait until all is ready again.
+
+        Raises:
+            PartFailed: A part did not come back.
+        """
+        for name in PART_NAMES:
+            if not self._parts[name].process.running:
+                await self.kill(name)
+                await self.start(name)
+        await self.wait_ready()
+
+    def state(self) -> dict[PartName, str]:
+        """Return for every part whether it runs, or how it ended."""
+        processes = {name: self._parts[name].process for name in PART_NAMES}
+        return {
+            name: "running" if process.running else f"down, exit code {process.exit_code}"
+            for name, process in processes.items()
+        }
+
+    def log_tail(self, name: PartName, lines: int = LOG_TAIL_LINES) -> str:
+        """Return the last lines of a part's log."""
+        return log_tail(self._parts[name].process.log_path, lines)
 
     async def tear_down(self) -> None:
         """Stop every part: callers first, data last.
