@@ -197,23 +197,30 @@ class AudioRecorder:
         """Return the sound from the start of the recording until a monotonic moment.
 
         Args:
-            until: End of the time line; now when not given.
+            until: End of the time line; when not given, now, or the end of the newest packet.
         """
-        end = (time.monotonic() if until is None else until) - self.started_s
-        pcm = np.zeros(max(0, round(end * SAMPLE_RATE_HZ)), dtype=np.int16)
-        for start, packet in self._placed():
+        placed = self._placed()
+        end = self._sample_at(time.monotonic() if until is None else until)
+        if until is None and placed:
+            start, newest = placed[-1]
+            end = max(end, start + len(newest.payload))
+        pcm = np.zeros(max(0, end), dtype=np.int16)
+        for start, packet in placed:
+            # A packet from before the start loses its head, one across the end its tail.
             sound = packet.codec.decode(packet.payload)[max(0, -start) :]
-            start = max(0, start)  # noqa: PLW2901 - a packet from before the start loses its head
-            room = pcm[start : start + len(sound)]
+            room = pcm[max(0, start) : max(0, start) + len(sound)]
             room[:] = sound[: len(room)]
         return HeardAudio(pcm, self.started_s, self.started_at)
+
+    def _sample_at(self, monotonic_s: float) -> int:
+        return round((monotonic_s - self.started_s) * SAMPLE_RATE_HZ)
 
     def _placed(self) -> list[tuple[int, HeardPacket]]:
         """Return each packet with the sample at which it starts."""
         placed: list[tuple[int, HeardPacket]] = []
         anchors: dict[int, int] = {}
         for packet in self.packets:
-            arrival = round((packet.arrived_s - self.started_s) * SAMPLE_RATE_HZ)
+            arrival = self._sample_at(packet.arrived_s)
             start = anchors.get(packet.ssrc, arrival - packet.timestamp) + packet.timestamp
             if abs(start - arrival) > _RESYNC_AFTER_S * SAMPLE_RATE_HZ:
                 start = arrival
