@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Sequence
 
+from dispatch.errors import InvalidField
 from dispatch.store import redis_keys
 from dispatch.store.lua_scripts import LuaScripts
 from dispatch.store.redis_client import RedisClient, translate_redis_errors
@@ -43,11 +44,14 @@ class Balances:
         Args:
             organization_id: Whose balance.
             operation_id: Names the top-up; remembered for 30 days.
-            amount_microcredits: Positive; a negative correction takes no more than is free.
+            amount_microcredits: Positive; taking credit away would need to know what is reserved.
 
         Raises:
+            InvalidField: The amount is not positive.
             StoreUnavailable: Redis could not be reached; apply again.
         """
+        if amount_microcredits <= 0:
+            raise InvalidField("amount_microcredits", "A top-up adds at least one micro-credit.")
         with translate_redis_errors():
             balance = await self._scripts.run(
                 "apply_top_up",

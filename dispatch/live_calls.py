@@ -1,17 +1,35 @@
 """Admission, metering and the end of a call: each step one atomic script in Redis."""
 
+import json
 import logging
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from dispatch.calls import Admitted, Arrival, Beat, CallEnd, Refused, Settlement, Turn
+from dispatch.agent_profile import AgentProfile
+from dispatch.calls import (
+    Admitted,
+    Arrival,
+    Beat,
+    CallEnd,
+    EventType,
+    RefusalReason,
+    Refused,
+    Settlement,
+    Turn,
+)
+from dispatch.errors import StoreUnavailable
 from dispatch.settings import DispatchSettings
+from dispatch.store.live_call_store import LiveCallStore
 from dispatch.store.redis_client import RedisClient
-from telephony.calls import CallKind, CallState
+from telephony.calls import CallKind, CallState, EndedBy, EndReason
 
 _log = logging.getLogger(__name__)
+
+FREE_CALL_FUNDED_S = 86_400.0
+"""What a call that costs nothing is said to be funded for: longer than any call may last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +54,11 @@ class LiveCalls:
     """
 
     def __init__(self, redis: RedisClient, settings: DispatchSettings) -> None:
-        raise NotImplementedError
+        self._store = LiveCallStore(redis, settings)
 
     async def ring(self, arrival: Arrival) -> None:
         """Put a ringing call on record, once; it holds nothing."""
-        raise NotImplementedError
+        await self._store.ring(arrival)
 
     async def admit(self, arrival: Arrival) -> Admitted | Refused:
         """Lease a slot and reserve a first block of credit, or say why not.
@@ -50,7 +68,28 @@ class LiveCalls:
         on record if `ring` did not. When Redis cannot be reached it returns
         Refused(STORE_UNAVAILABLE): nobody is answered for free.
         """
-        raise NotImplementedError
+        try:
+            answer = await self._store.admit(arrival)
+        except StoreUnavailable:
+            _log.exception(
+                "Call not admitted: Redis did not answer", extra={"call_id": str(arrival.call_id)}
+            )
+            return Refused(arrival.call_id, RefusalReason.STORE_UNAVAILABLE)
+        match answer:
+            case ["admitted", organization_id, project_id, profile, price, funded, metadata]:
+                return Admitted(
+                    call_id=arrival.call_id,
+                    organization_id=uuid.UUID(organization_id),
+                    project_id=uuid.UUID(project_id),
+                    agent=AgentProfile.model_validate_json(profile),
+                    price_microcredits_per_minute=int(price),
+                    funded_s=_funded_s(int(funded), int(price)),
+                    metadata=json.loads(metadata),
+                )
+            case [_, reason]:
+                return Refused(arrival.call_id, RefusalReason(reason))
+            case _:
+                raise AssertionError("The admit script gave an answer of another shape.")
 
     async def answered(self, call_id: uuid.UUID, at: datetime) -> datetime | None:
         """Start the bill; the first report wins.
@@ -62,25 +101,41 @@ class LiveCalls:
         Returns:
             When the call was answered, as recorded; None when it is not live.
         """
-        raise NotImplementedError
+        answered_at_ms = await self._store.answered(call_id, at)
+        return None if answered_at_ms is None else _from_ms(answered_at_ms)
 
     async def beat(self, call_id: uuid.UUID) -> Beat:
         """Keep the call's slot for another `lease_ttl` and extend its reservation when low."""
-        raise NotImplementedError
+        state, left_ms, extendable = await self._store.beat(call_id)
+        if state in (CallState.RINGING, CallState.ACTIVE):
+            left_s = FREE_CALL_FUNDED_S if left_ms == "free" else int(left_ms) / 1000
+            return Beat(known=True, ended=False, remaining_funded_s=left_s, extendable=extendable)
+        return Beat(known=False, ended=state != "unknown", remaining_funded_s=0.0, extendable=False)
 
     async def record_turn(self, call_id: uuid.UUID, turn: Turn) -> None:
-        """Put a turn on the call's transcript; a call that is over takes no more."""
-        raise NotImplementedError
+        """Put a turn on the call's transcript; also for an hour after its end."""
+        await self._record(
+            call_id,
+            EventType.TURN,
+            {
+                "speaker": turn.speaker,
+                "text": turn.text,
+                "at_ms": _to_ms(turn.at),
+                "interrupted": turn.interrupted,
+            },
+        )
 
     async def record_keys(self, call_id: uuid.UUID, digits: str, at: datetime) -> None:
         """Put pressed keys on the call's record."""
-        raise NotImplementedError
+        await self._record(call_id, EventType.KEYS, {"digits": digits, "at_ms": _to_ms(at)})
 
     async def record_tool(
         self, call_id: uuid.UUID, name: str, arguments: dict[str, Any], result: str
     ) -> None:
         """Put a tool's call and its result on the call's record."""
-        raise NotImplementedError
+        await self._record(
+            call_id, EventType.TOOL, {"name": name, "arguments": arguments, "result": result}
+        )
 
     async def end(
         self, call_id: uuid.UUID, call_end: CallEnd, at: datetime | None = None
@@ -96,15 +151,18 @@ class LiveCalls:
             call_end: Who ended it and why.
             at: When it ended; moved into [answer, now]; now when not given.
         """
-        raise NotImplementedError
+        settled = await self._store.end(call_id, "end", call_end, at)
+        if settled is None:
+            raise AssertionError("The end script settles or repeats; it never declines.")
+        return _settlement(call_id, settled)
 
     async def miss(self, call_id: uuid.UUID, call_end: CallEnd) -> bool:
         """End a call that still rings and was never admitted; False when it is any other."""
-        raise NotImplementedError
+        return await self._store.end(call_id, "miss", call_end) is not None
 
     async def lapsed(self) -> list[uuid.UUID]:
         """Return the admitted calls whose heartbeat stopped for longer than `lease_ttl`."""
-        raise NotImplementedError
+        return [uuid.UUID(found) for found in await self._store.overdue("calls_live", 0)]
 
     async def end_lost(self, call_id: uuid.UUID) -> Settlement | None:
         """End a lapsed call as system/worker_lost, billed up to its last sign of life.
@@ -112,12 +170,60 @@ class LiveCalls:
         The last sign is the last heartbeat, recorded event or the answer. None, with nothing
         changed, when its heartbeat came back or it is already over.
         """
-        raise NotImplementedError
+        lost = CallEnd(EndedBy.SYSTEM, EndReason.WORKER_LOST)
+        settled = await self._store.end(call_id, "lost", lost)
+        return None if settled is None else _settlement(call_id, settled)
 
     async def stale_ringing(self, older_than_s: float) -> list[uuid.UUID]:
         """Return the calls that have been ringing, not admitted, for longer than this."""
-        raise NotImplementedError
+        found = await self._store.overdue("calls_ringing", older_than_s)
+        return [uuid.UUID(call_id) for call_id in found]
 
     async def find(self, call_id: uuid.UUID) -> LiveCall | None:
         """Return the call, or None when Redis does not (or no longer) hold it."""
-        raise NotImplementedError
+        fields = await self._store.find(call_id)
+        if fields["state"] is None or fields["kind"] is None:
+            return None
+        return LiveCall(
+            call_id=call_id,
+            kind=CallKind(fields["kind"]),
+            state=CallState(fields["state"]),
+            admitted=fields["admitted_at_ms"] is not None,
+            room_name=fields["room_name"] or "",
+        )
+
+    async def _record(
+        self, call_id: uuid.UUID, event_type: EventType, data: Mapping[str, object]
+    ) -> None:
+        if not await self._store.record(call_id, event_type, data):
+            _log.warning(
+                "Event of an unknown call dropped",
+                extra={"call_id": str(call_id), "event_type": event_type},
+            )
+
+
+def _settlement(call_id: uuid.UUID, answer: list[str]) -> Settlement:
+    state, ended_at_ms, billed_s, cost, refunded, repeated = answer
+    return Settlement(
+        call_id=call_id,
+        state=CallState(state),
+        ended_at=_from_ms(int(ended_at_ms)),
+        billed_s=int(billed_s),
+        cost_microcredits=int(cost),
+        refunded_microcredits=int(refunded),
+        repeated=repeated == "1",
+    )
+
+
+def _funded_s(amount_microcredits: int, price_microcredits_per_minute: int) -> float:
+    if price_microcredits_per_minute == 0:
+        return FREE_CALL_FUNDED_S
+    return amount_microcredits * 60 / price_microcredits_per_minute
+
+
+def _from_ms(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def _to_ms(at: datetime) -> int:
+    return round(at.timestamp() * 1000)

@@ -57,15 +57,17 @@ class Routes:
         """Make new calls use this version of the agent; calls in progress keep theirs."""
         # Beside the JSON stand the few facts admission decides by, so that no script has to parse
         # a profile of many kilobytes for every call.
-        fields = {
-            "profile": agent.model_dump_json(),
-            "ready": int(agent.is_voice_ready),
-            "version": agent.version,
-            "organization_id": str(agent.organization_id),
-            "project_id": str(agent.project_id),
-        }
         with translate_redis_errors():
-            await self._redis.hset(redis_keys.agent(agent.agent_id), mapping=fields)
+            await self._redis.hset(
+                redis_keys.agent(agent.agent_id),
+                mapping={
+                    "profile": agent.model_dump_json(),
+                    "ready": int(agent.is_voice_ready),
+                    "version": agent.version,
+                    "organization_id": str(agent.organization_id),
+                    "project_id": str(agent.project_id),
+                },
+            )
 
     async def withdraw_agent(self, agent_id: uuid.UUID) -> None:
         """Make the agent unknown to new calls; an agent already unknown is fine."""

@@ -4,34 +4,29 @@ import json
 import logging
 import uuid
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from dispatch.accounts import Principal
 from dispatch.agent_profile import AgentProfile
-from dispatch.calls import Arrival, CallEnd
+from dispatch.calls import REFUSAL_SENTENCES, Arrival, CallEnd, RefusalReason
 from dispatch.errors import (
     AgentNotVoiceReady,
     CapacityReached,
+    Conflict,
+    DispatchError,
     InsufficientCredits,
     NotFound,
     RoomUnavailable,
 )
 from dispatch.settings import DispatchSettings
-from dispatch.store.live_call_store import LiveCallStore, OpenedCall
+from dispatch.store.live_call_store import LiveCallStore, SessionFields
 from dispatch.store.redis_client import RedisClient
 from telephony.calls import CallDirection, CallKind, EndedBy, EndReason
 from telephony.errors import VendorError
 from telephony.ports import RoomControl, RoomSpec, TokenSpec
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class SessionOwner:
-    """On whose behalf a voice session is opened (what authentication found)."""
-
-    organization_id: uuid.UUID
-    project_id: uuid.UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +89,9 @@ class VoiceSessions:
         self._rooms = rooms
         self._worker_name = settings.dialplane_worker_name
 
-    async def open(  # noqa: PLR0913 - each is a field of the public request
+    async def open(
         self,
-        principal: SessionOwner,
+        principal: Principal,
         agent_id: uuid.UUID,
         room_name: str,
         identity: str,
@@ -108,7 +103,7 @@ class VoiceSessions:
         """Open a session: one Redis script, then one LiveKit request.
 
         Args:
-            principal: Owner; anything with `organization_id` and `project_id`.
+            principal: Owner of the agent and payer of the call.
             agent_id: An agent of the owner's project.
             room_name: Name of the room to make; must not be in use.
             identity: The web caller's participant identity.
@@ -121,10 +116,50 @@ class VoiceSessions:
             AgentNotVoiceReady: The agent is inactive or not for voice.
             InsufficientCredits: The balance does not cover a first block, or is unknown.
             CapacityReached: No slot is free.
+            Conflict: The room already has a session.
             RoomUnavailable: LiveKit did not make the room; the call is recorded as missed.
             StoreUnavailable: Redis could not be reached.
         """
-        raise NotImplementedError
+        session_id = f"vs_{uuid.uuid4().hex}"
+        arrival = Arrival(
+            call_id=uuid.uuid4(),
+            kind=CallKind.WEB,
+            direction=CallDirection.INBOUND,
+            room_name=room_name,
+            caller_identity=identity,
+        )
+        answer = await self._store.open_session(
+            arrival,
+            SessionFields(
+                session_id=session_id,
+                agent_id=agent_id,
+                organization_id=principal.organization_id,
+                project_id=principal.project_id,
+                metadata=json.dumps(metadata or {}),
+            ),
+        )
+        if answer[0] != "opened":
+            raise _refusal(answer[0], agent_id)
+        await self._create_room(arrival)
+        grants = grants or SessionGrants()
+        token = self._rooms.mint_token(
+            TokenSpec(
+                identity=identity,
+                room_name=room_name,
+                ttl=ttl,
+                can_publish=grants.can_publish,
+                can_subscribe=grants.can_subscribe,
+                can_publish_data=grants.can_publish_data,
+            )
+        )
+        return OpenedVoiceSession(
+            session_id=session_id,
+            call_id=arrival.call_id,
+            room_name=room_name,
+            token=token,
+            agent=AgentProfile.model_validate_json(answer[1]),
+            created_at=_from_ms(answer[2]),
+        )
 
     async def find(self, room_name: str) -> VoiceSession | None:
         """Return the session that lives in this room, or None.
@@ -132,4 +167,52 @@ class VoiceSessions:
         Raises:
             StoreUnavailable: Redis could not be reached.
         """
-        raise NotImplementedError
+        fields = await self._store.find_session(room_name)
+        if not fields:
+            return None
+        return VoiceSession(
+            session_id=fields["session_id"],
+            call_id=uuid.UUID(fields["call_id"]),
+            room_name=room_name,
+            caller_identity=fields["caller_identity"],
+            agent_id=uuid.UUID(fields["agent_id"]),
+            organization_id=uuid.UUID(fields["organization_id"]),
+            project_id=uuid.UUID(fields["project_id"]),
+            metadata=json.loads(fields["metadata"]),
+            created_at=_from_ms(fields["created_at_ms"]),
+        )
+
+    async def _create_room(self, arrival: Arrival) -> None:
+        # The room comes after the session on purpose: its job starts at once and looks for it. If
+        # this process dies in between, the reaper finds a ringing call without a room.
+        try:
+            await self._rooms.create_room(
+                RoomSpec(name=arrival.room_name, worker_name=self._worker_name)
+            )
+        except VendorError as exc:
+            _log.warning(
+                "Room for a voice session not created", extra={"call_id": str(arrival.call_id)}
+            )
+            missed = CallEnd(EndedBy.SYSTEM, EndReason.CONNECTION_LOST)
+            await self._store.end(arrival.call_id, "miss", missed)
+            await self._store.forget_session(arrival.room_name)
+            raise RoomUnavailable("LiveKit could not create the room.") from exc
+
+
+def _refusal(answer: str, agent_id: uuid.UUID) -> DispatchError:
+    """Return the error that says why the open script opened nothing."""
+    match answer:
+        case "agent_unknown":
+            return NotFound("agent", agent_id)
+        case "agent_unavailable":
+            return AgentNotVoiceReady("The agent is inactive or not enabled for voice.")
+        case "insufficient_credits" | "balance_unknown":
+            return InsufficientCredits(REFUSAL_SENTENCES[RefusalReason(answer)])
+        case "room_in_use":
+            return Conflict("The room already has a voice session.")
+        case _:
+            return CapacityReached(REFUSAL_SENTENCES[RefusalReason(answer)])
+
+
+def _from_ms(milliseconds: str) -> datetime:
+    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)

@@ -1,7 +1,8 @@
 """Loads the Lua scripts beside this module and runs them.
 
 A line `-- include: name` is replaced by the text of `scripts/_name.lua`, once per script: rules
-that several scripts share (writing an event, settling a call) are written once.
+that several scripts share (writing an event, settling a call) are written once. Each script begins
+with a table `key` made from `redis_keys`, so that no key's name is written twice either.
 """
 
 import re
@@ -12,7 +13,23 @@ from typing import Any
 
 from redis.commands.core import AsyncScript
 
+from dispatch.store import redis_keys
 from dispatch.store.redis_client import RedisClient
+
+_KEYS = {
+    "agent": redis_keys.agent(""),
+    "balance": redis_keys.balance(""),
+    "call": redis_keys.call(""),
+    "calls_live": redis_keys.CALLS_LIVE,
+    "calls_ringing": redis_keys.CALLS_RINGING,
+    "events": redis_keys.EVENTS,
+    "leases_number": redis_keys.leases_number(""),
+    "leases_organization": redis_keys.leases_organization(""),
+    "route": redis_keys.route(""),
+    "voice_session": redis_keys.voice_session(""),
+    "worker": redis_keys.worker(""),
+}
+"""Keys, and prefixes of keys, as scripts name them."""
 
 _INCLUDE = re.compile(r"^-- include: (\w+)$", re.MULTILINE)
 
@@ -42,8 +59,9 @@ class LuaScripts:
 
 @cache
 def script_text(name: str) -> str:
-    """Return a script's text with its includes put in."""
-    return _expand(name, set())
+    """Return a script's text with its keys and includes put in."""
+    entries = (f"  {field} = '{prefix}'," for field, prefix in _KEYS.items())
+    return "\n".join(["local key = {", *entries, "}", "", _expand(name, set())])
 
 
 def _expand(name: str, included: set[str]) -> str:

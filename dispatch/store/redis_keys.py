@@ -3,16 +3,15 @@
 | key | type | lives | written by | read by |
 |---|---|---|---|---|
 | `dp:route:{did}` | string, JSON `Route` | while the number exists | number use cases, projection | admit script, explain |
-| `dp:agent:{agent_id}` | string, JSON `AgentProfile` | while the agent exists | agent use cases, projection | admit script, voice sessions |
+| `dp:agent:{agent_id}` | hash: profile (JSON `AgentProfile`), ready, version, organization_id, project_id | while the agent exists | agent use cases, projection | admit, open scripts, explain |
 | `dp:key:{key_hash}` | string, JSON principal | 60 s | authentication | authentication; deleted on revoke |
 | `dp:balance:{org_id}` | string, integer micro-credits free to reserve | forever | scripts: top up, admit, beat, end; rebuilt by projection | the same, explain |
 | `dp:operation:{operation_id}` | string `1` | 30 days | top-up script | top-up script (applies once) |
-| `dp:session:{room_name}` | string, JSON `VoiceSession` | 1 h | voice sessions | admit script, worker |
-| `dp:call:{call_id}` | hash, see `store/scripts` | while live, then 1 h | call scripts | call scripts |
+| `dp:session:{room_name}` | hash: the fields of `VoiceSession` | 1 day | open script | admit script, worker, reaper |
+| `dp:call:{call_id}` | hash, see below | while live, then 1 h | call scripts | call scripts, reaper |
 | `dp:calls:ringing` | sorted set call_id by registered-at ms | while ringing | ring, admit, end scripts | reaper |
-| `dp:calls:live` | sorted set call_id by lease expiry ms | while admitted | admit, beat, end scripts | reaper |
-| `dp:leases:installation` | sorted set call_id by lease expiry ms | while admitted | admit, beat, end scripts | admit script |
-| `dp:leases:organization:{org_id}` | as above | | | |
+| `dp:calls:live` | sorted set call_id by lease expiry ms: the installation's slots | while admitted | admit, beat, end scripts | admit, open scripts, reaper |
+| `dp:leases:organization:{org_id}` | sorted set call_id by lease expiry ms | while admitted | admit, beat, end scripts | admit, open scripts |
 | `dp:leases:number:{did}` | as above | | | |
 | `dp:events` | stream: call_id, seq, type, at_ms, data | until written to Postgres | call scripts | event drain (group `record`) |
 | `dp:events:rejected` | stream: the event and why Postgres refused it | until an operator deletes it | event drain | /readyz, operators |
@@ -21,8 +20,15 @@
 | `dp:dispatch:beat:{loop}` | string, JSON `{at_ms, ok, detail}` | 30 s | each dispatch loop | /readyz, number status |
 | `dp:wake:{loop}` | list, at most one element | until taken | whoever wants a loop to run now | that loop (BLPOP) |
 
+Fields of a call: state, kind, did, room_name, seq (of its last event), ringing_at_ms,
+organization_id, project_id, admitted_at_ms, answered_at_ms, seen_at_ms (last sign of its worker),
+profile and metadata (as admitted), price (a minute), block, funded (at admission), reserved (by
+now), low_at_ms, last_record_id, refusal_reason, ended_at_ms, billed_s, cost, refunded. Money is in
+micro-credits.
+
 Nothing else may be written. All keys carry the prefix, because LiveKit shares the server.
 """
+# ruff: noqa: E501 - the rows of a table cannot be broken.
 
 import uuid
 
@@ -31,7 +37,6 @@ EVENTS_GROUP = "record"
 EVENTS_REJECTED = "dp:events:rejected"
 CALLS_RINGING = "dp:calls:ringing"
 CALLS_LIVE = "dp:calls:live"
-LEASES_INSTALLATION = "dp:leases:installation"
 WORKERS = "dp:workers"
 
 

@@ -1,0 +1,196 @@
+"""The scripts that admit, meter and end calls, as typed functions."""
+
+import math
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import orjson
+
+from dispatch.calls import Arrival, CallEnd, EventType
+from dispatch.settings import DispatchSettings
+from dispatch.store import redis_keys
+from dispatch.store.lua_scripts import LuaScripts
+from dispatch.store.redis_client import RedisClient, translate_redis_errors
+from telephony.calls import CallKind
+
+KEEP_S = 3_600
+"""How long a call that is over stays known, so that a late job or report finds it over."""
+
+SESSION_KEEP_S = 86_400
+"""How long a web session is known by its room: as long as the longest call."""
+
+_MOST_AT_ONCE = 500
+"""Calls one reaper run looks at."""
+
+EndMode = Literal["end", "lost", "miss"]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFields:
+    """What is stored of a voice session when it is opened."""
+
+    session_id: str
+    agent_id: uuid.UUID
+    organization_id: uuid.UUID
+    project_id: uuid.UUID
+    metadata: str
+    """A JSON object."""
+
+
+class LiveCallStore:
+    """One method per script. All raise `StoreUnavailable` when Redis cannot be reached."""
+
+    def __init__(self, redis: RedisClient, settings: DispatchSettings) -> None:
+        self._redis = redis
+        self._scripts = LuaScripts(redis)
+        self._settings = settings
+        self._lease_ttl_ms = _milliseconds(settings.lease_ttl.total_seconds())
+        self._credit_low_ms = _milliseconds(settings.credit_low.total_seconds())
+
+    async def ring(self, arrival: Arrival) -> None:
+        """Run the ring script."""
+        await self._run("ring", *_arrival_args(arrival))
+
+    async def admit(self, arrival: Arrival) -> list[str]:
+        """Run the admit script and return its answer: `admitted` and fields, or `refused`, why."""
+        settings = self._settings
+        price, block = self._price(arrival.kind)
+        answer: list[str] = await self._run(
+            "admit",
+            *_arrival_args(arrival),
+            price,
+            block,
+            self._lease_ttl_ms,
+            settings.max_calls,
+            settings.max_calls_per_organization,
+            settings.max_calls_per_number,
+            KEEP_S,
+        )
+        return answer
+
+    async def open_session(self, arrival: Arrival, fields: SessionFields) -> list[str]:
+        """Run the open script; answers `opened`, profile, created-at ms, or why not."""
+        settings = self._settings
+        call_id, arrival_json, room_name, *_ = _arrival_args(arrival)
+        answer: list[str] = await self._run(
+            "open_session",
+            call_id,
+            arrival_json,
+            room_name,
+            str(fields.agent_id),
+            str(fields.organization_id),
+            str(fields.project_id),
+            fields.session_id,
+            arrival.caller_identity,
+            fields.metadata,
+            self._price(CallKind.WEB)[1],
+            settings.max_calls,
+            settings.max_calls_per_organization,
+            SESSION_KEEP_S,
+        )
+        return answer
+
+    async def find_session(self, room_name: str) -> dict[str, str]:
+        """Return the fields of the session in this room; empty when there is none."""
+        with translate_redis_errors():
+            fields = await self._redis.hgetall(redis_keys.voice_session(room_name))
+        return {str(name): str(value) for name, value in fields.items()}
+
+    async def forget_session(self, room_name: str) -> None:
+        """Forget the session in this room."""
+        with translate_redis_errors():
+            await self._redis.delete(redis_keys.voice_session(room_name))
+
+    async def answered(self, call_id: uuid.UUID, at: datetime) -> int | None:
+        """Run the answered script; the time of the answer in ms, or None when not live."""
+        answer = await self._run("answered", str(call_id), _at_ms(at))
+        return None if answer is None else int(answer)
+
+    async def beat(self, call_id: uuid.UUID) -> tuple[str, str, bool]:
+        """Run the beat script; the state, milliseconds of talk left (or `free`), extendable."""
+        state, left_ms, extendable = await self._run(
+            "beat", str(call_id), self._lease_ttl_ms, self._credit_low_ms
+        )
+        return state, left_ms, bool(extendable)
+
+    async def record(
+        self, call_id: uuid.UUID, event_type: EventType, data: Mapping[str, object]
+    ) -> bool:
+        """Run the record script; False when the call is unknown."""
+        text = orjson.dumps(data).decode()
+        return bool(await self._run("record", str(call_id), event_type, text, uuid.uuid4().hex))
+
+    async def end(
+        self, call_id: uuid.UUID, mode: EndMode, call_end: CallEnd, at: datetime | None = None
+    ) -> list[str] | None:
+        """Run the end script; the fields of a settlement, or None when the mode forbids it."""
+        ending = {
+            "ended_by": call_end.ended_by,
+            "end_reason": call_end.end_reason,
+            "sip_code": call_end.sip_code,
+        }
+        answer: list[str] | None = await self._run(
+            "end",
+            str(call_id),
+            mode,
+            orjson.dumps(ending).decode(),
+            "" if at is None else _at_ms(at),
+            KEEP_S,
+        )
+        return answer
+
+    async def overdue(self, key: Literal["calls_live", "calls_ringing"], age_s: float) -> list[str]:
+        """Run the overdue script: calls of the set with a score at least so long ago."""
+        found: list[str] = await self._run("overdue", key, _milliseconds(age_s), _MOST_AT_ONCE)
+        return found
+
+    async def find(self, call_id: uuid.UUID) -> dict[str, str | None]:
+        """Return kind, state, admitted_at_ms and room_name of a call, None where missing."""
+        names = ["kind", "state", "admitted_at_ms", "room_name"]
+        with translate_redis_errors():
+            values = await self._redis.hmget(redis_keys.call(call_id), names)
+        return {
+            name: None if value is None else str(value)
+            for name, value in zip(names, values, strict=True)
+        }
+
+    def _price(self, kind: CallKind) -> tuple[int, int]:
+        """Return the price of a minute and of one block, in micro-credits."""
+        settings = self._settings
+        price = {
+            CallKind.SIP: settings.sip_price_microcredits_per_minute,
+            CallKind.WEB: settings.web_price_microcredits_per_minute,
+        }[kind]
+        return price, math.ceil(price * settings.credit_block.total_seconds() / 60)
+
+    async def _run(self, script: str, *args: str | int) -> Any:
+        with translate_redis_errors():
+            return await self._scripts.run(script, [], args)
+
+
+def _arrival_args(arrival: Arrival) -> tuple[str, str, str, str, str]:
+    """Return what ring, admit and open share: id, JSON, room, kind, DID (empty for none)."""
+    text = orjson.dumps(
+        {
+            "kind": arrival.kind,
+            "direction": arrival.direction,
+            "room_name": arrival.room_name,
+            "caller_identity": arrival.caller_identity,
+            "called_number": arrival.did,
+            "caller_number": arrival.caller_number,
+            "sip_call_id": arrival.sip_call_id,
+            "carrier_call_id": arrival.carrier_call_id,
+        }
+    ).decode()
+    return str(arrival.call_id), text, arrival.room_name, arrival.kind, arrival.did or ""
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def _at_ms(at: datetime) -> int:
+    return _milliseconds(at.timestamp())

@@ -1,0 +1,67 @@
+-- include: ring
+-- include: lease
+-- Decides whether a call may be answered; if so, leases its slot and reserves its first block.
+local call_id, arrival, room_name, kind, did = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local price, block, lease_ttl_ms = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local limits = {
+  installation = tonumber(ARGV[9]), organization = tonumber(ARGV[10]), number = tonumber(ARGV[11]),
+}
+local keep_s = ARGV[12]
+
+local at_ms = now_ms()
+local call_key = key.call .. call_id
+
+local function admitted()
+  local call = redis.call('HMGET', call_key,
+    'organization_id', 'project_id', 'profile', 'price', 'funded', 'metadata')
+  return { 'admitted', call[1], call[2], call[3], call[4], call[5], call[6] }
+end
+
+local was = redis.call('HMGET', call_key, 'state', 'admitted_at_ms', 'organization_id',
+  'refusal_reason')
+local state = was[1]
+if state == 'refused' then return { 'refused', was[4] } end
+if state == 'ended' or state == 'missed' then return { 'refused', 'already_over' } end
+if was[2] then
+  -- A second job for a live call: the first one's answer, and a slot that does not lapse meanwhile.
+  hold_slots(call_id, was[3], redis.call('HGET', call_key, 'did'), at_ms + lease_ttl_ms)
+  return admitted()
+end
+
+local tenant, refusal = identify(call_id, kind, did, room_name)
+if not state then ring(call_id, arrival, room_name, kind, did, tenant, at_ms) end
+
+local agent = {}
+if tenant and not tenant.agent_id then refusal = 'number_unassigned' end
+if not refusal then
+  agent = redis.call('HMGET', key.agent .. tenant.agent_id,
+    'ready', 'project_id', 'version', 'profile')
+  if agent[1] ~= '1' or agent[2] ~= tenant.project_id then refusal = 'agent_unavailable' end
+end
+if not refusal then refusal = unpaid(tenant.organization_id, block) end
+if not refusal then refusal = full(tenant.organization_id, did, at_ms, limits) end
+
+redis.call('ZREM', key.calls_ringing, call_id)
+if refusal then
+  redis.call('HSET', call_key, 'state', 'refused', 'refusal_reason', refusal,
+    'ended_at_ms', digits(at_ms))
+  redis.call('EXPIRE', call_key, keep_s)
+  emit(call_id, 'call.refused', at_ms,
+    merged('{"reason":"' .. refusal .. '"}', tenant_fields(tenant)))
+  return { 'refused', refusal }
+end
+
+-- Made before the first write: an error in the middle of a script undoes nothing.
+local admission = merged(
+  string.format('{"agent_version":%s,"price_microcredits_per_minute":%.0f}', agent[3], price),
+  tenant_fields(tenant))
+redis.call('DECRBY', key.balance .. tenant.organization_id, digits(block))
+hold_slots(call_id, tenant.organization_id, did, at_ms + lease_ttl_ms)
+redis.call('HSET', call_key, 'admitted_at_ms', digits(at_ms), 'seen_at_ms', digits(at_ms),
+  'organization_id', tenant.organization_id, 'project_id', tenant.project_id,
+  'profile', agent[4], 'metadata', tenant.metadata,
+  'price', digits(price), 'block', digits(block), 'reserved', digits(block),
+  'funded', digits(block))
+emit(call_id, 'call.admitted', at_ms, admission)
+emit_money(call_id, 'credit.reserved', at_ms, 'reserve', tenant.organization_id, -block)
+return admitted()

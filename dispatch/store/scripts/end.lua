@@ -1,0 +1,37 @@
+-- include: settle
+-- Ends a call, once. `mode` is `end` (any call), `lost` (only when its heartbeat stopped) or
+-- `miss` (only while it rings and was not admitted). Answers a settlement, or false.
+local call_id, mode, ending = ARGV[1], ARGV[2], ARGV[3]
+local ended_at_ms, keep_s = tonumber(ARGV[4]), ARGV[5]
+
+-- Sequence numbers of a call whose record Redis lost start here, above any it had before.
+local AFTER_LOSS = 1000000
+
+local at_ms = now_ms()
+local call_key = key.call .. call_id
+local call = redis.call('HMGET', call_key, 'state', 'admitted_at_ms', 'answered_at_ms',
+  'seen_at_ms')
+local state, admitted_at_ms = call[1], call[2]
+
+if not state then
+  free_slots(call_id, nil, nil)
+  if mode ~= 'end' then return false end
+  -- Nothing tells what it cost; what its reservation took stays taken.
+  redis.call('HSET', call_key, 'seq', AFTER_LOSS, 'answered_at_ms', digits(at_ms))
+  return finish(call_id, at_ms, at_ms, merged(ending, '{"state_lost":true}'), keep_s)
+end
+if state ~= 'ringing' and state ~= 'active' then
+  free_slots(call_id, nil, nil)
+  if mode ~= 'end' then return false end
+  return settlement(call_id, '1')
+end
+if mode == 'miss' and admitted_at_ms then return false end
+if mode == 'lost' then
+  local expiry = redis.call('ZSCORE', key.calls_live, call_id)
+  if not admitted_at_ms or (expiry and tonumber(expiry) > at_ms) then return false end
+  ended_at_ms = tonumber(call[4])
+end
+
+local earliest = tonumber(call[3] or admitted_at_ms or '0')
+return finish(call_id, at_ms, math.min(at_ms, math.max(earliest, ended_at_ms or at_ms)), ending,
+  keep_s)

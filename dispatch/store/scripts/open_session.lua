@@ -1,0 +1,32 @@
+-- include: ring
+-- include: lease
+-- Opens a web session when admission would admit it now, and puts its call on record as ringing.
+local call_id, arrival, room_name = ARGV[1], ARGV[2], ARGV[3]
+local agent_id, organization_id, project_id = ARGV[4], ARGV[5], ARGV[6]
+local session_id, caller_identity, metadata = ARGV[7], ARGV[8], ARGV[9]
+local block = tonumber(ARGV[10])
+local limits = { installation = tonumber(ARGV[11]), organization = tonumber(ARGV[12]) }
+local keep_s = ARGV[13]
+
+local session_key = key.voice_session .. room_name
+local was = redis.call('HMGET', session_key, 'session_id', 'created_at_ms')
+local agent = redis.call('HMGET', key.agent .. agent_id, 'ready', 'project_id', 'profile')
+if was[1] and was[1] ~= session_id then return { 'room_in_use' } end
+if agent[2] ~= project_id then return { 'agent_unknown' } end
+-- Sent again after a lost connection.
+if was[1] then return { 'opened', agent[3], was[2] } end
+if agent[1] ~= '1' then return { 'agent_unavailable' } end
+
+local at_ms = now_ms()
+local refusal = unpaid(organization_id, block) or full(organization_id, '', at_ms, limits)
+if refusal then return { refusal } end
+
+redis.call('HSET', session_key, 'session_id', session_id, 'call_id', call_id,
+  'agent_id', agent_id, 'organization_id', organization_id, 'project_id', project_id,
+  'caller_identity', caller_identity, 'metadata', metadata, 'created_at_ms', digits(at_ms))
+redis.call('EXPIRE', session_key, keep_s)
+ring(call_id, arrival, room_name, 'web', '', {
+  organization_id = organization_id, project_id = project_id, agent_id = agent_id,
+  metadata = metadata,
+}, at_ms)
+return { 'opened', agent[3], digits(at_ms) }
