@@ -12,7 +12,7 @@ from tenacity import (
     AsyncRetrying,
     retry_if_exception_type,
     stop_after_attempt,
-    wait_exponential_jitter,
+    wait_random_exponential,
 )
 
 from telephony.errors import (
@@ -90,7 +90,7 @@ class LiveKitClient:
         async for attempt in AsyncRetrying(
             retry=retry_if_exception_type(VendorUnavailable),
             stop=stop_after_attempt(_ATTEMPTS),
-            wait=wait_exponential_jitter(initial=0.05, max=0.5, jitter=0.05),
+            wait=wait_random_exponential(multiplier=0.1, max=0.5),
             reraise=True,
         ):
             with attempt:

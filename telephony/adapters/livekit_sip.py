@@ -193,8 +193,17 @@ def _says_the_same(ours: Message, observed: Message) -> bool:
     return _by_field(ours) == _by_field(observed)
 
 
+_DEFAULT_MEDIA: Final = ({}, {"encryption": "SIP_MEDIA_ENCRYPT_DISABLE"})
+"""LiveKit writes this into a rule that says nothing about media.
+
+Source: livekit/protocol livekit/sip.go, SIPDispatchRuleInfo.Upgrade.
+"""
+
+
 def _by_field(message: Message) -> dict[str, object]:
     fields = MessageToDict(message, preserving_proto_field_name=True)
+    if fields.get("media") in _DEFAULT_MEDIA:
+        del fields["media"]
     for name in _SERVER_FIELDS:
         fields.pop(name, None)
     for name in ("numbers", "allowed_addresses", "trunk_ids"):

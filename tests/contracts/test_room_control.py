@@ -1,0 +1,120 @@
+"""What the call path relies on in LiveKit's rooms."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from livekit import api
+
+from stack.ports import free_port
+from telephony.adapters.livekit_client import LiveKitClient
+from telephony.adapters.livekit_rooms import LiveKitRooms
+from telephony.errors import VendorRejected, VendorUnavailable
+from telephony.ports import RoomControl, RoomSpec, TokenSpec
+from tests.fakes.livekit_rooms import API_KEY, API_SECRET, FakeRooms
+from tests.servers.livekit_server import KEYS, LiveKitServer
+
+
+@pytest.fixture
+async def rooms(request: pytest.FixtureRequest, edge: str) -> AsyncIterator[RoomControl]:
+    if edge == "fake":
+        yield FakeRooms()
+        return
+    server: LiveKitServer = request.getfixturevalue("livekit_server")
+    async with LiveKitClient(server.settings) as client:
+        rooms = LiveKitRooms(client)
+        for room in await rooms.list_rooms():
+            await rooms.delete_room(room.name)
+        yield rooms
+
+
+async def test_creating_a_room_twice_is_creating_it_once(rooms: RoomControl) -> None:
+    first = await rooms.create_room(RoomSpec("vs_1", worker_name="dialplane"))
+    second = await rooms.create_room(RoomSpec("vs_1", worker_name="dialplane"))
+
+    assert first == second
+    (room,) = await rooms.list_rooms()
+    assert (room.name, room.room_sid, room.num_participants) == ("vs_1", first, 0)
+    assert abs(datetime.now(UTC) - room.created_at) < timedelta(minutes=1)
+
+
+async def test_lists_rooms_by_name(rooms: RoomControl) -> None:
+    for name in ("vs_1", "vs_2", "vs_3"):
+        await rooms.create_room(RoomSpec(name, worker_name=None))
+
+    found = await rooms.list_rooms(["vs_1", "vs_3", "vs_9"])
+
+    assert {room.name for room in found} == {"vs_1", "vs_3"}
+
+
+async def test_deletes_a_room_and_deletes_it_again(rooms: RoomControl) -> None:
+    await rooms.create_room(RoomSpec("vs_1", worker_name=None))
+
+    await rooms.delete_room("vs_1")
+    await rooms.delete_room("vs_1")
+
+    assert await rooms.list_rooms() == []
+
+
+async def test_nobody_is_in_an_unknown_room(rooms: RoomControl) -> None:
+    assert await rooms.list_participants("vs_unknown") == []
+
+
+async def test_nobody_is_in_a_new_room(rooms: RoomControl) -> None:
+    await rooms.create_room(RoomSpec("vs_1", worker_name=None))
+
+    assert await rooms.list_participants("vs_1") == []
+
+
+def test_a_token_opens_one_room_for_one_identity(rooms: RoomControl, edge: str) -> None:
+    token = rooms.mint_token(
+        TokenSpec(
+            "caller-1", "vs_1", timedelta(minutes=10), name="Alice", attributes={"kind": "web"}
+        )
+    )
+
+    verifier = api.TokenVerifier(
+        *((API_KEY, API_SECRET) if edge == "fake" else (KEYS.key, KEYS.secret))
+    )
+    claims = verifier.verify(token)
+    assert (claims.identity, claims.name) == ("caller-1", "Alice")
+    assert claims.attributes == {"kind": "web"}
+    assert claims.video
+    assert (claims.video.room_join, claims.video.room) == (True, "vs_1")
+    assert (claims.video.can_publish, claims.video.can_subscribe) == (True, True)
+    assert claims.video.can_publish_data is False
+
+
+@pytest.mark.integration
+async def test_creating_a_room_dispatches_the_agent(livekit_server: LiveKitServer) -> None:
+    async with LiveKitClient(livekit_server.settings) as client:
+        await LiveKitRooms(client).create_room(
+            RoomSpec("vs_dispatched", worker_name="dialplane", job_metadata="for the job")
+        )
+
+        (dispatch,) = await client.once(
+            "test", lambda lk: lk.agent_dispatch.list_dispatch("vs_dispatched")
+        )
+
+        assert (dispatch.agent_name, dispatch.metadata) == ("dialplane", "for the job")
+
+
+@pytest.mark.integration
+async def test_says_that_the_credentials_are_wrong(livekit_server: LiveKitServer) -> None:
+    wrong = livekit_server.settings.model_copy(update={"livekit_api_key": "nobody"})
+
+    async with LiveKitClient(wrong) as client:
+        with pytest.raises(VendorRejected):
+            await LiveKitRooms(client).list_rooms()
+
+
+async def test_says_when_livekit_is_not_there(request: pytest.FixtureRequest, edge: str) -> None:
+    if edge == "fake":
+        with pytest.raises(VendorUnavailable):
+            await FakeRooms(unreachable=True).list_rooms()
+        return
+    server: LiveKitServer = request.getfixturevalue("livekit_server")
+    nowhere = {"livekit_url": f"ws://127.0.0.1:{free_port()}"}
+    async with LiveKitClient(server.settings.model_copy(update=nowhere)) as client:
+        with pytest.raises(VendorUnavailable):
+            await LiveKitRooms(client).list_rooms()
