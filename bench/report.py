@@ -1,0 +1,85 @@
+"""The table of ratios."""
+
+import statistics
+from collections.abc import Callable, Sequence
+
+from bench.calls import CallFigures
+from bench.figures import Ratio, compare
+from bench.rounds import Samples
+
+_MB = 1024 * 1024
+_MOST_GENERATOR_SHARE = 0.14
+"""Callers that use more of the machine than this measure themselves."""
+
+_LATENCIES: tuple[tuple[str, Callable[[CallFigures], float]], ...] = (
+    ("INVITE to 200 OK, ms", lambda call: call.answer_s * 1_000),
+    ("INVITE to first agent audio, ms", lambda call: call.greeting_s * 1_000),
+    ("caller's last word to reply, ms", lambda call: call.turn_s * 1_000),
+)
+
+
+def print_header(cores: int) -> None:
+    """Say what is compared."""
+    print(
+        f"Dialplane against a minimal livekit-agents worker, same stack, {cores} cores, ABBA.\n"
+        "Ratio of medians [95 % bootstrap interval]; below 1 Dialplane is better.\n"
+        f"{'callers':>7}  {'figure':<34} {'dialplane':>10} {'minimal':>10}   ratio"
+    )
+
+
+def print_calls(callers: int, samples: dict[str, Samples]) -> int:
+    """Print the rows of one number of callers and return how many calls were faulty."""
+    ours, bare = samples["dialplane"], samples["minimal"]
+    good = {
+        name: [call for call in side.calls if call.fault is None] for name, side in samples.items()
+    }
+    for label, figure in _LATENCIES:
+        _row(
+            callers,
+            label,
+            [figure(call) for call in good["dialplane"]],
+            [figure(call) for call in good["minimal"]],
+        )
+    _row(
+        callers,
+        "CPU, ms a call",
+        _scaled(ours.cpu_s_per_call, 1_000),
+        _scaled(bare.cpu_s_per_call, 1_000),
+    )
+    for label, mine, theirs in (
+        ("USS, MB a call", ours.uss_bytes_per_call, bare.uss_bytes_per_call),
+        ("PSS, MB a call", ours.pss_bytes_per_call, bare.pss_bytes_per_call),
+    ):
+        _row(callers, label, _scaled(mine, 1 / _MB), _scaled(theirs, 1 / _MB))
+    faults = [
+        f"{name}: {call.fault}"
+        for name, side in samples.items()
+        for call in side.calls
+        if call.fault
+    ]
+    share = statistics.mean(ours.generator_share + bare.generator_share)
+    print(
+        f"{callers:>7}  {'integrity':<34} {len(ours.calls)} and {len(bare.calls)} calls, "
+        f"{len(faults)} faulty; callers used {share:.0%} of the machine"
+        + (" (too much: read with care)" if share > _MOST_GENERATOR_SHARE else "")
+    )
+    for fault in faults:
+        print(f"         fault: {fault}")
+    return len(faults)
+
+
+def print_sessions(clients: int, ours: Sequence[float], bare: Sequence[float]) -> None:
+    """Print the row of the voice session endpoint."""
+    _row(clients, "voice session over HTTP, ms", _scaled(ours, 1_000), _scaled(bare, 1_000))
+
+
+def _scaled(values: Sequence[float], factor: float) -> list[float]:
+    return [value * factor for value in values]
+
+
+def _row(callers: int, label: str, ours: Sequence[float], bare: Sequence[float]) -> None:
+    if not ours or not bare:
+        print(f"{callers:>7}  {label:<34} no figures")
+        return
+    ratio: Ratio = compare(ours, bare)
+    print(f"{callers:>7}  {label:<34} {ratio.ours:>10.1f} {ratio.bare:>10.1f}  {ratio}")
