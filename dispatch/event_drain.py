@@ -1,32 +1,116 @@
 """Writes what happened in calls from the Redis stream into Postgres, exactly once."""
 
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+from dispatch.event_effects import changes_of
 from dispatch.store.engine import Database
+from dispatch.store.event_stream import EventStream, StreamedEvent, StreamEntry
 from dispatch.store.redis_client import RedisClient
+from dispatch.store.repositories import recorded_calls
+from dispatch.store.repositories.recorded_calls import UnwritableRow
+
+_log = logging.getLogger(__name__)
+
+BATCH: Final = 500
+"""Events written in one transaction."""
 
 
 class EventDrain:
     """The one writer of call records, transcripts and call ledger entries.
 
+    An event leaves the stream only after the commit that wrote it; one written twice (the process
+    died in between) is recognised by its call and sequence number, and changes nothing.
+
     Args:
         redis: Holds the stream.
         database: Receives the record.
-        consumer: Names this process in the consumer group.
+        consumer: Names the drain in the consumer group; the same in every process.
+        wait_s: How long a run waits for events when there are none; less than Redis's timeout.
     """
 
     def __init__(
-        self, redis: RedisClient, database: Database, *, consumer: str = "dispatch"
+        self,
+        redis: RedisClient,
+        database: Database,
+        *,
+        consumer: str = "dispatch",
+        wait_s: float = 1.0,
     ) -> None:
-        self._redis = redis
+        self._stream = EventStream(redis, consumer)
         self._database = database
-        self._consumer = consumer
+        self._wait_s = wait_s
+        self._has_taken = True
 
     async def run_once(self) -> int:
         """Write one batch and return how many events were taken off the stream.
-
-        Waits up to a second for events when there are none.
 
         Raises:
             StoreUnavailable: Redis or Postgres could not be reached; nothing is lost, and the
                 same events are written by a later run.
         """
-        raise NotImplementedError
+        entries = await self._next_batch()
+        # Until this batch is confirmed, the next run must look for it again.
+        self._has_taken, had_taken = True, self._has_taken
+        events: list[tuple[StreamEntry, StreamedEvent]] = []
+        for entry in entries:
+            try:
+                events.append((entry, entry.to_event()))
+            except ValueError as exc:
+                await self._reject(entry, str(exc))
+        await self._write_all(events)
+        self._has_taken = had_taken and bool(entries)
+        return len(entries)
+
+    async def _next_batch(self) -> list[StreamEntry]:
+        if self._has_taken:
+            entries = await self._stream.read_taken(BATCH)
+            if entries:
+                return entries
+            self._has_taken = False
+        entries = await self._stream.read_new(BATCH, self._wait_s)
+        if not entries:
+            # Another process may have taken some and died.
+            self._has_taken = await self._stream.has_taken()
+            if self._has_taken:
+                return await self._stream.read_taken(BATCH)
+        return entries
+
+    async def _write_all(self, events: Sequence[tuple[StreamEntry, StreamedEvent]]) -> None:
+        """Write events together; when one of them is poison, one by one."""
+        if not events:
+            return
+        try:
+            await self._write([event for _, event in events])
+        except (UnwritableRow, KeyError, ValueError, TypeError) as exc:
+            if len(events) == 1:
+                await self._reject(events[0][0], type(exc).__name__)
+                return
+            for event in events:
+                await self._write_all([event])
+            return
+        await self._stream.confirm(entry.entry_id for entry, _ in events)
+
+    async def _write(self, events: Sequence[StreamedEvent]) -> None:
+        async with self._database.transaction() as db:
+            with recorded_calls.translate_unwritable():
+                added = await recorded_calls.add_events(db, events)
+                new = [event for event in events if (event.call_id, event.seq) in added]
+                changes = changes_of(new)
+                await recorded_calls.add_turns(db, changes.turns)
+                await recorded_calls.add_ledger_entries(db, changes.ledger)
+                for call_id, call in changes.calls.items():
+                    if call.begins:
+                        await recorded_calls.begin_call(db, call_id, call.columns)
+                    else:
+                        await recorded_calls.change_call(db, call_id, call.columns)
+                    if call.state_lost:
+                        await recorded_calls.bill_from_ledger(db, call_id)
+
+    async def _reject(self, entry: StreamEntry, why: str) -> None:
+        _log.error(
+            "Event that cannot be written moved aside",
+            extra={"entry_id": entry.entry_id, "why": why},
+        )
+        await self._stream.reject(entry, why)

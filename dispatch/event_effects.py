@@ -1,0 +1,144 @@
+"""What each event of a call changes on the record (pure)."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from dispatch.calls import EventType
+from dispatch.store.event_stream import StreamedEvent
+from telephony.calls import CallState, EndedBy, EndReason
+
+_ARRIVAL = (
+    "kind",
+    "direction",
+    "room_name",
+    "called_number",
+    "caller_number",
+    "sip_call_id",
+    "carrier_call_id",
+)
+_TENANT = ("organization_id", "project_id", "agent_id")
+_MONEY = {EventType.CREDIT_RESERVED, EventType.CREDIT_RELEASED, EventType.CREDIT_CHARGED}
+
+
+@dataclass(slots=True)
+class CallChanges:
+    """Columns of one call's row to set, and whether the row begins here."""
+
+    columns: dict[str, Any] = field(default_factory=dict)
+    begins: bool = False
+    state_lost: bool = False
+    """Its bill is what its ledger entries add up to: nothing else tells."""
+
+
+@dataclass(slots=True)
+class RecordChanges:
+    """Everything a batch of new events changes, ready to be written in one go."""
+
+    calls: dict[uuid.UUID, CallChanges] = field(default_factory=dict)
+    turns: list[dict[str, Any]] = field(default_factory=list)
+    ledger: list[dict[str, Any]] = field(default_factory=list)
+
+
+def changes_of(events: Sequence[StreamedEvent]) -> RecordChanges:
+    """Fold events, in the order in which they happened, into changes.
+
+    Raises:
+        KeyError: An event lacks a fact its type must have.
+        ValueError: A fact is not what it should be.
+    """
+    changes = RecordChanges()
+    for event in events:
+        if event.type is EventType.TURN:
+            changes.turns.append(_turn(event))
+        elif event.type in _MONEY:
+            changes.ledger.append(_ledger_entry(event))
+        else:
+            _change_call(changes.calls.setdefault(event.call_id, CallChanges()), event)
+    return changes
+
+
+def _change_call(call: CallChanges, event: StreamedEvent) -> None:
+    data = event.data
+    match event.type:
+        case EventType.RINGING:
+            call.begins = True
+            call.columns |= {name: data[name] for name in _ARRIVAL}
+            call.columns |= _tenant(data)
+            call.columns |= {
+                "state": CallState.RINGING,
+                "started_at": event.at,
+                "metadata": data.get("metadata", {}),
+            }
+        case EventType.ADMITTED:
+            call.columns |= _tenant(data) | {"agent_version": data["agent_version"]}
+        case EventType.ANSWERED:
+            call.columns |= {
+                "state": CallState.ACTIVE,
+                "answered_at": _from_ms(data["answered_at_ms"]),
+            }
+        case EventType.REFUSED:
+            call.columns |= _tenant(data) | _refusal(event)
+        case EventType.ENDED | EventType.MISSED:
+            call.columns |= _ending(event)
+            call.state_lost = "state_lost" in data
+        case _:
+            return
+
+
+def _tenant(data: dict[str, Any]) -> dict[str, Any]:
+    return {name: uuid.UUID(data[name]) for name in _TENANT if data.get(name)}
+
+
+def _refusal(event: StreamedEvent) -> dict[str, Any]:
+    return {
+        "state": CallState.REFUSED,
+        "refusal_reason": event.data["reason"],
+        "ended_at": event.at,
+        "ended_by": EndedBy.SYSTEM,
+        "end_reason": EndReason.REFUSED,
+        "billed_s": 0,
+        "cost_microcredits": 0,
+    }
+
+
+def _ending(event: StreamedEvent) -> dict[str, Any]:
+    data = event.data
+    state = CallState.ENDED if event.type is EventType.ENDED else CallState.MISSED
+    return {
+        "state": state,
+        "ended_at": _from_ms(data["ended_at_ms"]),
+        "ended_by": data["ended_by"],
+        "end_reason": data["end_reason"],
+        "sip_code": data["sip_code"],
+        "billed_s": data["billed_s"],
+        "cost_microcredits": data["cost_microcredits"],
+    }
+
+
+def _turn(event: StreamedEvent) -> dict[str, Any]:
+    return {
+        "call_id": event.call_id,
+        "seq": event.seq,
+        "speaker": event.data["speaker"],
+        "text": event.data["text"],
+        "at": _from_ms(event.data["at_ms"]),
+        "interrupted": event.data["interrupted"],
+    }
+
+
+def _ledger_entry(event: StreamedEvent) -> dict[str, Any]:
+    return {
+        "organization_id": uuid.UUID(event.data["organization_id"]),
+        "kind": event.data["kind"],
+        "amount_microcredits": event.data["amount_microcredits"],
+        "operation_id": f"{event.call_id}:{event.seq}",
+        "call_id": event.call_id,
+        "created_at": event.at,
+    }
+
+
+def _from_ms(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

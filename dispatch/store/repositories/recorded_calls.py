@@ -1,0 +1,106 @@
+"""Writing call events, and what they change, into the record."""
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+from sqlalchemy import Table as SqlTable
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
+
+from dispatch.store.engine import WriteSession
+from dispatch.store.event_stream import StreamedEvent
+from dispatch.store.tables import CallEventRow, CallRow, LedgerEntryRow, TranscriptTurnRow
+
+
+class UnwritableRow(ValueError):
+    """Postgres refused a row for what it holds; it would refuse it again."""
+
+
+@contextmanager
+def translate_unwritable() -> Iterator[None]:
+    """Turn an error of Postgres about the data itself into `UnwritableRow`.
+
+    Raises:
+        UnwritableRow: A value has the wrong form or breaks a rule of its table.
+    """
+    try:
+        yield
+    except StatementError as exc:
+        # Other errors of the database (a lost connection, a missing table) are about the moment,
+        # and may be gone at the next try.
+        if isinstance(exc, DBAPIError) and not isinstance(exc, DataError | IntegrityError):
+            raise
+        raise UnwritableRow(type(exc).__name__) from exc
+
+
+_CALLS = cast("SqlTable", CallRow.__table__)
+_EVENTS = cast("SqlTable", CallEventRow.__table__)
+_LEDGER = cast("SqlTable", LedgerEntryRow.__table__)
+_TURNS = cast("SqlTable", TranscriptTurnRow.__table__)
+
+
+async def add_events(
+    db: WriteSession, events: Sequence[StreamedEvent]
+) -> set[tuple[uuid.UUID, int]]:
+    """Write events and return the (call id, seq) of those that were not there before."""
+    rows = [
+        {
+            "call_id": event.call_id,
+            "seq": event.seq,
+            "type": event.type,
+            "at": event.at,
+            "data": event.data,
+        }
+        for event in events
+    ]
+    statement = (
+        insert(_EVENTS)
+        .values(rows)
+        .on_conflict_do_nothing(index_elements=[_EVENTS.c.call_id, _EVENTS.c.seq])
+        .returning(_EVENTS.c.call_id, _EVENTS.c.seq)
+    )
+    return {(row.call_id, row.seq) for row in await db.execute(statement)}
+
+
+async def begin_call(db: WriteSession, call_id: uuid.UUID, columns: Mapping[str, Any]) -> None:
+    """Write the row of a call that began; one that is there already is completed."""
+    statement = insert(_CALLS).values(id=call_id, **columns)
+    await db.execute(
+        statement.on_conflict_do_update(
+            index_elements=[_CALLS.c.id], set_=dict(columns), where=_CALLS.c.ended_at.is_(None)
+        )
+    )
+
+
+async def change_call(db: WriteSession, call_id: uuid.UUID, columns: Mapping[str, Any]) -> None:
+    """Set columns of a call that is not over; an end that is on record stays as it is."""
+    if columns:
+        statement = update(_CALLS).where(_CALLS.c.id == call_id, _CALLS.c.ended_at.is_(None))
+        await db.execute(statement.values(**columns))
+
+
+async def bill_from_ledger(db: WriteSession, call_id: uuid.UUID) -> None:
+    """Make a call's cost what its ledger entries took."""
+    taken = (
+        select(-func.coalesce(func.sum(_LEDGER.c.amount_microcredits), 0))
+        .where(_LEDGER.c.call_id == call_id)
+        .scalar_subquery()
+    )
+    statement = update(_CALLS).where(_CALLS.c.id == call_id)
+    await db.execute(statement.values(cost_microcredits=taken, billed_s=None))
+
+
+async def add_turns(db: WriteSession, turns: Sequence[Mapping[str, Any]]) -> None:
+    """Write turns of transcripts."""
+    if turns:
+        await db.execute(insert(_TURNS).on_conflict_do_nothing(), list(turns))
+
+
+async def add_ledger_entries(db: WriteSession, entries: Sequence[Mapping[str, Any]]) -> None:
+    """Write ledger entries; one whose operation is on record stays as it is."""
+    if entries:
+        statement = insert(_LEDGER).on_conflict_do_nothing(index_elements=[_LEDGER.c.operation_id])
+        await db.execute(statement, list(entries))
