@@ -1,6 +1,6 @@
 """The whole real stack, once for the test session, and what tests do with it.
 
-The livekit servers are built once into the project's `var/bin`; everything else of a session lives in
+The livekit servers are built once into the project's `var/bin`; everything else of a session has
 a directory of its own, so tests run beside a stack that a developer has running.
 """
 
@@ -87,9 +87,9 @@ class Office:
         await wait_until_active(self.api, made["id"])
         return wanted
 
-    async def credit(self, credits: int) -> None:
+    async def credit(self, amount: int) -> None:
         """Add whole credits to the organisation."""
-        await top_up(self.admin, self.tenant, credits * CREDIT)
+        await top_up(self.admin, self.tenant, amount * CREDIT)
 
     async def balance_microcredits(self) -> int:
         """Return what the organisation may still use."""
