@@ -19,6 +19,7 @@ from dispatch.calls import (
     Refused,
     Settlement,
     Turn,
+    call_id_of_sip_room,
 )
 from dispatch.errors import StoreUnavailable
 from dispatch.settings import DispatchSettings
@@ -27,6 +28,9 @@ from dispatch.store.redis_client import RedisClient
 from telephony.calls import CallKind, CallState, EndedBy, EndReason
 
 _log = logging.getLogger(__name__)
+
+SIP_ROOM_PREFIX = "call_"
+"""How the names of rooms begin that dispatch rules make."""
 
 FREE_CALL_FUNDED_S = 86_400.0
 """What a call that costs nothing is said to be funded for: longer than any call may last."""
@@ -191,6 +195,13 @@ class LiveCalls:
             admitted=fields["admitted_at_ms"] is not None,
             room_name=fields["room_name"] or "",
         )
+
+    async def find_in_room(self, room_name: str) -> LiveCall | None:
+        """Return the call that lives (or lived) in this room; None for rooms that are not ours."""
+        if room_name.startswith(SIP_ROOM_PREFIX):
+            return await self.find(call_id_of_sip_room(room_name))
+        session = await self._store.find_session(room_name)
+        return await self.find(uuid.UUID(session["call_id"])) if session else None
 
     async def _record(
         self, call_id: uuid.UUID, event_type: EventType, data: Mapping[str, object]

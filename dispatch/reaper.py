@@ -1,25 +1,115 @@
 """Ends the calls nobody ends: workers that died, callers nobody answered, rooms left behind."""
 
-from dispatch.live_calls import LiveCalls
+import logging
+import uuid
+from time import monotonic
+from typing import Final
+
+from dispatch.live_calls import LiveCall, LiveCalls
+from dispatch.room_events import ABANDONED, NO_WORKER
+from telephony.calls import CallKind
+from telephony.errors import VendorError
 from telephony.ports import RoomControl
+
+_log = logging.getLogger(__name__)
+
+STALE_RINGING_S: Final = 15.0
+"""A call ringing for longer is looked for in LiveKit: its webhooks may have been lost. Longer than
+the creation of a web session's room can take."""
+
+SWEEP_INTERVAL_S: Final = 10.0
+"""How often all rooms are compared with the calls known to be over. A room that two sweeps in a
+row find left behind is deleted, so a call has at least this long to say goodbye and go."""
 
 
 class Reaper:
     """Makes the live view agree with LiveKit's rooms and the workers' heartbeats.
 
     Safe to run in several processes and to stop anywhere: each step is found again by the next
-    run.
+    run, because a room is deleted only for a call already settled, and the sweep finds the rooms
+    of such calls.
     """
 
-    def __init__(self, live_calls: LiveCalls, rooms: RoomControl) -> None:
+    def __init__(
+        self,
+        live_calls: LiveCalls,
+        rooms: RoomControl,
+        *,
+        sweep_interval_s: float = SWEEP_INTERVAL_S,
+        stale_ringing_s: float = STALE_RINGING_S,
+    ) -> None:
         self._live_calls = live_calls
         self._rooms = rooms
+        self._sweep_interval_s = sweep_interval_s
+        self._stale_ringing_s = stale_ringing_s
+        self._next_sweep = monotonic()
+        self._left_behind: set[str] = set()
 
     async def run_once(self) -> int:
         """Reap once and return how many calls were ended.
 
         Raises:
             StoreUnavailable: Redis could not be reached.
-            VendorUnavailable: LiveKit could not be reached; lapsed calls were settled all the same.
+            VendorError: LiveKit could not be reached; lapsed calls were settled all the same.
         """
-        raise NotImplementedError
+        ended = await self._end_lost_calls()
+        ended += await self._miss_gone_calls()
+        if monotonic() >= self._next_sweep:
+            self._next_sweep = monotonic() + self._sweep_interval_s
+            await self._sweep_rooms()
+        return ended
+
+    async def _end_lost_calls(self) -> int:
+        ended = 0
+        for call_id in await self._live_calls.lapsed():
+            call = await self._live_calls.find(call_id)
+            settlement = await self._live_calls.end_lost(call_id)
+            if settlement is None or call is None:
+                continue
+            ended += 1
+            _log.warning("Call ended: its worker was lost", extra={"call_id": str(call_id)})
+            await self._delete_room(call)
+        return ended
+
+    async def _delete_room(self, call: LiveCall) -> None:
+        try:
+            await self._rooms.delete_room(call.room_name)
+        except VendorError:
+            # Other calls wait for their settlement; the sweep deletes the room later.
+            _log.warning("Room of a lost call not deleted", extra={"call_id": str(call.call_id)})
+
+    async def _miss_gone_calls(self) -> int:
+        """Miss the calls that still ring in Redis and whose room LiveKit no longer has."""
+        stale = await self._live_calls.stale_ringing(self._stale_ringing_s)
+        calls: dict[uuid.UUID, LiveCall] = {}
+        for call_id in stale:
+            call = await self._live_calls.find(call_id)
+            if call is not None:
+                calls[call_id] = call
+        if not calls:
+            return 0
+        names = [call.room_name for call in calls.values()]
+        present = {room.name for room in await self._rooms.list_rooms(names)}
+        missed = 0
+        for call_id, call in calls.items():
+            if call.room_name not in present:
+                unanswered = NO_WORKER if call.kind is CallKind.SIP else ABANDONED
+                missed += await self._live_calls.miss(call_id, unanswered)
+        return missed
+
+    async def _sweep_rooms(self) -> None:
+        """Delete rooms whose call is known to be over.
+
+        A room of no known call is left alone: LiveKit may be shared, and the room somebody else's.
+        """
+        left_behind: set[str] = set()
+        for room in await self._rooms.list_rooms():
+            call = await self._live_calls.find_in_room(room.name)
+            if call is None or not call.state.is_final:
+                continue
+            if room.name in self._left_behind:
+                await self._rooms.delete_room(room.name)
+                _log.info("Room left behind deleted", extra={"call_id": str(call.call_id)})
+            else:
+                left_behind.add(room.name)
+        self._left_behind = left_behind

@@ -1,20 +1,35 @@
 """What LiveKit's webhooks tell about calls: hints that save time, never the truth."""
 
-from dispatch.live_calls import LiveCalls
-from dispatch.voice_sessions import VoiceSessions
-from telephony.ports import RoomEvent
+from datetime import timedelta
+from typing import Final
+
+from dispatch.calls import CallEnd
+from dispatch.live_calls import SIP_ROOM_PREFIX, LiveCalls
+from dispatch.sip_arrivals import sip_arrival
+from telephony.calls import CallKind, EndedBy, EndReason
+from telephony.ports import ObservedParticipant, RoomEvent
+
+ABANDONED: Final = CallEnd(EndedBy.CALLER, EndReason.ABANDONED)
+"""The caller gave up before anybody answered."""
+
+NO_WORKER: Final = CallEnd(EndedBy.SYSTEM, EndReason.NO_WORKER)
+"""The call rang until LiveKit gave up."""
+
+_RANG_OUT: Final = timedelta(seconds=19)
+"""A caller whose leg goes after this long did not give up: the trunk's `ringing_timeout` of 20 s
+passed. LiveKit gives the same disconnect reason for both."""
 
 
 class RoomEventsHandler:
     """Turns room events into ringing and missed calls.
 
     A call it never hears of is put on record by admission; a missed one it never hears of by the
-    reaper.
+    reaper. Events come twice, late and in any order: what they ask for happens once, because a
+    call rings once and ends once.
     """
 
-    def __init__(self, live_calls: LiveCalls, voice_sessions: VoiceSessions) -> None:
+    def __init__(self, live_calls: LiveCalls) -> None:
         self._live_calls = live_calls
-        self._voice_sessions = voice_sessions
 
     async def handle(self, event: RoomEvent) -> None:
         """Take one verified event; events of rooms that are not ours are ignored.
@@ -22,4 +37,29 @@ class RoomEventsHandler:
         Raises:
             StoreUnavailable: Redis could not be reached; LiveKit sends the event again.
         """
-        raise NotImplementedError
+        participant = event.participant
+        if event.type == "room_finished":
+            await self._room_finished(event.room_name)
+        elif participant is None or participant.kind != "sip":
+            # A web caller who reloads the page leaves and joins again: only its room tells.
+            return
+        elif event.type == "participant_joined" and event.room_name.startswith(SIP_ROOM_PREFIX):
+            await self._live_calls.ring(
+                sip_arrival(event.room_name, participant.identity, participant.attributes)
+            )
+        elif event.type == "participant_left":
+            await self._caller_left(event, participant)
+
+    async def _room_finished(self, room_name: str) -> None:
+        call = await self._live_calls.find_in_room(room_name)
+        if call is not None and not call.admitted:
+            unanswered = NO_WORKER if call.kind is CallKind.SIP else ABANDONED
+            await self._live_calls.miss(call.call_id, unanswered)
+
+    async def _caller_left(self, event: RoomEvent, participant: ObservedParticipant) -> None:
+        call = await self._live_calls.find_in_room(event.room_name)
+        if call is None or call.admitted:
+            return
+        joined_at = participant.joined_at or event.at
+        rang_out = event.at - joined_at >= _RANG_OUT
+        await self._live_calls.miss(call.call_id, NO_WORKER if rang_out else ABANDONED)

@@ -88,12 +88,10 @@ class EventStream:
 
     async def reject(self, entry: StreamEntry, why: str) -> None:
         """Move an entry that can never be written aside, where an operator finds it."""
+        rejected: dict[Any, Any] = {**entry.fields, "entry_id": entry.entry_id, "why": why}
         with translate_redis_errors():
             async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.xadd(
-                    redis_keys.EVENTS_REJECTED,
-                    dict(entry.fields) | {"entry_id": entry.entry_id, "why": why},
-                )
+                pipe.xadd(redis_keys.EVENTS_REJECTED, rejected)
                 pipe.xack(redis_keys.EVENTS, redis_keys.EVENTS_GROUP, entry.entry_id)
                 pipe.xdel(redis_keys.EVENTS, entry.entry_id)
                 await pipe.execute()

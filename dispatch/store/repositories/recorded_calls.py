@@ -10,12 +10,13 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 
+from dispatch.errors import DispatchError
 from dispatch.store.engine import WriteSession
 from dispatch.store.event_stream import StreamedEvent
 from dispatch.store.tables import CallEventRow, CallRow, LedgerEntryRow, TranscriptTurnRow
 
 
-class UnwritableRow(ValueError):
+class UnwritableRow(DispatchError):
     """Postgres refused a row for what it holds; it would refuse it again."""
 
 
