@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator, Iterator
 
 import psycopg
 import pytest
-from redis.asyncio import Redis
 
 from dispatch.store.engine import Database
 from dispatch.store.migrate import upgrade_to_head
+from dispatch.store.redis_client import RedisClient, connect_redis
 from dispatch.store.tables import Table
+from stack.ports import free_port
 from stack.postgres import running_postgres
 from stack.redis import running_redis
 
@@ -47,8 +48,17 @@ async def database(clean_postgres: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
+async def redis(redis_url: str) -> AsyncIterator[RedisClient]:
     """An empty Redis."""
-    async with Redis.from_url(redis_url, decode_responses=True) as client:
-        await client.flushdb()
-        yield client
+    client = connect_redis(redis_url)
+    await client.flushdb()
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+async def dead_redis() -> AsyncIterator[RedisClient]:
+    """A client of a Redis that is down: nobody listens on its port."""
+    client = connect_redis(f"redis://127.0.0.1:{free_port()}/0")
+    yield client
+    await client.aclose()

@@ -1,0 +1,162 @@
+"""Organisations, projects and keys on a real Postgres and Redis."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import update
+
+from dispatch.errors import InvalidField, NotFound, StoreUnavailable
+from dispatch.paging import PageRequest
+from dispatch.store.engine import Database
+from dispatch.store.tables import ApiKeyRow
+
+pytestmark = pytest.mark.integration
+
+
+async def new_project(use_cases):
+    organization = await use_cases.tenants.create_organization("Acme")
+    return await use_cases.tenants.create_project(organization.id, "Main")
+
+
+async def test_a_key_names_its_project(use_cases) -> None:
+    project = await new_project(use_cases)
+    stored, key = await use_cases.tenants.create_key(project.id, name="till")
+    principal = await use_cases.tenants.authenticate(key)
+    assert principal is not None
+    assert (principal.organization_id, principal.project_id) == (
+        project.organization_id,
+        project.id,
+    )
+    assert (principal.key_id, principal.name) == (stored.id, "till")
+
+
+async def test_the_key_itself_is_stored_nowhere(use_cases, database: Database, redis) -> None:
+    project = await new_project(use_cases)
+    _, key = await use_cases.tenants.create_key(project.id, name="till", prefix="tk")
+    await use_cases.tenants.authenticate(key)
+    assert key.startswith("tk_live_")
+    async with database.reading() as db:
+        stored = (await db.execute(ApiKeyRow.__table__.select())).one()
+    assert key not in map(str, stored)
+    assert key not in "".join([name + await redis.get(name) for name in await redis.keys()])
+
+
+async def test_unknown_and_malformed_keys_name_nobody(use_cases) -> None:
+    project = await new_project(use_cases)
+    _, key = await use_cases.tenants.create_key(project.id, name="till")
+    for wrong in ("", "pk_live_", key[:-1], key + "x", key.replace("pk_", "tk_"), "ключ"):
+        assert await use_cases.tenants.authenticate(wrong) is None
+
+
+async def test_a_revoked_key_is_refused_at_once_although_cached(use_cases) -> None:
+    project = await new_project(use_cases)
+    stored, key = await use_cases.tenants.create_key(project.id, name="till")
+    assert await use_cases.tenants.authenticate(key) is not None
+    revoked = await use_cases.tenants.revoke_key(stored.id)
+    assert revoked.revoked_at is not None
+    assert await use_cases.tenants.authenticate(key) is None
+
+
+async def test_a_lookup_that_overlaps_a_revocation_does_not_bring_the_key_back(
+    use_cases, database: Database, redis
+) -> None:
+    project = await new_project(use_cases)
+    stored, key = await use_cases.tenants.create_key(project.id, name="till")
+    await use_cases.tenants.authenticate(key)
+    (name,) = await redis.keys("dp:key:*")
+    before = await redis.get(name)
+    await use_cases.tenants.revoke_key(stored.id)
+    await redis.set(name, before, ex=60, nx=True)
+    assert await use_cases.tenants.authenticate(key) is None
+
+
+async def test_revoking_again_keeps_the_first_time(use_cases) -> None:
+    project = await new_project(use_cases)
+    stored, _ = await use_cases.tenants.create_key(project.id, name="till")
+    first = await use_cases.tenants.revoke_key(stored.id)
+    assert await use_cases.tenants.revoke_key(stored.id) == first
+
+
+async def test_an_expired_key_is_refused_at_once_although_cached(
+    use_cases, database: Database, redis
+) -> None:
+    project = await new_project(use_cases)
+    soon = datetime.now(UTC) + timedelta(seconds=1)
+    _, key = await use_cases.tenants.create_key(project.id, name="till", expires_at=soon)
+    assert await use_cases.tenants.authenticate(key) is not None
+    (name,) = await redis.keys("dp:key:*")
+    cached = await redis.get(name)
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    moved = cached.replace(soon.isoformat().replace("+00:00", "Z"), past.isoformat())
+    assert moved != cached
+    await redis.set(name, moved)
+    assert await use_cases.tenants.authenticate(key) is None
+
+
+async def test_an_expired_key_is_refused_when_postgres_is_asked(
+    use_cases, database: Database
+) -> None:
+    project = await new_project(use_cases)
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    _, key = await use_cases.tenants.create_key(project.id, name="till", expires_at=soon)
+    async with database.transaction() as db:
+        past = datetime.now(UTC) - timedelta(seconds=1)
+        await db.execute(update(ApiKeyRow).values(expires_at=past))
+    assert await use_cases.tenants.authenticate(key) is None
+
+
+async def test_keys_work_without_the_cache(cut_off) -> None:
+    project = await new_project(cut_off)
+    _, key = await cut_off.tenants.create_key(project.id, name="till")
+    assert await cut_off.tenants.authenticate(key) is not None
+
+
+async def test_revoking_without_the_cache_is_on_record_but_asks_to_be_repeated(
+    use_cases, cut_off
+) -> None:
+    project = await new_project(cut_off)
+    stored, key = await cut_off.tenants.create_key(project.id, name="till")
+    with pytest.raises(StoreUnavailable):
+        await cut_off.tenants.revoke_key(stored.id)
+    assert await cut_off.tenants.authenticate(key) is None
+
+
+async def test_a_key_that_would_be_born_expired_is_refused(use_cases) -> None:
+    project = await new_project(use_cases)
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    with pytest.raises(InvalidField, match="future"):
+        await use_cases.tenants.create_key(project.id, name="till", expires_at=past)
+
+
+async def test_nothing_is_made_for_owners_that_do_not_exist(use_cases) -> None:
+    nobody = uuid.uuid4()
+    with pytest.raises(NotFound):
+        await use_cases.tenants.create_project(nobody, "Main")
+    with pytest.raises(NotFound):
+        await use_cases.tenants.create_key(nobody, name="till")
+    with pytest.raises(NotFound):
+        await use_cases.tenants.revoke_key(nobody)
+    with pytest.raises(NotFound):
+        await use_cases.tenants.get_organization(nobody)
+
+
+async def test_lists_are_paged_newest_first(use_cases) -> None:
+    for name in ("first", "second", "third"):
+        await use_cases.tenants.create_organization(name)
+    page = await use_cases.tenants.list_organizations(PageRequest(page=1, limit=2))
+    assert [organization.name for organization in page.items] == ["third", "second"]
+    assert (page.total, page.total_pages) == (3, 2)
+    rest = await use_cases.tenants.list_organizations(PageRequest(page=2, limit=2))
+    assert [organization.name for organization in rest.items] == ["first"]
+    beyond = await use_cases.tenants.list_organizations(PageRequest(page=9, limit=2))
+    assert (beyond.items, beyond.total) == ((), 3)
+
+
+async def test_keys_and_projects_are_listed_for_their_owner_only(use_cases) -> None:
+    mine, other = await new_project(use_cases), await new_project(use_cases)
+    stored, _ = await use_cases.tenants.create_key(mine.id, name="till")
+    assert (await use_cases.tenants.list_keys(mine.id, PageRequest())).items == (stored,)
+    assert (await use_cases.tenants.list_keys(other.id, PageRequest())).items == ()
+    page = await use_cases.tenants.list_projects(mine.organization_id, PageRequest())
+    assert page.items == (mine,)
