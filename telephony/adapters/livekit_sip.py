@@ -193,7 +193,10 @@ def _says_the_same(ours: Message, observed: Message) -> bool:
     return _by_field(ours) == _by_field(observed)
 
 
-_DEFAULT_MEDIA: Final = ({}, {"encryption": "SIP_MEDIA_ENCRYPT_DISABLE"})
+_DEFAULT_MEDIA: Final[tuple[dict[str, str], ...]] = (
+    {},
+    {"encryption": "SIP_MEDIA_ENCRYPT_DISABLE"},
+)
 """LiveKit writes this into a rule that says nothing about media.
 
 Source: livekit/protocol livekit/sip.go, SIPDispatchRuleInfo.Upgrade.
