@@ -103,8 +103,10 @@ class MediaStream:
 
     async def progress(self, patience_s: float) -> None:
         """Wait until a packet has arrived or a digit is complete, at most this many seconds."""
+        # Not `wait_for`: on Python 3.11 it may swallow the cancellation of a timeout around it.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._progress.wait(), patience_s)
+            async with asyncio.timeout(patience_s):
+                await self._progress.wait()
 
     def close(self) -> None:
         """Stop sending and receiving; everything heard stays readable."""

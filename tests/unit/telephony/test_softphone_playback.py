@@ -60,9 +60,7 @@ def slots(sender: DtmfSender, count: int) -> list[OutgoingEvent | None]:
 
 async def test_a_key_keeps_its_timestamp_and_only_its_first_packet_is_marked() -> None:
     sender = DtmfSender()
-    pressing = asyncio.create_task(
-        sender.press(plan_dtmf("12", DtmfPacing(tone_ms=60, gap_ms=40)))
-    )
+    pressing = asyncio.create_task(sender.press(plan_dtmf("12", DtmfPacing(tone_ms=60, gap_ms=40))))
     await asyncio.sleep(0)
     # Two growing packets and three ends, two slots of gap, and the same again.
     events = slots(sender, 15)
