@@ -17,6 +17,9 @@ _FIRST_BACKOFF_S: Final = 0.25
 _LONGEST_BACKOFF_S: Final = 5.0
 """Short enough that a server that is back is noticed at once, long enough to leave it alone."""
 
+_STANDBY_S: Final = 1.0
+"""How soon another process takes a loop over when the one that ran it has died."""
+
 
 class Lock(Protocol):
     """Decides which of several processes runs a loop."""
@@ -72,7 +75,7 @@ class LoopRunner:
         try:
             if self._loop.lock is not None and not await self._loop.lock.hold():
                 # Another process runs this loop and beats for it.
-                return self._loop.interval.total_seconds()
+                return max(self._loop.interval.total_seconds(), _STANDBY_S)
             done = await self._loop.run_once()
         except (DispatchError, TelephonyError) as exc:
             return await self._failed(exc, None)

@@ -1,0 +1,104 @@
+"""The composition root of `python -m dispatch`: settings in, running loops out."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from dispatch.balances import Balances
+from dispatch.event_drain import EventDrain
+from dispatch.live_calls import LiveCalls
+from dispatch.loops import Loop
+from dispatch.projection import Projection
+from dispatch.provisioning import Provisioning
+from dispatch.reaper import Reaper
+from dispatch.routes import Routes
+from dispatch.settings import DispatchSettings
+from dispatch.store.engine import Database
+from dispatch.store.loop_lock import LoopLock
+from dispatch.store.loop_signals import LoopSignals
+from dispatch.store.redis_client import RedisClient, connect_redis
+from telephony.adapters.livekit_client import LiveKitClient
+from telephony.adapters.livekit_rooms import LiveKitRooms
+from telephony.adapters.livekit_sip import LiveKitTrunks
+from telephony.ports import RoomControl, TrunkRegistry
+from telephony.settings import LiveKitSettings
+
+_AT_ONCE: Final = timedelta(0)
+"""The drain waits for events by itself."""
+
+_LOCKED: Final = ("convergence", "drain", "projection")
+"""Loops that one process runs at a time: these change what is elsewhere in a certain order."""
+
+_PROJECTION_INTERVAL: Final = timedelta(seconds=2)
+"""Use cases publish by themselves; this only repairs what they could not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """What `dispatch` runs."""
+
+    loops: list[Loop]
+    signals: LoopSignals
+
+
+@asynccontextmanager
+async def open_dispatch(
+    settings: DispatchSettings, livekit_settings: LiveKitSettings
+) -> AsyncIterator[Dispatch]:
+    """Open every client, build the loops over them, and close the clients at the end."""
+    database_url = settings.database_url.get_secret_value()
+    database = Database(database_url, pool_size=5, application_name="dialplane-dispatch")
+    redis = connect_redis(settings.redis_url.get_secret_value())
+    async with AsyncExitStack() as opened:
+        opened.push_async_callback(database.aclose)
+        opened.push_async_callback(redis.aclose)
+        livekit = await opened.enter_async_context(LiveKitClient(livekit_settings))
+        locks = {
+            name: await opened.enter_async_context(
+                LoopLock(database_url, f"{settings.dialplane_installation}:{name}")
+            )
+            for name in _LOCKED
+        }
+        yield build_dispatch(
+            settings,
+            database=database,
+            redis=redis,
+            trunks=LiveKitTrunks(livekit),
+            rooms=LiveKitRooms(livekit),
+            locks=locks,
+        )
+
+
+def build_dispatch(
+    settings: DispatchSettings,
+    *,
+    database: Database,
+    redis: RedisClient,
+    trunks: TrunkRegistry,
+    rooms: RoomControl,
+    locks: dict[str, LoopLock],
+) -> Dispatch:
+    """Build the loops over clients that are open; tests hand in their own edges here.
+
+    The reaper takes no lock: a call is ended once, whoever does it, and a call whose worker died
+    has to end while Postgres is away, too.
+    """
+    signals = LoopSignals(redis)
+    reaper = Reaper(LiveCalls(redis, settings), rooms)
+    drain = EventDrain(redis, database)
+    projection = Projection(database, Routes(redis), Balances(redis))
+    provisioning = Provisioning(database, trunks, settings)
+    return Dispatch(
+        loops=[
+            Loop(name, work, interval, locks.get(name))
+            for name, work, interval in (
+                ("convergence", provisioning.run_once, settings.converge_interval),
+                ("drain", drain.run_once, _AT_ONCE),
+                ("reaper", reaper.run_once, settings.reap_interval),
+                ("projection", projection.run_once, _PROJECTION_INTERVAL),
+            )
+        ],
+        signals=signals,
+    )
