@@ -27,7 +27,8 @@ from gateway.settings import GatewaySettings
 from telephony.adapters.livekit_client import LiveKitClient
 from telephony.adapters.livekit_events import LiveKitRoomEvents
 from telephony.adapters.livekit_rooms import LiveKitRooms
-from telephony.ports import RoomControl, RoomEvents
+from telephony.adapters.livekit_sip import LiveKitTrunks
+from telephony.ports import RoomControl, RoomEvents, TrunkRegistry
 from telephony.settings import LiveKitSettings
 
 
@@ -51,6 +52,7 @@ async def open_services(
                 database=database,
                 redis=redis,
                 rooms=LiveKitRooms(livekit),
+                trunks=LiveKitTrunks(livekit),
                 room_events=LiveKitRoomEvents(
                     livekit_settings.livekit_api_key,
                     livekit_settings.livekit_api_secret.get_secret_value(),
@@ -69,6 +71,7 @@ def build_services(
     database: Database,
     redis: RedisClient,
     rooms: RoomControl,
+    trunks: TrunkRegistry,
     room_events: RoomEvents,
 ) -> Services:
     """Build the use cases over clients that are open; tests hand in their own edges here."""
@@ -76,8 +79,6 @@ def build_services(
     signals = LoopSignals(redis)
     workers = WorkerPresence(redis)
     balances = Balances(redis)
-    live_calls = LiveCalls(redis, dispatch_settings)
-    voice_sessions = VoiceSessions(redis, rooms, dispatch_settings)
     return Services(
         settings=settings,
         livekit_url=livekit_url,
@@ -93,11 +94,11 @@ def build_services(
                 str(network) for network in settings.dialplane_default_allowed_addresses
             ],
         ),
-        explain=Explain(),
-        voice_sessions=voice_sessions,
+        explain=Explain(database, redis, trunks, dispatch_settings),
+        voice_sessions=VoiceSessions(redis, rooms, dispatch_settings),
         call_records=CallRecords(database),
         room_events=room_events,
-        room_events_handler=RoomEventsHandler(live_calls, voice_sessions),
+        room_events_handler=RoomEventsHandler(LiveCalls(redis, dispatch_settings)),
         readiness=Readiness(
             redis=redis, database=database, rooms=rooms, signals=signals, workers=workers
         ),
