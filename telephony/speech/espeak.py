@@ -24,8 +24,15 @@ from telephony.speech.errors import SpeechEngineError, UnknownVoiceError
 SAMPLE_RATE_HZ = 22_050
 """What the library produces; it is checked against the library when that is loaded."""
 
-DEFAULT_VOICE = "en-us"
+DEFAULT_VOICE = "en-us+f1"
+"""The agent's voice: the clearest of the plain ones to PocketSphinx, see ``docs/speech.md``."""
+
 DEFAULT_WORDS_PER_MINUTE = 160
+
+CALLER_VOICE = "en-us+klatt4"
+"""The voice in which a softphone speaks: PocketSphinx understood every phrase of it."""
+
+CALLER_WORDS_PER_MINUTE = 150
 MIN_WORDS_PER_MINUTE = 80
 MAX_WORDS_PER_MINUTE = 450
 

@@ -8,6 +8,7 @@ International Phonetic Alphabet as espeak-ng writes it for ``en-us``.
 """
 
 import mmap
+import re
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -29,6 +30,8 @@ _ARPABET_BY_IPA = {
     "ʃ": "SH", "t": "T", "ɾ": "T", "ʔ": "T", "θ": "TH", "v": "V", "w": "W", "j": "Y", "z": "Z",
     "ʒ": "ZH",
 }  # fmt: skip
+# espeak-ng marks where it changes to another language and back: ``(hi)kə(en-us)``.
+_LANGUAGE_SWITCH = re.compile(r"\([a-z-]+\)")
 _LONGEST_SYMBOL = max(map(len, _ARPABET_BY_IPA))
 
 
@@ -41,18 +44,41 @@ def _dictionary() -> mmap.mmap:
 
 def _look_up(word: str) -> tuple[str, ...]:
     """The entry of a word and the alternatives ``word(2)``, ``word(3)`` on the lines behind it."""
-    dictionary = _dictionary()
-    # Without an explicit start a map searches from its position, not from its beginning.
-    start = dictionary.find(f"\n{word} ".encode(), 0) + 1
+    wanted = word.encode()
+    start = _first_line_from(wanted)
     found: list[str] = []
-    while start:
-        end = dictionary.find(b"\n", start)
-        entry, _, phones = dictionary[start:end].decode().strip().partition(" ")
-        if entry != word and not entry.startswith(f"{word}("):
+    while start < len(_dictionary()):
+        entry, phones, start = _line_at(start)
+        if entry != wanted:
             break
-        found.append(phones.strip())
-        start = end + 1
+        found.append(phones)
     return tuple(found)
+
+
+def _first_line_from(wanted: bytes) -> int:
+    """Where the first line begins whose word is not before this one.
+
+    The lines are in the order of their words as bytes, so a binary search reads a few pages of
+    the file where a search from its beginning would read all of it for every word.
+    """
+    dictionary = _dictionary()
+    low, high = 0, len(dictionary)
+    while low < high:
+        middle = dictionary.rfind(b"\n", 0, (low + high) // 2) + 1
+        entry, _, behind = _line_at(max(low, middle))
+        if entry < wanted:
+            low = behind
+        else:
+            high = max(low, middle)
+    return low
+
+
+def _line_at(start: int) -> tuple[bytes, str, int]:
+    """The word of a line without its number, its phones, and where the next line begins."""
+    end = _dictionary().find(b"\n", start)
+    end = len(_dictionary()) if end < 0 else end
+    entry, _, phones = _dictionary()[start:end].strip().partition(b" ")
+    return entry.partition(b"(")[0], phones.decode().strip(), end + 1
 
 
 @lru_cache(maxsize=4096)
@@ -69,6 +95,7 @@ def pronunciations(word: str) -> tuple[str, ...]:
 
 
 def _to_arpabet(ipa: str) -> str:
+    ipa = _LANGUAGE_SWITCH.sub("", ipa)
     phones: list[str] = []
     position = 0
     while position < len(ipa):

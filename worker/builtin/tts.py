@@ -13,7 +13,7 @@ PROVIDER: Final = "builtin"
 MODEL: Final = "espeak-ng"
 
 VOICES: Final = (
-    *("en-us", "en-us+f2", "en-us+f3", "en-us+f4", "en-us+m3", "en-us+m7"),
+    *("en-us", "en-us+f1", "en-us+f2", "en-us+f3", "en-us+klatt4", "en-us+m1", "en-us+m3"),
     *("en-gb", "en-gb+f2", "de", "es", "fr-fr", "it", "nl", "pt-br"),
 )
 """Voices worth offering; any language and variant of espeak-ng is accepted."""

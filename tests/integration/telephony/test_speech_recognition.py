@@ -53,7 +53,12 @@ def on_the_phone(text: str, voice: str, words_per_minute: int) -> NDArray[np.int
 
 @pytest.mark.parametrize(
     ("voice", "words_per_minute"),
-    [("en-us", 160), ("en-us+f3", 150), ("en-us+m3", 150), ("en-us+klatt", 150)],
+    [
+        (espeak.DEFAULT_VOICE, espeak.DEFAULT_WORDS_PER_MINUTE),
+        (espeak.CALLER_VOICE, espeak.CALLER_WORDS_PER_MINUTE),
+        ("en-us", 150),
+        ("en-us+f3", 150),
+    ],
 )
 def test_understands_menu_phrases_and_mistakes_none(voice: str, words_per_minute: int) -> None:
     heard = [
@@ -66,7 +71,7 @@ def test_understands_menu_phrases_and_mistakes_none(voice: str, words_per_minute
     assert sum(understood) >= len(PHRASES) - 1
 
 
-@pytest.mark.parametrize("voice", ["en-us", "en-us+f3", "en-us+m3"])
+@pytest.mark.parametrize("voice", [espeak.DEFAULT_VOICE, espeak.CALLER_VOICE, "en-us+m3"])
 def test_rejects_what_is_not_a_phrase(voice: str) -> None:
     heard = [
         pocketsphinx.recognise(on_the_phone(sentence, voice, 150), 8_000, PHRASES)
@@ -79,7 +84,7 @@ def test_rejects_what_is_not_a_phrase(voice: str) -> None:
 
 def test_understands_a_whole_greeting_with_a_name_that_no_dictionary_has() -> None:
     greeting = "Thank you for calling Dialplane. How can I help you?"
-    sound = on_the_phone(greeting, "en-us+f3", 150)
+    sound = on_the_phone(greeting, espeak.DEFAULT_VOICE, espeak.DEFAULT_WORDS_PER_MINUTE)
     found = pocketsphinx.recognise(sound, 8_000, [greeting, *PHRASES])
     assert (found.text, found.is_match) == (greeting, True)
 

@@ -56,7 +56,11 @@ class CallerLine(io.AudioInput):
         self.silent_since_s = 0.0
 
     def say(self, text: str) -> None:
-        speech = espeak.synthesize(text, voice="en-us+f3", words_per_minute=150)
+        speech = espeak.synthesize(
+            text,
+            voice=espeak.CALLER_VOICE,
+            words_per_minute=espeak.CALLER_WORDS_PER_MINUTE,
+        )
         narrow = resample(speech.pcm, speech.sample_rate_hz, 8_000)
         loud = np.flatnonzero(np.abs(narrow) > 300)
         self._waiting = resample(narrow[loud[0] : loud[-1]], 8_000, RATE_HZ)
@@ -166,7 +170,7 @@ async def call() -> AsyncIterator[Call]:
     agent_session = AgentSession[Any](
         stt=PhraseSTT(phrases=SCRIPT.phrases),
         llm=ScriptLLM(SCRIPT),
-        tts=EspeakTTS(voice="en-us+f3", words_per_minute=150),
+        tts=EspeakTTS(),
         vad=inference.VAD(model="silero"),
         turn_handling={
             "turn_detection": "stt",
