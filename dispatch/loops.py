@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 from dispatch.errors import DispatchError, StoreUnavailable
-from dispatch.store.loop_signals import LoopSignals
 from telephony.errors import TelephonyError, VendorError
 
 log = logging.getLogger(__name__)
@@ -30,6 +29,18 @@ class Lock(Protocol):
         Raises:
             StoreUnavailable: It cannot be known.
         """
+        ...
+
+
+class Signals(Protocol):
+    """Where a loop says that it lives and hears that it is wanted; `LoopSignals` in Redis."""
+
+    async def beat(self, loop: str, *, ok: bool, detail: str) -> None:
+        """Say that a loop has just run."""
+        ...
+
+    async def wait(self, loop: str, seconds: float) -> None:
+        """Return when the loop is asked to run, or after so many seconds."""
         ...
 
 
@@ -58,7 +69,7 @@ class LoopRunner:
         signals: Where it says that it lives and hears that it is wanted.
     """
 
-    def __init__(self, loop: Loop, signals: LoopSignals) -> None:
+    def __init__(self, loop: Loop, signals: Signals) -> None:
         self._loop = loop
         self._signals = signals
         self._failures = 0
@@ -132,7 +143,7 @@ def _in_words(error: Exception) -> str:
             return f"An unexpected {type(error).__name__}; the log has the details."
 
 
-async def run_loops(loops: list[Loop], signals: LoopSignals, stopping: asyncio.Event) -> None:
+async def run_loops(loops: list[Loop], signals: Signals, stopping: asyncio.Event) -> None:
     """Run loops side by side until asked to stop; a run under way is cut off where it is.
 
     That is safe: every piece of work goes on from what the stores and LiveKit hold.
