@@ -40,6 +40,7 @@ async def run(
         keep_present(
             WorkerPresence(redis),
             f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
+            calls.registered,
             lambda: None if calls.server.draining else calls.count_calls(),
             settings.worker_max_calls,
             settings.presence_interval.total_seconds(),

@@ -25,20 +25,23 @@ class Presence(Protocol):
 async def keep_present(
     presence: Presence,
     worker_id: str,
+    registered: asyncio.Event,
     count_calls: Callable[[], int | None],
     max_calls: int,
     interval_s: float,
 ) -> None:
-    """Report until cancelled, then leave.
+    """Report from the registration with LiveKit until cancelled, then leave.
 
     Args:
         presence: Where workers report.
         worker_id: This worker.
+        registered: Set once LiveKit may give us calls; nobody counts on us before.
         count_calls: Returns the calls that are on; None while the worker cannot take any, for
             example because it drains.
         max_calls: Calls it can hold.
         interval_s: Seconds between two reports.
     """
+    await registered.wait()
     is_heard = True
     try:
         while True:

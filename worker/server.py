@@ -1,5 +1,7 @@
 """The worker towards LiveKit: its name, its capacity and how it runs its jobs."""
 
+import asyncio
+import logging
 import math
 
 from livekit.agents import AgentServer, JobExecutorType, JobProcess, JobRequest
@@ -8,6 +10,8 @@ from telephony.settings import LiveKitSettings
 from worker.job import WARM_MODELS, answer_call
 from worker.pipelines import warm_models
 from worker.settings import WorkerSettings
+
+logger = logging.getLogger(__name__)
 
 _EXECUTORS = {"process": JobExecutorType.PROCESS, "thread": JobExecutorType.THREAD}
 
@@ -34,6 +38,8 @@ class CallServer:
     ) -> None:
         self._max_calls = settings.worker_max_calls
         self._starting: set[str] = set()
+        self.registered = asyncio.Event()
+        """Set once LiveKit has us on its list: from then on calls can come."""
         self.server = AgentServer(
             job_executor_type=_EXECUTORS[settings.worker_executor],
             load_threshold=math.inf,
@@ -50,11 +56,16 @@ class CallServer:
             port=settings.worker_health_port,
         )
         self.server.rtc_session(answer_call, agent_name=worker_name, on_request=self.on_request)
+        self.server.on("worker_registered", self._on_registered)
 
     def count_calls(self) -> int:
         """Return the calls that are on or being started."""
         active = {info.job.id for info in self.server.active_jobs}
         return len(active | self._starting)
+
+    def _on_registered(self, *_: object) -> None:
+        logger.info("worker registered")
+        self.registered.set()
 
     def load(self) -> float:
         """Return the share of slots that are taken, 0 to 1."""

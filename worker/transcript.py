@@ -126,13 +126,13 @@ def turn_of(message: llm.ChatMessage) -> Turn | None:
 
     An interrupted agent turn holds what was heard of it, not what was meant to be said.
     """
-    text = message.text_content
+    text = (message.text_content or "").strip()
     if not text or message.role not in {"user", "assistant"}:
         return None
     began_at = message.metrics.get("started_speaking_at") or message.created_at
     return Turn(
         speaker="caller" if message.role == "user" else "agent",
-        text=text.strip(),
+        text=text,
         at=datetime.fromtimestamp(began_at, UTC),
         interrupted=message.interrupted,
     )
