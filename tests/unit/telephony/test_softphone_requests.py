@@ -8,6 +8,8 @@ from sipmessage import Message, Request, Response
 
 from telephony.softphone.call import CallState
 from telephony.softphone.call_audio import EndedBy
+from telephony.softphone.digest import Credentials
+from telephony.softphone.errors import CallNotAnswered, NoCommonCodec
 from telephony.softphone.incoming import answer_after
 from telephony.softphone.phone import PhoneOptions, Softphone
 from telephony.softphone.transactions import SIPTimers
@@ -29,6 +31,7 @@ class Peer(asyncio.DatagramProtocol):
         self.call_id = "peer-call"
         self.to_tag = ""
         self.branch = 0
+        self.answers_requests = True
 
     async def open(self) -> None:
         loop = asyncio.get_running_loop()
@@ -39,13 +42,24 @@ class Peer(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: object) -> None:  # noqa: ARG002
         message = Message.parse(data)
-        if isinstance(message, Request) and message.method != "ACK":
-            self.send(f"SIP/2.0 200 OK\r\n{message.headers}")
+        if isinstance(message, Request) and message.method != "ACK" and self.answers_requests:
+            self.answer(message, "200 OK")
         self.received.put_nowait(message)
 
     def send(self, text: str) -> None:
         host, port = self.phone.address.split(":")
         self.transport.sendto(text.encode(), (host, int(port)))
+
+    def answer(self, request: Request, status: str, *headers: str, body: str = "") -> None:
+        kept = ("Via", "From", "Call-ID", "CSeq")
+        lines = [
+            f"SIP/2.0 {status}",
+            *(f"{name}: {request.headers[name]}" for name in kept),
+            f"To: {request.headers['To'].partition(';tag')[0]};tag=far",
+            f"Contact: <sip:peer@127.0.0.1:{self.port}>",
+            *headers,
+        ]
+        self.send("\r\n".join(lines) + "\r\n\r\n" + body)
 
     def request(self, method: str, *headers: str, cseq: int = 1, body: str = "") -> str:
         self.branch += 1
@@ -70,11 +84,11 @@ class Peer(asyncio.DatagramProtocol):
                 if isinstance(message, Response) and message.code != 100:
                     return message
 
-    async def next_request(self) -> Request:
+    async def next_request(self, method: str | None = None) -> Request:
         async with asyncio.timeout(2):
             while True:
                 message = await self.received.get()
-                if isinstance(message, Request):
+                if isinstance(message, Request) and method in {None, message.method}:
                     return message
 
     async def ask(self, method: str, *headers: str, cseq: int = 1, body: str = "") -> Response:
@@ -255,3 +269,59 @@ async def test_the_reason_of_a_bye_is_kept(peer: Peer) -> None:
 
 async def test_a_cancel_of_nothing_is_refused(peer: Peer) -> None:
     assert (await peer.ask("CANCEL")).code == 481
+
+
+async def test_sound_before_the_answer_is_part_of_the_call(peer: Peer) -> None:
+    outgoing = peer.phone.invite(f"sip:peer@127.0.0.1:{peer.port}")
+    peer.answers_requests = False
+    invite = await peer.next_request()
+    peer.answer(invite, "183 Session Progress", body=SDP)
+    assert await outgoing.ringing == 183
+    peer.answer(invite, "200 OK")
+    peer.answers_requests = True
+    call = await outgoing.answered
+    assert call.media.agreed is not None
+    assert call.media.agreed.remote_port == 9
+
+
+async def test_an_answer_without_audio_ends_the_call(peer: Peer) -> None:
+    outgoing = peer.phone.invite(f"sip:peer@127.0.0.1:{peer.port}")
+    peer.answers_requests = False
+    peer.answer(await peer.next_request(), "200 OK", body="nonsense")
+    peer.answers_requests = True
+    assert (await peer.next_request()).method == "ACK"
+    assert (await peer.next_request()).method == "BYE"
+    with pytest.raises(NoCommonCodec):
+        await outgoing.answered
+
+
+async def test_a_stale_nonce_is_answered_with_the_new_one(peer: Peer) -> None:
+    peer.answers_requests = False
+    peer.phone.invite(f"sip:peer@127.0.0.1:{peer.port}", auth=Credentials("u", "p"))
+    first = await peer.next_request()
+    challenge = 'Digest realm="r", nonce="{}", qop="auth,auth-int"{}'
+    ask = "WWW-Authenticate: " + challenge.format("one", "")
+    peer.answer(first, "401 Unauthorized", ask)
+    second = await peer.next_request("INVITE")
+    ask = "WWW-Authenticate: " + challenge.format("two", ", stale=TRUE")
+    peer.answer(second, "401 Unauthorized", ask)
+    third = await peer.next_request("INVITE")
+    assert 'nonce="two"' in (third.headers.get("Authorization") or "")
+    sequences = [request.cseq.sequence for request in (first, second, third)]
+    assert sequences == list(range(sequences[0], sequences[0] + 3))
+    assert len({request.call_id for request in (first, second, third)}) == 1
+    peer.answer(third, "486 Busy Here")
+
+
+async def test_a_strict_router_is_addressed_itself(peer: Peer) -> None:
+    router = f"sip:127.0.0.1:{peer.port}"
+    await peer.establish(f"Record-Route: <{router}>")
+    await peer.phone.calls[0].hang_up()
+    bye = await peer.next_request()
+    assert str(bye.uri) == router
+    assert bye.headers.getlist("Route") == [f"<sip:peer@127.0.0.1:{peer.port}>"]
+
+
+async def test_a_host_without_an_address_is_not_answered(peer: Peer) -> None:
+    with pytest.raises(CallNotAnswered):
+        await peer.phone.call("sip:x@no-such-host.invalid")
