@@ -126,5 +126,8 @@ def merge_draft(agent: AgentProfile, changes: Mapping[str, Any]) -> AgentDraft:
         return AgentDraft.model_validate(current | dict(changes))
     except ValidationError as exc:
         first = exc.errors(include_url=False, include_context=False, include_input=False)[0]
-        field = ".".join(str(part) for part in first["loc"]) or "agent"
-        raise InvalidField(field, first["msg"].removeprefix("Value error, ")) from exc
+        message = first["msg"].removeprefix("Value error, ")
+        # A rule about several fields has no place of its own; its sentence begins with the one
+        # that has to change.
+        field = ".".join(str(part) for part in first["loc"]) or message.partition(" ")[0]
+        raise InvalidField(field, message) from exc

@@ -57,6 +57,7 @@ class CarrierConnections:
         name = name.strip()
         if not 1 <= len(name) <= _LONGEST_NAME:
             raise InvalidField("name", f"name must have 1 to {_LONGEST_NAME} characters.")
+        provider = checked_provider(provider)
         _check_credentials(auth_username, auth_password)
         addresses = _checked_addresses(allowed_addresses)
         if not addresses and auth_username is None:
@@ -69,7 +70,7 @@ class CarrierConnections:
             organization_id=principal.organization_id,
             project_id=principal.project_id,
             name=name,
-            provider=checked_provider(provider),
+            provider=provider,
             allowed_addresses=addresses,
             auth_username=auth_username,
             auth_password=auth_password,

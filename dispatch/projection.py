@@ -18,8 +18,9 @@ from dispatch.routes import Routes
 from dispatch.store.engine import Database
 from dispatch.store.repositories import accounts, agents, ledger, phone_numbers
 
-_BATCH = 200
-"""Rows read at a time, and Redis writes in flight at once at most."""
+_BATCH = 50
+"""Rows read at a time. All are written to Redis at once, so it must stay well below the client's
+number of connections."""
 
 _OVERLAP = timedelta(seconds=60)
 """How far back each run looks: longer than any transaction of ours, whose rows carry the time at

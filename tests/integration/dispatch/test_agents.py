@@ -1,0 +1,109 @@
+"""Agents on a real Postgres and Redis."""
+
+import asyncio
+import uuid
+
+import pytest
+
+from dispatch.agent_profile import AgentDraft
+from dispatch.errors import InvalidField, NotFound
+from dispatch.paging import PageRequest
+
+pytestmark = pytest.mark.integration
+
+
+async def test_a_new_agent_is_stored_and_published(use_cases, owner) -> None:
+    agent = await use_cases.agents.create(owner, AgentDraft(name="Reception"))
+    assert (agent.version, agent.config_id) == (1, 1)
+    assert agent.project_id == owner.project_id
+    assert await use_cases.agents.get(owner, agent.agent_id) == agent
+    assert await use_cases.routes.get_agent(agent.agent_id) == agent
+
+
+async def test_a_change_makes_a_new_version_and_keeps_the_rest(use_cases, owner) -> None:
+    agent = await use_cases.agents.create(owner, AgentDraft(name="Reception", greeting="Hi."))
+    changed = await use_cases.agents.patch(owner, agent.agent_id, {"name": "Front desk"})
+    assert (changed.version, changed.name, changed.greeting) == (2, "Front desk", "Hi.")
+    assert changed.updated_at > agent.updated_at
+    assert changed.created_at == agent.created_at
+    assert await use_cases.routes.get_agent(agent.agent_id) == changed
+
+
+async def test_changes_at_once_are_all_kept(use_cases, owner) -> None:
+    agent = await use_cases.agents.create(owner, AgentDraft(name="Reception"))
+    await asyncio.gather(
+        use_cases.agents.patch(owner, agent.agent_id, {"greeting": "Good day."}),
+        use_cases.agents.patch(owner, agent.agent_id, {"goodbye": "Farewell."}),
+        use_cases.agents.patch(owner, agent.agent_id, {"max_duration_s": 60}),
+    )
+    last = await use_cases.agents.get(owner, agent.agent_id)
+    assert (last.greeting, last.goodbye, last.max_duration_s) == ("Good day.", "Farewell.", 60)
+    assert last.version == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"name": ""}, "name"),
+        ({"nme": "Desk"}, "nme"),
+        ({"name": "Desk", "speech": {"words_per_minute": 5}}, "speech.words_per_minute"),
+        ({"voice_pipeline_mode": None}, "voice_pipeline_mode"),
+        ({"max_duration_s": "soon"}, "max_duration_s"),
+        ({"agent_id": str(uuid.uuid4())}, "agent_id"),
+    ],
+)
+async def test_a_bad_change_names_the_field_and_changes_nothing(
+    use_cases, owner, changes, field
+) -> None:
+    agent = await use_cases.agents.create(owner, AgentDraft(name="Reception"))
+    with pytest.raises(InvalidField) as refused:
+        await use_cases.agents.patch(owner, agent.agent_id, changes)
+    assert refused.value.field == field
+    assert await use_cases.agents.get(owner, agent.agent_id) == agent
+
+
+async def test_deleting_an_agent_takes_it_off_its_numbers(use_cases, owner) -> None:
+    agent = await use_cases.agents.create(owner, AgentDraft(name="Reception"))
+    number = await use_cases.numbers.create(
+        owner, provider="custom", number="+12015550100", agent_id=agent.agent_id
+    )
+    await use_cases.numbers.assign(owner, number.id, outbound_agent_id=agent.agent_id)
+    await use_cases.agents.delete(owner, agent.agent_id)
+    with pytest.raises(NotFound):
+        await use_cases.agents.get(owner, agent.agent_id)
+    assert (await use_cases.agents.list(owner, PageRequest())).items == ()
+    left = await use_cases.numbers.get(owner, number.id)
+    assert (left.inbound_agent_id, left.outbound_agent_id) == (None, None)
+    route = await use_cases.routes.get_route(number.number)
+    assert route is not None
+    assert route.agent_id is None
+    assert await use_cases.routes.get_agent(agent.agent_id) is None
+
+
+async def test_an_agent_deleted_while_it_is_assigned_never_stays_on_the_number(
+    use_cases, owner
+) -> None:
+    number = await use_cases.numbers.create(owner, provider="custom", number="+12015550100")
+    for _ in range(10):
+        agent = await use_cases.agents.create(owner, AgentDraft(name="Reception"))
+        await asyncio.gather(
+            use_cases.numbers.assign(owner, number.id, inbound_agent_id=agent.agent_id),
+            use_cases.agents.delete(owner, agent.agent_id),
+            return_exceptions=True,
+        )
+        assert (await use_cases.numbers.get(owner, number.id)).inbound_agent_id is None
+
+
+async def test_an_agent_is_kept_when_redis_is_down(use_cases, cut_off, owner) -> None:
+    agent = await cut_off.agents.create(owner, AgentDraft(name="Reception"))
+    assert await use_cases.agents.get(owner, agent.agent_id) == agent
+    await use_cases.projection.run_once()
+    assert await use_cases.routes.get_agent(agent.agent_id) == agent
+
+
+async def test_agents_are_listed_newest_first(use_cases, owner) -> None:
+    for name in ("first", "second", "third"):
+        await use_cases.agents.create(owner, AgentDraft(name=name))
+    page = await use_cases.agents.list(owner, PageRequest(page=2, limit=2))
+    assert [agent.name for agent in page.items] == ["first"]
+    assert page.total == 3

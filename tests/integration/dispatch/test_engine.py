@@ -1,0 +1,93 @@
+"""Transactions, and what happens when Postgres is not there."""
+
+import time
+
+import pytest
+from sqlalchemy import func, insert, select, text
+from sqlalchemy.exc import InternalError
+
+from dispatch.errors import StoreUnavailable
+from dispatch.store.engine import Database
+from dispatch.store.tables import OrganizationRow
+from stack.ports import free_port
+from stack.postgres import PostgresServer
+
+pytestmark = pytest.mark.integration
+
+
+async def count_organizations(database: Database) -> int:
+    async with database.reading() as db:
+        return (await db.execute(select(func.count()).select_from(OrganizationRow))).scalar_one()
+
+
+async def test_a_transaction_is_committed_when_its_block_ends(database: Database) -> None:
+    async with database.transaction() as db:
+        db.add(OrganizationRow(name="Acme"))
+    assert await count_organizations(database) == 1
+
+
+async def test_a_transaction_whose_block_fails_changes_nothing(database: Database) -> None:
+    async def fail() -> None:
+        async with database.transaction() as db:
+            db.add(OrganizationRow(name="Acme"))
+            await db.flush()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        await fail()
+    assert await count_organizations(database) == 0
+
+
+async def test_postgres_refuses_to_write_while_reading(database: Database) -> None:
+    with pytest.raises(InternalError, match="read-only"):
+        async with database.reading() as db:
+            await db.execute(insert(OrganizationRow).values(name="Acme"))
+
+
+async def test_reads_of_one_block_see_the_same_moment(database: Database) -> None:
+    async with database.reading() as db:
+        query = select(func.count()).select_from(OrganizationRow)
+        before = (await db.execute(query)).scalar_one()
+        async with database.transaction() as other:
+            other.add(OrganizationRow(name="Acme"))
+        assert (await db.execute(query)).scalar_one() == before
+
+
+async def test_a_postgres_that_is_not_there_is_said_so_quickly() -> None:
+    database = Database(f"postgresql+psycopg://nobody:x@127.0.0.1:{free_port()}/none")
+    started = time.monotonic()
+    with pytest.raises(StoreUnavailable):
+        async with database.reading() as db:
+            await db.execute(text("SELECT 1"))
+    assert time.monotonic() - started < 5
+    await database.aclose()
+
+
+async def test_a_restarted_postgres_is_found_again(tmp_path) -> None:
+    with PostgresServer(tmp_path, durable=False) as server:
+        database = Database(server.url)
+        async with database.reading() as db:
+            await db.execute(text("SELECT 1"))
+        server.stop()
+        with pytest.raises(StoreUnavailable):
+            async with database.transaction() as db:
+                await db.execute(text("SELECT 1"))
+        server.start()
+        async with database.transaction() as db:
+            assert (await db.execute(text("SELECT 1"))).scalar_one() == 1
+        await database.aclose()
+
+
+async def test_a_postgres_that_dies_during_a_transaction_is_unavailable(tmp_path) -> None:
+    with PostgresServer(tmp_path, durable=False) as server:
+        database = Database(server.url)
+
+        async def kill_halfway() -> None:
+            async with database.transaction() as db:
+                await db.execute(text("SELECT 1"))
+                server.kill()
+                await db.execute(text("SELECT 1"))
+
+        with pytest.raises(StoreUnavailable):
+            await kill_halfway()
+        await database.aclose()
