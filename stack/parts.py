@@ -1,5 +1,6 @@
 """The seven parts of the stack: how each is started, when it is ready, what it needs first."""
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -112,6 +113,14 @@ class Secrets:
         )
 
 
+def migrations_key() -> str:
+    """Return what identifies the migrations of this checkout: a hash over all of them."""
+    digest = hashlib.sha256()
+    for path in sorted((ROOT / "migrations").rglob("*.py")):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
 class PartFactory:
     """Makes the parts of a stack in one directory on one set of ports."""
 
@@ -142,11 +151,15 @@ class PartFactory:
         }
 
     def migrate(self) -> None:
-        """Bring the database to the newest schema.
+        """Bring the database to the newest schema, unless these migrations did so before.
 
         Raises:
             PartFailed: A migration failed.
         """
+        migrations = migrations_key()
+        stamp = self._var / "postgres" / "migrated"
+        if stamp.exists() and stamp.read_text() == migrations:
+            return
         log_path = self._log("migrate")
         with log_path.open("ab") as log:
             done = subprocess.run(
@@ -160,6 +173,7 @@ class PartFactory:
             )
         if done.returncode != 0:
             raise PartFailed("migrate", "the database was not migrated", log_tail(log_path))
+        stamp.write_text(migrations)
 
     @property
     def environment(self) -> dict[str, str]:

@@ -1,0 +1,156 @@
+"""The embedded stack as a whole: it comes up, survives faults, keeps its data, leaves nothing."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from redis.asyncio import Redis
+
+from stack.build import ensure_servers
+from stack.errors import PartFailed
+from stack.parts import PART_NAMES
+from stack.settings import StackSettings
+from stack.supervisor import Stack, running_stack
+
+pytestmark = pytest.mark.integration
+
+SUPERVISOR = """
+import asyncio, sys
+from pathlib import Path
+from stack.settings import StackSettings
+from stack.supervisor import running_stack
+
+async def main():
+    settings = StackSettings(var=Path(sys.argv[1]))
+    async with running_stack(settings, bin_dir=Path(sys.argv[2])) as stack:
+        print(*(stack.pid(name) for name in stack.state()), flush=True)
+        await asyncio.sleep(600)
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture(scope="session")
+def bin_dir() -> Path:
+    return ensure_servers(StackSettings().var, print)
+
+
+@pytest.fixture
+def var() -> Iterator[Path]:
+    # Not below pytest's own directory, which pytest closes again to the user Postgres runs as.
+    with tempfile.TemporaryDirectory(prefix="dialplane-test-") as directory:
+        yield Path(directory)
+
+
+@pytest.fixture
+async def stack(var: Path, bin_dir: Path) -> AsyncIterator[Stack]:
+    async with running_stack(StackSettings(var=var), bin_dir=bin_dir) as running:
+        yield running
+
+
+def family(pid: int) -> set[psutil.Process]:
+    process = psutil.Process(pid)
+    return {process, *process.children(recursive=True)}
+
+
+def is_gone(process: psutil.Process) -> bool:
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def wait_until_gone(processes: set[psutil.Process], timeout_s: float = 10.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while left := [process for process in processes if not is_gone(process)]:
+        assert time.monotonic() < deadline, f"left behind: {left}"
+        time.sleep(0.05)
+
+
+async def test_names_the_part_that_died_and_shows_its_log(stack: Stack) -> None:
+    dispatch = stack.pid("dispatch")
+    assert dispatch is not None
+    os.kill(dispatch, signal.SIGKILL)
+    with pytest.raises(PartFailed, match="dispatch: it died with exit code -9") as raised:
+        async with asyncio.timeout(5):
+            await stack.watch()
+    assert raised.value.log_tail
+
+
+async def test_a_part_stopped_on_purpose_is_no_failure_and_comes_back(stack: Stack) -> None:
+    for name in PART_NAMES:
+        await stack.stop(name)
+        stack.check()
+        assert "down" in stack.state()[name]
+        await stack.recover()
+    assert set(stack.state().values()) == {"running"}
+
+
+async def test_a_killed_worker_takes_its_job_processes_along(stack: Stack) -> None:
+    worker = stack.pid("worker")
+    assert worker is not None
+    processes = family(worker)
+    assert len(processes) > 1, "the worker keeps warm job processes"
+    await stack.kill("worker")
+    await asyncio.to_thread(wait_until_gone, processes)
+
+
+async def test_data_and_secrets_survive_a_restart_of_the_stack(var: Path, bin_dir: Path) -> None:
+    async with running_stack(StackSettings(var=var), bin_dir=bin_dir) as first:
+        admin_key = first.admin_key
+        async with Redis.from_url(first.redis_url) as redis:
+            await redis.set("test:kept", "1")
+    async with running_stack(StackSettings(var=var), bin_dir=bin_dir) as second:
+        assert second.admin_key == admin_key
+        async with Redis.from_url(second.redis_url) as redis:
+            assert await redis.get("test:kept") == b"1"
+
+
+async def test_two_stacks_run_side_by_side(stack: Stack, bin_dir: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="dialplane-test-") as directory:
+        settings = StackSettings(var=Path(directory))
+        async with running_stack(settings, bin_dir=bin_dir) as other:
+            assert other.ports != stack.ports
+            await stack.wait_ready()
+            await other.wait_ready()
+
+
+def test_nothing_outlives_a_killed_supervisor(var: Path, bin_dir: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", SUPERVISOR, str(var), str(bin_dir)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path.cwd())},
+    ) as supervisor:
+        assert supervisor.stdout is not None
+        processes = {
+            process for pid in supervisor.stdout.readline().split() for process in family(int(pid))
+        }
+        assert len(processes) > len(PART_NAMES), "Postgres and the worker have children"
+        supervisor.send_signal(signal.SIGKILL)
+    wait_until_gone(processes)
+
+
+def test_ctrl_c_stops_everything_in_order(var: Path, bin_dir: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", SUPERVISOR, str(var), str(bin_dir)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path.cwd())},
+    ) as supervisor:
+        assert supervisor.stdout is not None
+        pids = [int(pid) for pid in supervisor.stdout.readline().split()]
+        processes = {process for pid in pids for process in family(pid)}
+        supervisor.send_signal(signal.SIGINT)
+        supervisor.wait(20)
+    assert all(is_gone(process) for process in processes)
+    assert "database system is shut down" in (var / "log" / "postgres.log").read_text()
