@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.responses import Response
 
-from dispatch.tenants import Principal
+from dispatch.accounts import Principal
 from gateway.json_requests import JsonRequest
 from gateway.services import services_of
 
@@ -31,7 +31,7 @@ class GatewayError(Exception):
     """Base of what the gateway itself refuses."""
 
 
-class Unauthenticated(GatewayError):
+class Unauthenticated(GatewayError):  # noqa: N818 - errors name the fact
     """The key is missing, malformed, unknown, revoked or expired; which one is not told."""
 
     def __init__(self) -> None:

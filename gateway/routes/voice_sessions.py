@@ -9,7 +9,7 @@ from typing import Final
 from fastapi import APIRouter, Security
 
 from dispatch.errors import NotFound
-from dispatch.voice_sessions import SessionGrants, SessionOwner
+from dispatch.voice_sessions import SessionGrants
 from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header
 from gateway.dependencies import ServicesOf
 from gateway.schemas.errors import native_errors, talkifai_errors
@@ -47,7 +47,7 @@ async def open_voice_session(
     """Make a room, send the agent into it, and return a token with which a browser joins."""
     visitor = secrets.token_hex(8)
     opened = await services.voice_sessions.open(
-        SessionOwner(principal.organization_id, principal.project_id),
+        principal,
         body.agent_id,
         f"web_{visitor}",
         f"caller_{visitor}",
@@ -93,7 +93,7 @@ async def open_talkifai_session(
     agent_id = _agent_id(body.agent_id)
     user_id = _user_id(principal.key_id)
     opened = await services.voice_sessions.open(
-        SessionOwner(principal.organization_id, principal.project_id),
+        principal,
         agent_id,
         f"agent_{agent_id.hex[:8]}_{user_id}_{time.time_ns() // 1_000_000}",
         user_id,
@@ -119,7 +119,7 @@ def _agent_id(text: str) -> uuid.UUID:
 def _user_id(key_id: uuid.UUID) -> str:
     """Return the user of a session: the key in short, and who of its visitors this is.
 
-    TalkifAI's user is the key's owner, and room names repeat when one owner opens two sessions in
-    one millisecond, which would put two callers into one room. Here each visitor is a user.
+    TalkifAI's user is the key's owner, whose sessions of one millisecond would all be given the
+    same room name. Here each visitor is a user.
     """
     return f"{key_id.hex[:8]}{secrets.token_hex(4)}"

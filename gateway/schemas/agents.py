@@ -126,4 +126,5 @@ class AgentAnswer(AgentBody):
     @classmethod
     def of(cls, profile: AgentProfile) -> Self:
         """Return the answer for a stored agent."""
-        return cls.model_validate({**profile.model_dump(), "id": profile.agent_id})
+        fields = {**profile.model_dump(), "id": profile.agent_id}
+        return cls.model_validate(fields, by_alias=False, by_name=True)

@@ -1,0 +1,139 @@
+"""Agents over HTTP."""
+
+import uuid
+
+import pytest
+
+from tests.integration.gateway.serving import Gateway, error_of
+
+pytestmark = pytest.mark.integration
+
+
+async def test_creates_an_agent_with_defaults(gateway: Gateway):
+    tenant = await gateway.tenant()
+    answer = await tenant.http.post("/v1/agents", json={"name": "Reception"})
+    assert answer.status_code == 201
+    made = answer.json()
+    assert made.keys() == {
+        "id",
+        "configId",
+        "version",
+        "createdAt",
+        "updatedAt",
+        "name",
+        "isActive",
+        "voiceEnabled",
+        "voicePipelineMode",
+        "language",
+        "systemPrompt",
+        "greeting",
+        "goodbye",
+        "speech",
+        "script",
+        "turnTaking",
+        "maxDurationS",
+        "silenceTimeoutS",
+    }
+    assert (made["configId"], made["version"]) == (1, 1)
+    assert made["speech"]["wordsPerMinute"] == 150
+    assert made["turnTaking"]["bargeIn"] is True
+    assert made["script"]["errorReply"]
+
+
+async def test_what_is_answered_can_be_sent_again(gateway: Gateway):
+    tenant = await gateway.tenant()
+    script = {
+        "steps": [{"phrases": ["hello"], "keys": ["1"], "reply": "Hi.", "goto": "more"}],
+        "menus": {"more": {"steps": [{"keys": ["2"], "action": {"end_call": {}}}]}},
+    }
+    made = await tenant.agent(script=script, speech={"wordsPerMinute": 120})
+    server_side = {"id", "configId", "version", "createdAt", "updatedAt"}
+    fields = {name: value for name, value in made.items() if name not in server_side}
+    again = await tenant.agent(**fields)
+    assert {name: again[name] for name in fields} == fields
+
+
+async def test_gets_and_lists_agents(gateway: Gateway):
+    tenant = await gateway.tenant()
+    first, second = await tenant.agent(name="A"), await tenant.agent(name="B")
+    assert (await tenant.http.get(f"/v1/agents/{first['id']}")).json() == first
+    listed = (await tenant.http.get("/v1/agents")).json()
+    assert listed["data"] == [second, first]
+    assert listed["pagination"] == {"page": 1, "limit": 20, "total": 2, "totalPages": 1}
+
+
+async def test_patches_only_what_is_sent(gateway: Gateway):
+    tenant = await gateway.tenant()
+    made = await tenant.agent(greeting="Hello.", maxDurationS=60)
+    answer = await tenant.http.patch(f"/v1/agents/{made['id']}", json={"greeting": "Good morning."})
+    assert answer.status_code == 200
+    changed = answer.json()
+    assert (changed["greeting"], changed["maxDurationS"]) == ("Good morning.", 60)
+    assert changed["version"] == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"name": None}, "name"),
+        ({"max_duration_s": 60}, "max_duration_s"),
+        ({"maxDurationS": 5}, "maxDurationS"),
+        ({"script": {"steps": [{"keys": ["1"], "reply": 5}]}}, "script.steps.0.reply"),
+        ({"voicePipelineMode": None}, ""),
+        ({"id": str(uuid.uuid4())}, "id"),
+    ],
+)
+async def test_refuses_a_bad_patch_and_changes_nothing(gateway: Gateway, body: object, field: str):
+    tenant = await gateway.tenant()
+    made = await tenant.agent()
+    answer = await tenant.http.patch(f"/v1/agents/{made['id']}", json=body)
+    assert error_of(answer)[:2] == (400, "VALIDATION_ERROR")
+    assert answer.json()["error"]["details"][0]["field"] == field
+    assert (await tenant.http.get(f"/v1/agents/{made['id']}")).json() == made
+
+
+async def test_speaks_of_broken_rules_in_camel_case(gateway: Gateway):
+    tenant = await gateway.tenant()
+    made = await tenant.agent()
+    answer = await tenant.http.patch(f"/v1/agents/{made['id']}", json={"voicePipelineMode": None})
+    assert error_of(answer)[2] == "voicePipelineMode is needed when voiceEnabled is true"
+
+
+async def test_deletes_an_agent(gateway: Gateway):
+    tenant = await gateway.tenant()
+    made = await tenant.agent()
+    answer = await tenant.http.delete(f"/v1/agents/{made['id']}")
+    assert (answer.status_code, answer.content) == (204, b"")
+    gone = await tenant.http.get(f"/v1/agents/{made['id']}")
+    assert error_of(gone) == (404, "NOT_FOUND", "Agent not found.")
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+async def test_the_agent_of_another_project_is_not_found(gateway: Gateway, method: str):
+    owner = await gateway.tenant()
+    made = await owner.agent()
+    neighbour = await gateway.tenant(organization_id=owner.organization_id)
+    body = {"name": "Mine"} if method == "PATCH" else None
+    answer = await neighbour.http.request(method, f"/v1/agents/{made['id']}", json=body)
+    assert error_of(answer) == (404, "NOT_FOUND", "Agent not found.")
+    assert (await owner.http.get(f"/v1/agents/{made['id']}")).json() == made
+    assert (await neighbour.http.get("/v1/agents")).json()["data"] == []
+
+
+@pytest.mark.parametrize("given", ["1", "not-a-uuid", "%00", "5b710eca-4a0e-4b52-9c53"])
+async def test_an_id_that_cannot_be_is_not_found(gateway: Gateway, given: str):
+    tenant = await gateway.tenant()
+    answer = await tenant.http.get(f"/v1/agents/{given}")
+    assert error_of(answer) == (404, "NOT_FOUND", "Agent not found.")
+
+
+async def test_an_agent_is_kept_while_redis_is_down(
+    gateway: Gateway, gateway_without_redis: Gateway
+):
+    tenant = await gateway.tenant()
+    headers = {"x-api-key": tenant.key}
+    answer = await gateway_without_redis.http.post(
+        "/v1/agents", json={"name": "Kept"}, headers=headers
+    )
+    assert answer.status_code == 201
+    assert (await tenant.http.get("/v1/agents")).json()["data"] == [answer.json()]
