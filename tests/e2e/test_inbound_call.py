@@ -1,0 +1,258 @@
+"""A caller dials a number and an agent answers: real SIP, real audio, real record."""
+
+import asyncio
+import math
+import time
+from typing import Any
+
+import pytest
+
+from stack.conversation import Caller, Conversation, Press, Say, dialled
+from stack.demo_agent import AGENT, sentences_of
+from stack.supervisor import Stack
+from telephony.softphone.call import PhoneCall
+from telephony.softphone.errors import CallFailed, CallRejected
+from tests.e2e.conftest import Dial, Office
+from tests.e2e.waiting import event_types, ledger_sum, moment, said, until
+
+pytestmark = pytest.mark.e2e
+
+GREETING = AGENT["greeting"]
+HOURS, ADDRESS, FAREWELL = (step["reply"] for step in AGENT["script"]["steps"])
+SIP_PRICE_MICROCREDITS_PER_MINUTE = 100_000
+
+
+async def converse(call: PhoneCall, *actions: Say | Press) -> Conversation:
+    return await Caller(call, sentences_of(AGENT), lambda _line: None).converse(actions)
+
+
+def heard(conversation: Conversation) -> list[str]:
+    return [line.text for line in conversation.lines if line.who == "agent"]
+
+
+async def only_record(office: Office, number: str, state: str = "ended") -> dict[str, Any]:
+    async def find() -> dict[str, Any] | None:
+        records = [call for call in await office.calls(number) if call["state"] == state]
+        assert len(records) <= 1
+        return records[0] if records else None
+
+    return await until(find)
+
+
+class TestAConversation:
+    async def test_the_greeting_is_heard_and_understood(self, office: Office, dial: Dial) -> None:
+        number = await office.number((await office.agent())["id"])
+        async with dial(number) as call:
+            conversation = await converse(call)
+        assert heard(conversation) == [GREETING]
+
+    async def test_words_and_keys_lead_to_different_replies(
+        self, office: Office, dial: Dial
+    ) -> None:
+        number = await office.number((await office.agent())["id"])
+        async with dial(number) as call:
+            conversation = await converse(call, Say("what are your opening hours"), Press("2"))
+        assert heard(conversation) == [GREETING, HOURS, ADDRESS]
+
+    async def test_the_agent_ends_the_call_after_its_goodbye_was_heard_in_full(
+        self, office: Office, dial: Dial
+    ) -> None:
+        number = await office.number((await office.agent())["id"])
+        async with dial(number) as call:
+            conversation = await converse(call, Press("9"))
+        assert heard(conversation) == [GREETING, FAREWELL]
+        assert conversation.ended_by_agent
+        record = await only_record(office, number)
+        assert (record["endedBy"], record["endReason"]) == ("agent", "hang_up")
+
+    async def test_the_caller_can_talk_over_the_agent(self, office: Office, dial: Dial) -> None:
+        number = await office.number(
+            (await office.agent(greeting="Harbour Books. " + "We sell all kinds of books. " * 12))[
+                "id"
+            ]
+        )
+        async with dial(number) as call:
+            first = await call.wait_for_audio()
+            await asyncio.wait_for(
+                Caller(call, [HOURS], lambda _line: None).act(Say("what are your opening hours")),
+                10,
+            )
+            await call.wait_for_quiet(quiet_s=1.0)
+            talked_s = time.monotonic() - first.arrived_s
+            await call.hang_up()
+        record = await only_record(office, number)
+        greeting, *rest = record["transcript"]
+        assert greeting["speaker"] == "agent"
+        assert greeting["text"].count("books") < 12
+        assert ("agent", HOURS) in [(turn["speaker"], turn["text"]) for turn in rest]
+        # Heard in full, the greeting alone would last longer.
+        assert talked_s < 15
+
+    async def test_callers_at_once_each_have_their_own_conversation_and_record(
+        self, stack: Stack, office: Office
+    ) -> None:
+        number = await office.number((await office.agent())["id"])
+
+        async def one(key: str, from_number: str) -> Conversation:
+            async with dialled(stack.sip_address, number, from_number=from_number) as call:
+                return await converse(call, Press(key))
+
+        conversations = await asyncio.gather(
+            one("1", "+12015550111"), one("2", "+12015550112"), one("1", "+12015550113")
+        )
+        assert [heard(each)[-1] for each in conversations] == [HOURS, ADDRESS, HOURS]
+
+        async def three_records() -> list[dict[str, Any]] | None:
+            records = await office.calls(number)
+            return records if [r["state"] for r in records] == ["ended"] * 3 else None
+
+        records = await until(three_records)
+        replies = {record["callerNumber"]: said(record)[-1][1] for record in records}
+        assert replies == {"+12015550111": HOURS, "+12015550112": ADDRESS, "+12015550113": HOURS}
+
+
+class TestTheRecord:
+    async def test_transcript_and_times_agree_with_what_the_caller_met(
+        self, office: Office, dial: Dial
+    ) -> None:
+        agent = await office.agent()
+        number = await office.number(agent["id"])
+        async with dial(number, from_number="+12015550123") as call:
+            conversation = await converse(call, Say("what are your opening hours"), Press("2"))
+        record = await only_record(office, number)
+        assert said(record) == [
+            ("agent", GREETING),
+            ("caller", "what are your opening hours"),
+            ("agent", HOURS),
+            ("caller", "[key 2]"),
+            ("agent", ADDRESS),
+        ]
+        assert record["calledNumber"] == number
+        assert record["callerNumber"] == "+12015550123"
+        assert (record["agentId"], record["agentVersion"]) == (agent["id"], agent["version"])
+        assert (record["endedBy"], record["endReason"]) == ("caller", "hang_up")
+        talked_s = (moment(record, "endedAt") - moment(record, "answeredAt")).total_seconds()
+        assert talked_s == pytest.approx(conversation.duration_s, abs=0.7)
+
+    async def test_the_bill_is_the_talk_and_the_ledger_proves_it(
+        self, office: Office, dial: Dial
+    ) -> None:
+        number = await office.number((await office.agent())["id"])
+        before = await office.balance_microcredits()
+        async with dial(number) as call:
+            await converse(call, Press("1"))
+        record = await only_record(office, number)
+        talked_s = (moment(record, "endedAt") - moment(record, "answeredAt")).total_seconds()
+        assert record["billedS"] == math.ceil(talked_s)
+        assert record["costMicrocredits"] == math.ceil(
+            record["billedS"] * SIP_PRICE_MICROCREDITS_PER_MINUTE / 60
+        )
+        assert [entry["kind"] for entry in record["ledger"]] == ["reserve", "release", "charge"]
+        assert ledger_sum(record) == -record["costMicrocredits"]
+        assert await office.balance_microcredits() == before - record["costMicrocredits"]
+
+    async def test_events_tell_the_call_in_order(self, office: Office, dial: Dial) -> None:
+        number = await office.number((await office.agent())["id"])
+        async with dial(number) as call:
+            await converse(call, Press("1"))
+        record = await only_record(office, number)
+        types = event_types(record)
+        assert [event["seq"] for event in record["events"]] == list(range(1, len(types) + 1))
+        milestones = ("call.ringing", "call.admitted", "call.answered", "keys", "call.ended")
+        assert [each for each in types if each in milestones] == list(milestones)
+
+
+class TestWhoAnswers:
+    async def test_a_reassigned_number_is_answered_by_the_new_agent_a_second_later(
+        self, stack: Stack, office: Office, dial: Dial
+    ) -> None:
+        old = await office.agent(name="Old", greeting="Harbour Books. How can I help you?")
+        new = await office.agent(name="New", greeting="We are open from nine to five.")
+        number = await office.number(old["id"])
+        listed = (await office.api.get("/v1/chat/phone-numbers", number=number))["data"][0]
+        changes = livekit_sip_changes(stack)
+        await office.api.patch(
+            f"/v1/chat/phone-numbers/{listed['id']}", {"inBoundAgentId": new["id"]}
+        )
+        # The second is the promise under test, not a wait for something.
+        await asyncio.sleep(1)
+        async with dial(number) as call:
+            conversation = await Caller(
+                call, [old["greeting"], new["greeting"]], lambda _line: None
+            ).converse([])
+        assert heard(conversation) == [new["greeting"]]
+        assert livekit_sip_changes(stack) == changes
+
+    async def test_an_unassigned_number_is_never_answered_and_the_record_says_why(
+        self, office: Office, dial: Dial
+    ) -> None:
+        number = await office.number()
+        with pytest.raises(CallRejected) as rejected:
+            async with dial(number):
+                pass
+        assert rejected.value.status == 486
+        record = await only_record(office, number, "refused")
+        assert record["refusalReason"] == "number_unassigned"
+        assert record["sentence"] == "Refused: the number has no agent assigned."
+        assert record["answeredAt"] is None
+        assert record["costMicrocredits"] in {None, 0}
+
+    async def test_without_credit_the_call_is_never_answered_and_the_record_says_why(
+        self, penniless_office: Office, dial: Dial
+    ) -> None:
+        number = await penniless_office.number((await penniless_office.agent())["id"])
+        with pytest.raises(CallRejected):
+            async with dial(number):
+                pass
+        record = await only_record(penniless_office, number, "refused")
+        assert record["refusalReason"] == "insufficient_credits"
+        assert record["ledger"] == []
+        assert await penniless_office.balance_microcredits() == 0
+
+    async def test_a_call_that_outlives_its_credit_is_told_and_ended(
+        self, penniless_office: Office, dial: Dial
+    ) -> None:
+        # One block of a minute is the least a call needs; this is that and one second.
+        await penniless_office.admin.post(
+            f"/admin/v1/organizations/{penniless_office.tenant.organization_id}/credits",
+            {
+                "amountMicrocredits": 101_667,
+                "reason": "One minute",
+                "operationId": f"minute-{time.time_ns()}",
+            },
+        )
+        number = await penniless_office.number(
+            (await penniless_office.agent(silenceTimeoutS=600))["id"]
+        )
+        async with dial(number) as call:
+            await asyncio.wait_for(asyncio.shield(call.ended), 80)
+        record = await only_record(penniless_office, number)
+        assert (record["endedBy"], record["endReason"]) == ("system", "credit_spent")
+        assert "credit.low" in event_types(record)
+        assert 50 <= record["billedS"] <= 61
+        assert await penniless_office.balance_microcredits() >= 0
+
+    async def test_a_caller_who_gives_up_while_it_rings_is_not_billed(
+        self, stack: Stack, office: Office
+    ) -> None:
+        number = await office.number((await office.agent())["id"])
+        before = await office.balance_microcredits()
+        await stack.stop("worker")
+        with pytest.raises(CallFailed):
+            async with dialled(
+                stack.sip_address, number, from_number="+12015550123", ring_timeout_s=2
+            ):
+                pass
+        record = await only_record(office, number, "missed")
+        assert record["answeredAt"] is None
+        assert await office.balance_microcredits() == before
+
+
+def livekit_sip_changes(stack: Stack) -> int:
+    """Return how often LiveKit was asked to change a trunk or a rule, by its own log."""
+    log = (stack.logs / "livekit.log").read_text()
+    return sum(
+        log.count(f"{verb}SIP{what}")
+        for verb in ("Create", "Update", "Delete")
+        for what in ("InboundTrunk", "Trunk", "DispatchRule")
+    )

@@ -1,0 +1,202 @@
+"""What a call and its owner meet when a part of the stack dies."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+from livekit import api
+from redis.asyncio import Redis
+
+from stack.conversation import Caller, Press, Say
+from stack.demo_agent import AGENT, sentences_of
+from stack.errors import ApiRefused
+from stack.supervisor import Stack
+from telephony.softphone.errors import CallFailed
+from tests.e2e.conftest import Dial, Office
+from tests.e2e.waiting import event_types, ledger_sum, moment, said, until
+
+pytestmark = pytest.mark.e2e
+
+HOURS, ADDRESS, _FAREWELL = (step["reply"] for step in AGENT["script"]["steps"])
+
+
+async def record_in_state(
+    office: Office, number: str, state: str, timeout_s: float = 30
+) -> dict[str, Any]:
+    async def find() -> dict[str, Any] | None:
+        try:
+            records = await office.calls(number)
+        except ApiRefused as exc:
+            if exc.status != 503:
+                raise
+            return None
+        return next((call for call in records if call["state"] == state), None)
+
+    return await until(find, timeout_s=timeout_s)
+
+
+async def test_a_call_outlives_postgres_and_its_record_appears_complete_afterwards(
+    stack: Stack, office: Office, dial: Dial
+) -> None:
+    number = await office.number((await office.agent())["id"])
+    async with dial(number) as call:
+        caller = Caller(call, sentences_of(AGENT), lambda _line: None)
+        await caller.listen()
+        await stack.stop("postgres")
+        for action in (Say("what are your opening hours"), Press("2")):
+            await caller.act(action)
+            await caller.listen()
+        await call.hang_up()
+    heard = [line.text for line in caller.conversation.lines if line.who == "agent"]
+    assert heard == [AGENT["greeting"], HOURS, ADDRESS]
+
+    await stack.start("postgres")
+    record = await record_in_state(office, number, "ended")
+    assert said(record)[-4:] == [
+        ("caller", "what are your opening hours"),
+        ("agent", HOURS),
+        ("caller", "[key 2]"),
+        ("agent", ADDRESS),
+    ]
+    assert ledger_sum(record) == -record["costMicrocredits"] < 0
+    assert [event["seq"] for event in record["events"]] == list(range(1, len(record["events"]) + 1))
+
+
+async def test_a_call_can_begin_while_postgres_is_down(
+    stack: Stack, office: Office, dial: Dial
+) -> None:
+    number = await office.number((await office.agent())["id"])
+    await stack.stop("postgres")
+    async with dial(number) as call:
+        caller = Caller(call, sentences_of(AGENT), lambda _line: None)
+        await caller.listen()
+        await call.hang_up()
+    assert [line.text for line in caller.conversation.lines] == [AGENT["greeting"]]
+    await stack.start("postgres")
+    record = await record_in_state(office, number, "ended")
+    assert record["costMicrocredits"] > 0
+
+
+async def test_a_killed_worker_ends_the_call_bills_to_its_last_heartbeat_and_frees_everything(
+    stack: Stack, office: Office, dial: Dial
+) -> None:
+    number = await office.number((await office.agent())["id"])
+    async with dial(number) as call:
+        await call.wait_for_audio()
+        await call.wait_for_quiet()
+        await stack.kill("worker")
+        killed_s = time.monotonic()
+        redis = Redis.from_url(stack.redis_url)
+        try:
+
+            async def no_lease() -> bool | None:
+                return True if await redis.zcard("dp:calls:live") == 0 else None
+
+            await until(no_lease, timeout_s=20)
+            assert time.monotonic() - killed_s < 20
+        finally:
+            await redis.aclose()
+        await asyncio.wait_for(asyncio.shield(call.ended), 5)
+    record = await record_in_state(office, number, "ended")
+    assert (record["endedBy"], record["endReason"]) == ("system", "worker_lost")
+    billed_until = moment(record, "endedAt") - moment(record, "answeredAt")
+    assert record["billedS"] - 1 <= billed_until.total_seconds() <= record["billedS"]
+    heartbeat_s = 5
+    assert billed_until.total_seconds() <= (killed_s - call.timings.answered_at.monotonic_s) + 0.5
+    assert billed_until.total_seconds() >= (
+        killed_s - call.timings.answered_at.monotonic_s - heartbeat_s - 1
+    )
+    livekit = api.LiveKitAPI(stack.livekit_url, stack.livekit_api_key, stack.livekit_api_secret)
+    try:
+        rooms = await livekit.room.list_rooms(api.ListRoomsRequest(names=[record["roomName"]]))
+    finally:
+        await livekit.aclose()
+    assert list(rooms.rooms) == []
+
+
+async def test_an_assignment_made_while_livekit_is_down_is_kept_pending_and_converges(
+    stack: Stack, office: Office, dial: Dial
+) -> None:
+    agent = await office.agent()
+    number = await office.number()
+    listed = (await office.api.get("/v1/chat/phone-numbers", number=number))["data"][0]
+    path = f"/v1/chat/phone-numbers/{listed['id']}"
+    await stack.stop("livekit")
+
+    async def seen_pending() -> dict[str, Any] | None:
+        shown = await office.api.get(path)
+        return shown if shown["status"] == "pending" else None
+
+    await until(seen_pending, timeout_s=20)
+    answer = await office.api.patch(path, {"inBoundAgentId": agent["id"]})
+    assert answer["inBoundAgentId"] == agent["id"]
+    assert answer["status"] == "pending"
+    assert "LiveKit" in answer["statusReason"]
+
+    await stack.start("livekit")
+    await stack.recover()
+
+    async def seen_active() -> dict[str, Any] | None:
+        shown = await office.api.get(path)
+        return shown if shown["status"] == "active" else None
+
+    assert (await until(seen_active, timeout_s=30))["inBoundAgentId"] == agent["id"]
+    async with dial(number) as call:
+        await call.wait_for_audio()
+
+
+async def test_nobody_is_answered_for_free_while_redis_is_down(
+    stack: Stack, office: Office, dial: Dial
+) -> None:
+    number = await office.number((await office.agent())["id"])
+    await stack.stop("redis")
+    with pytest.raises(CallFailed):
+        async with dial(number, ring_timeout_s=8):
+            pass
+    with pytest.raises(ApiRefused) as refused:
+        await office.api.get("/v1/credits")
+    assert refused.value.status == 503
+    await stack.recover()
+    await stack.wait_ready()
+    async with dial(number) as call:
+        await call.wait_for_audio()
+
+
+async def test_livekit_gets_its_trunks_back_after_redis_forgot_them(
+    stack: Stack, office: Office, dial: Dial
+) -> None:
+    number = await office.number((await office.agent())["id"])
+    livekit = api.LiveKitAPI(stack.livekit_url, stack.livekit_api_key, stack.livekit_api_secret)
+    try:
+        for trunk in (await livekit.sip.list_inbound_trunk(api.ListSIPInboundTrunkRequest())).items:
+            await livekit.sip.delete_trunk(
+                api.DeleteSIPTrunkRequest(sip_trunk_id=trunk.sip_trunk_id)
+            )
+
+        async def trunk_is_back() -> bool | None:
+            trunks = await livekit.sip.list_inbound_trunk(api.ListSIPInboundTrunkRequest())
+            return True if any(number in trunk.numbers for trunk in trunks.items) else None
+
+        await until(trunk_is_back, timeout_s=20)
+    finally:
+        await livekit.aclose()
+    async with dial(number) as call:
+        await call.wait_for_audio()
+
+
+async def test_events_of_a_call_survive_a_killed_dispatch_and_are_written_once(
+    stack: Stack, office: Office, dial: Dial
+) -> None:
+    number = await office.number((await office.agent())["id"])
+    async with dial(number) as call:
+        caller = Caller(call, sentences_of(AGENT), lambda _line: None)
+        await caller.listen()
+        await stack.kill("dispatch")
+        await caller.act(Press("1"))
+        await caller.listen()
+        await call.hang_up()
+    await stack.start("dispatch")
+    record = await record_in_state(office, number, "ended")
+    assert event_types(record).count("call.ended") == 1
+    assert ledger_sum(record) == -record["costMicrocredits"]
