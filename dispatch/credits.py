@@ -23,8 +23,10 @@ LARGEST_TOP_UP_MICROCREDITS = 10**13
 """Ten million credits; keeps every sum far inside what Redis scripts count exactly (2^53)."""
 _LONGEST_OPERATION_ID = 120
 _LONGEST_REASON = 500
-_LATELY = timedelta(days=1)
-"""Top-ups this recent could still be on their way to Redis in another process."""
+_RECENT = timedelta(days=1)
+"""Entries this recent could still be on their way to Redis in another process."""
+BELIEVED_AFTER = timedelta(minutes=1)
+"""Redis writes to disk every second, so what it has known for a minute survives its crash."""
 
 
 class Credits:
@@ -97,32 +99,34 @@ class Credits:
             return await ledger.list_entries(db, organization_id, page)
 
     async def apply_outstanding(self, organization_id: uuid.UUID) -> int:
-        """Tell Redis of every entry it has not learned of, and return the live balance.
+        """Tell Redis of every entry it may not know, and return the live balance.
 
-        A balance that is missing is rebuilt first, from the entries that Redis did know: the
-        others are then added by their operation, so that none is counted twice whatever was
-        interrupted before.
+        Redis remembers which operations its balance counts, so telling it again changes nothing.
+        That also covers a crashed Redis that lost its last second: balance and memory are lost
+        together.
 
         Raises:
             StoreUnavailable: Postgres or Redis did not answer; to be repeated.
         """
         async with self._database.reading() as db:
-            applied_microcredits = await ledger.sum_of_applied(db, organization_id)
-            outstanding = await ledger.list_outstanding(db, organization_id)
-            lately = await ledger.list_lately_applied(db, organization_id, _LATELY)
+            total_microcredits = await ledger.sum_of_entries(db, organization_id)
+            recent = await ledger.list_untold(db, organization_id, believed_after=_RECENT)
+            untold = await ledger.list_untold(db, organization_id, believed_after=BELIEVED_AFTER)
         balance = await self._balances.get(organization_id)
         if balance is None:
-            await self._balances.restore(organization_id, applied_microcredits, lately)
-            balance = applied_microcredits
-        for entry in outstanding:
-            balance = await self._balances.apply_top_up(
+            counted = [entry.operation_id for entry in recent]
+            await self._balances.restore(organization_id, total_microcredits, counted)
+            balance = total_microcredits
+        for entry in untold:
+            applied = await self._balances.apply_top_up(
                 organization_id, entry.operation_id, entry.amount_microcredits
             )
-            if balance is None:
+            if applied is None:
                 raise StoreUnavailable("Redis lost its data while a top-up was applied.")
-        if outstanding:
+            balance = applied
+        if untold:
             async with self._database.transaction() as db:
-                await ledger.mark_applied(db, [entry.id for entry in outstanding])
+                await ledger.mark_applied(db, [entry.id for entry in untold])
         return balance
 
     async def _tell_redis(self, organization_id: uuid.UUID) -> int:

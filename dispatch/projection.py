@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dispatch.balances import Balances
-from dispatch.credits import Credits
+from dispatch.credits import BELIEVED_AFTER, Credits
 from dispatch.routes import Routes
 from dispatch.store.engine import Database
 from dispatch.store.repositories import accounts, agents, ledger, phone_numbers
@@ -106,7 +106,7 @@ class Projection:
     async def _repair_balances(self, since: datetime | None) -> int:
         async with self._database.reading() as db:
             created = await accounts.list_organizations_since(db, since)
-            behind = await ledger.list_organizations_outstanding(db)
+            behind = await ledger.list_organizations_untold(db, believed_after=BELIEVED_AFTER)
         repaired = 0
         for organization_id in behind:
             await self._credits.apply_outstanding(organization_id)

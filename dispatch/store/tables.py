@@ -237,9 +237,9 @@ class LedgerEntryRow(Table):
     __table_args__ = (
         Index("ix_ledger_entries_organization_id_position", "organization_id", "position"),
         Index(
-            "ix_ledger_entries_unapplied",
-            "organization_id",
-            postgresql_where=text("applied_at IS NULL AND kind IN ('topup', 'adjust')"),
+            "ix_ledger_entries_applied_at",
+            "applied_at",
+            postgresql_where=text("kind IN ('topup', 'adjust')"),
         ),
         CheckConstraint(
             "kind IN ('topup', 'reserve', 'extend', 'release', 'charge', 'adjust')", name="kind"

@@ -322,11 +322,11 @@ def create_ledger() -> None:
         unique=False,
     )
     op.create_index(
-        "ix_ledger_entries_unapplied",
+        "ix_ledger_entries_applied_at",
         "ledger_entries",
-        ["organization_id"],
+        ["applied_at"],
         unique=False,
-        postgresql_where=sa.text("applied_at IS NULL AND kind IN ('topup', 'adjust')"),
+        postgresql_where=sa.text("kind IN ('topup', 'adjust')"),
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, and_, func, not_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from dispatch.ledger import LedgerEntry, LedgerKind
@@ -25,13 +25,13 @@ _ENTRY = (
     LedgerEntryRow.created_at,
 )
 
-_TOLD_TO_REDIS = (LedgerKind.TOPUP.value, LedgerKind.ADJUST.value)
-"""Kinds that begin here; all others began in Redis, which knows them by itself."""
+_BEGUN_HERE = text("kind IN ('topup', 'adjust')")
+"""Entries that Redis must be told of; all others began there. Literally as in the partial index."""
 
 
 @dataclass(frozen=True, slots=True)
-class OutstandingEntry:
-    """An entry of which Redis has not been told."""
+class UntoldEntry:
+    """An entry that Redis may not know."""
 
     id: uuid.UUID
     operation_id: str
@@ -89,37 +89,29 @@ async def sum_of_entries(db: ReadSession, organization_id: uuid.UUID) -> int:
     return await _sum(db, _sum_query(organization_id))
 
 
-async def sum_of_applied(db: ReadSession, organization_id: uuid.UUID) -> int:
-    """Return the balance without what Redis was not told of, in micro-credits."""
-    return await _sum(db, _sum_query(organization_id).where(not_(_is_outstanding())))
+async def list_untold(
+    db: ReadSession, organization_id: uuid.UUID, *, believed_after: timedelta
+) -> tuple[UntoldEntry, ...]:
+    """Return what Redis may not know, oldest first.
 
-
-async def list_outstanding(
-    db: ReadSession, organization_id: uuid.UUID
-) -> tuple[OutstandingEntry, ...]:
-    """Return what Redis has not been told of, oldest first."""
+    Args:
+        db: An open transaction.
+        organization_id: Whose entries.
+        believed_after: Age from which it is believed that Redis keeps what it was told.
+    """
     query = (
         select(LedgerEntryRow.id, LedgerEntryRow.operation_id, LedgerEntryRow.amount_microcredits)
-        .where(LedgerEntryRow.organization_id == organization_id, _is_outstanding())
+        .where(LedgerEntryRow.organization_id == organization_id, _is_untold(believed_after))
         .order_by(LedgerEntryRow.position)
     )
-    return tuple(OutstandingEntry(*row) for row in await db.execute(query))
+    return tuple(UntoldEntry(*row) for row in await db.execute(query))
 
 
-async def list_lately_applied(
-    db: ReadSession, organization_id: uuid.UUID, within: timedelta
-) -> tuple[str, ...]:
-    """Return the operations Redis was told of within this time."""
-    query = select(LedgerEntryRow.operation_id).where(
-        LedgerEntryRow.organization_id == organization_id,
-        LedgerEntryRow.applied_at > func.now() - within,
-    )
-    return tuple(await db.scalars(query))
-
-
-async def list_organizations_outstanding(db: ReadSession) -> tuple[uuid.UUID, ...]:
-    """Return the organisations with an entry of which Redis has not been told."""
-    query = select(LedgerEntryRow.organization_id).where(_is_outstanding()).distinct()
+async def list_organizations_untold(
+    db: ReadSession, *, believed_after: timedelta
+) -> tuple[uuid.UUID, ...]:
+    """Return the organisations with an entry that Redis may not know."""
+    query = select(LedgerEntryRow.organization_id).where(_is_untold(believed_after)).distinct()
     return tuple(await db.scalars(query))
 
 
@@ -152,11 +144,9 @@ def _stored_operation_id(organization_id: uuid.UUID, operation_id: str) -> str:
     return f"topup:{organization_id}:{operation_id}"
 
 
-def _is_outstanding() -> ColumnElement[bool]:
-    return and_(
-        LedgerEntryRow.applied_at.is_(None),
-        LedgerEntryRow.kind.in_(_TOLD_TO_REDIS),
-    )
+def _is_untold(believed_after: timedelta) -> ColumnElement[bool]:
+    told_at = LedgerEntryRow.applied_at
+    return and_(_BEGUN_HERE, or_(told_at.is_(None), told_at > func.now() - believed_after))
 
 
 def _sum_query(organization_id: uuid.UUID) -> AnySelect:

@@ -1,5 +1,7 @@
 """Repairs of what a crash between Postgres and Redis leaves behind."""
 
+from datetime import timedelta
+
 import pytest
 
 from dispatch.agent_profile import AgentDraft
@@ -75,10 +77,30 @@ async def test_a_top_up_that_redis_knew_before_a_crash_is_not_applied_again(
             db, owner.organization_id, amount_microcredits=50, reason="", operation_id="crashed"
         )
     async with database.reading() as db:
-        (entry,) = await ledger.list_outstanding(db, owner.organization_id)
+        (entry,) = await ledger.list_untold(db, owner.organization_id, believed_after=timedelta(0))
     await use_cases.balances.apply_top_up(owner.organization_id, entry.operation_id, 50)
     await use_cases.projection.run_once()
     assert await use_cases.balances.get(owner.organization_id) == 50
+
+
+async def test_a_top_up_that_a_crashed_redis_forgot_is_applied_again(
+    use_cases, owner, redis
+) -> None:
+    await use_cases.credits.top_up(owner.organization_id, amount_microcredits=1_000)
+    before = {key: await redis.get(key) for key in await redis.keys("dp:[bo]*")}
+    await use_cases.credits.top_up(owner.organization_id, amount_microcredits=50)
+    await redis.flushdb()
+    await redis.mset(before)
+    await use_cases.projection.run_once()
+    assert await use_cases.balances.get(owner.organization_id) == 1_050
+
+
+async def test_a_balance_deleted_by_hand_is_rebuilt(use_cases, owner, redis) -> None:
+    await use_cases.credits.top_up(owner.organization_id, amount_microcredits=1_000)
+    await use_cases.projection.run_once()
+    await redis.delete(f"dp:balance:{owner.organization_id}")
+    await use_cases.projection.run_once()
+    assert await use_cases.balances.get(owner.organization_id) == 1_000
 
 
 async def test_everything_comes_back_after_redis_lost_its_data(
