@@ -44,6 +44,9 @@ NOT_UNDERSTOOD = "(not understood)"
 
 MATCH_THRESHOLD = 0.6
 
+MAX_PHRASES = 500
+"""All phrases of a script are one grammar; this many are still recognised in about 0.1 s."""
+
 _KEY_TEXT = re.compile(r"\[key ([0-9A-D*#])\]")
 _TEXT_MAX = 2_000
 
@@ -98,6 +101,11 @@ class Step(BaseModel):
             raise ValueError("action names exactly one tool")
         return self
 
+    @cached_property
+    def phrase_words(self) -> tuple[tuple[str, ...], ...]:
+        """The words of each phrase, for the matching."""
+        return tuple(words_of(phrase) for phrase in self.phrases)
+
     @property
     def tool_call(self) -> ToolCall | None:
         """The action, if the step has one."""
@@ -142,6 +150,8 @@ class Script(BaseModel):
         _refuse_doubles(self.steps)
         if MAIN_MENU in self.menus:
             raise ValueError(f"menus.{MAIN_MENU}: the main menu is the field steps")
+        if len(self.phrases) > MAX_PHRASES:
+            raise ValueError(f"a script has at most {MAX_PHRASES} phrases, not {len(self.phrases)}")
         for place, step in self._placed_steps():
             if step.goto is not None and step.goto != MAIN_MENU and step.goto not in self.menus:
                 raise ValueError(f"{place}.goto: there is no menu {step.goto!r}")
@@ -221,7 +231,7 @@ def match_step(steps: Iterable[Step], text: str) -> Step | None:
     said = words_of(text)
     best, best_score = None, 0.0
     for step in steps:
-        score = max((_overlap(said, words_of(phrase)) for phrase in step.phrases), default=0.0)
+        score = max((_overlap(said, phrase) for phrase in step.phrase_words), default=0.0)
         if score > best_score:
             best, best_score = step, score
     return best if best_score >= MATCH_THRESHOLD else None

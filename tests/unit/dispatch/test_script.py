@@ -118,6 +118,16 @@ def test_refuses_what_is_no_telephone_key(key: str) -> None:
             r"steps\.1: 'Yes!' already belongs to steps\.0",
         ),
         (
+            {
+                "steps": [
+                    {"phrases": [f"item {step} {n}" for n in range(50)], "reply": "x"}
+                    for step in range(11)
+                ]
+            },
+            (),
+            "at most 500 phrases, not 550",
+        ),
+        (
             {"menus": {"m": {"steps": [{"keys": ["1"], "reply": ""}]}}},
             ("menus", "m", "steps", 0),
             "a reply",
