@@ -1,0 +1,205 @@
+"""From the event stream into Postgres, exactly once."""
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+from sqlalchemy import func, select
+
+from dispatch.calls import CallEnd, Turn
+from dispatch.errors import StoreUnavailable
+from dispatch.event_drain import EventDrain
+from dispatch.store import redis_keys
+from dispatch.store.engine import Database
+from dispatch.store.event_stream import EventStream
+from dispatch.store.tables import CallEventRow, CallRow, LedgerEntryRow, TranscriptTurnRow
+from telephony.calls import EndedBy, EndReason
+from tests.builders.live_calls import Tenant, events_of, live_calls, shift_clock
+
+pytestmark = pytest.mark.integration
+
+HANG_UP = CallEnd(EndedBy.CALLER, EndReason.HANG_UP, 200)
+
+
+@pytest.fixture
+def drain(redis: Redis, database: Database) -> EventDrain:
+    return EventDrain(redis, database, wait_s=0)
+
+
+@pytest.fixture
+async def tenant(redis: Redis) -> Tenant:
+    tenant = Tenant()
+    await tenant.publish(redis, balance=1_000_000)
+    return tenant
+
+
+async def drained(drain: EventDrain) -> int:
+    total = 0
+    while count := await drain.run_once():
+        total += count
+    return total
+
+
+async def call_row(database: Database, call_id: uuid.UUID) -> CallRow:
+    async with database.reading() as db:
+        return await db.get_one(CallRow, call_id)
+
+
+async def count(database: Database, row: type[Any]) -> int:
+    async with database.reading() as db:
+        return (await db.execute(select(func.count()).select_from(row))).scalar_one()
+
+
+async def whole_call(redis: Redis, tenant: Tenant) -> uuid.UUID:
+    calls, arrival = live_calls(redis), tenant.arrival()
+    await calls.admit(arrival)
+    await calls.answered(arrival.call_id, datetime.now(UTC))
+    await shift_clock(redis, arrival.call_id, 50)
+    await calls.beat(arrival.call_id)
+    await calls.record_turn(arrival.call_id, Turn("caller", "Hello", datetime.now(UTC)))
+    await calls.record_keys(arrival.call_id, "2", datetime.now(UTC))
+    await calls.record_tool(arrival.call_id, "end_call", {"list": []}, "done")
+    await calls.end(arrival.call_id, HANG_UP)
+    return arrival.call_id
+
+
+async def test_a_whole_call_is_on_record(
+    redis: Redis, database: Database, drain: EventDrain, tenant: Tenant
+) -> None:
+    call_id = await whole_call(redis, tenant)
+    assert await drained(drain) == 11
+    row = await call_row(database, call_id)
+    assert (row.state, row.ended_by, row.end_reason, row.sip_code) == (
+        "ended",
+        "caller",
+        "hang_up",
+        200,
+    )
+    assert (row.organization_id, row.project_id) == (tenant.organization_id, tenant.project_id)
+    assert (row.agent_id, row.agent_version) == (tenant.agent_id, 3)
+    assert (row.called_number, row.caller_number) == (tenant.did, "+12015550199")
+    assert row.started_at is not None
+    assert row.answered_at is not None
+    assert row.ended_at is not None
+    async with database.reading() as db:
+        amounts = (await db.execute(select(LedgerEntryRow.amount_microcredits))).scalars().all()
+        turn = (await db.execute(select(TranscriptTurnRow))).scalar_one()
+        tool = await db.execute(select(CallEventRow.data).where(CallEventRow.type == "tool"))
+        assert tool.scalar_one()["arguments"] == {"list": []}
+    assert len(amounts) == 4
+    assert sum(amounts) == -(row.cost_microcredits or 0)
+    assert (turn.speaker, turn.text, turn.interrupted) == ("caller", "Hello", False)
+    assert await redis.xlen(redis_keys.EVENTS) == 0
+
+
+async def test_a_running_call_is_on_record_as_active(
+    redis: Redis, database: Database, drain: EventDrain, tenant: Tenant
+) -> None:
+    calls, arrival = live_calls(redis), tenant.arrival()
+    await calls.ring(arrival)
+    await drained(drain)
+    assert (await call_row(database, arrival.call_id)).state == "ringing"
+    await calls.admit(arrival)
+    await calls.answered(arrival.call_id, datetime.now(UTC))
+    await drained(drain)
+    assert (await call_row(database, arrival.call_id)).state == "active"
+
+
+async def test_a_refused_call_is_on_its_tenants_record(
+    redis: Redis, database: Database, drain: EventDrain
+) -> None:
+    tenant = Tenant()
+    await tenant.publish(redis, balance=0)
+    arrival = tenant.arrival()
+    await live_calls(redis).admit(arrival)
+    await drained(drain)
+    row = await call_row(database, arrival.call_id)
+    assert (row.state, row.refusal_reason) == ("refused", "insufficient_credits")
+    assert row.project_id == tenant.project_id
+    assert row.cost_microcredits == 0
+    assert await count(database, LedgerEntryRow) == 0
+
+
+async def test_what_was_written_and_not_confirmed_is_not_written_twice(
+    redis: Redis, database: Database, drain: EventDrain, tenant: Tenant
+) -> None:
+    call_id = await whole_call(redis, tenant)
+    entries = await redis.xrange(redis_keys.EVENTS)
+    await drained(drain)
+    before = await count(database, LedgerEntryRow)
+    # A drain that died between its commit and its XACK leaves the entries where they were.
+    for _, fields in entries:
+        await redis.xadd(redis_keys.EVENTS, fields)
+    assert await drained(drain) == len(entries)
+    assert await count(database, LedgerEntryRow) == before
+    assert await count(database, CallEventRow) == len(entries)
+    assert (await call_row(database, call_id)).state == "ended"
+
+
+async def test_what_a_dead_drain_had_taken_is_written_by_the_next(
+    redis: Redis, database: Database, drain: EventDrain, tenant: Tenant
+) -> None:
+    await drained(drain)
+    call_id = await whole_call(redis, tenant)
+    assert await EventStream(redis, "dispatch").read_new(100, 0)
+    # The same drain, long running, and a fresh one both have to find them.
+    assert await drained(drain) == 11
+    assert (await call_row(database, call_id)).state == "ended"
+
+
+async def test_a_lost_postgres_loses_nothing(
+    redis: Redis, database: Database, drain: EventDrain, tenant: Tenant
+) -> None:
+    call_id = await whole_call(redis, tenant)
+    nowhere = Database("postgresql+psycopg://nobody@127.0.0.1:1/none")
+    lost = EventDrain(redis, nowhere, wait_s=0)
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable):
+            await lost.run_once()
+    await nowhere.aclose()
+    assert await drained(drain) == 11
+    assert (await call_row(database, call_id)).state == "ended"
+
+
+async def test_a_poison_event_alone_is_moved_aside(
+    redis: Redis, database: Database, drain: EventDrain, tenant: Tenant
+) -> None:
+    calls, arrival = live_calls(redis), tenant.arrival()
+    await calls.admit(arrival)
+    await calls.record_turn(arrival.call_id, Turn("caller", "nul \0 byte", datetime.now(UTC)))
+    await redis.xadd(redis_keys.EVENTS, {"call_id": "no id", "seq": "1"})
+    await redis.xadd(redis_keys.EVENTS, {"nothing": "at all"})
+    await calls.end(arrival.call_id, HANG_UP)
+    assert await drained(drain) == 8
+    assert (await call_row(database, arrival.call_id)).state == "missed"
+    assert await redis.xlen(redis_keys.EVENTS_REJECTED) == 3
+    assert await redis.xlen(redis_keys.EVENTS) == 0
+
+
+async def test_a_call_whose_state_was_lost_costs_what_it_had_reserved(
+    redis: Redis, database: Database, drain: EventDrain, tenant: Tenant
+) -> None:
+    calls, arrival = live_calls(redis), tenant.arrival()
+    await calls.admit(arrival)
+    await calls.answered(arrival.call_id, datetime.now(UTC))
+    await drained(drain)
+    await redis.flushdb()
+    await calls.end(arrival.call_id, CallEnd(EndedBy.SYSTEM, EndReason.STATE_LOST))
+    await drained(drain)
+    row = await call_row(database, arrival.call_id)
+    assert (row.state, row.end_reason) == ("ended", "state_lost")
+    assert row.cost_microcredits == 100_000
+
+
+async def test_more_than_one_batch_is_drained(
+    redis: Redis, database: Database, drain: EventDrain
+) -> None:
+    arrivals = [Tenant().arrival() for _ in range(300)]
+    calls = live_calls(redis)
+    for arrival in arrivals:
+        await calls.admit(arrival)
+    assert len(await events_of(redis)) == 600
+    assert await drained(drain) == 600
+    assert await count(database, CallRow) == 300
