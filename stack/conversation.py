@@ -18,7 +18,7 @@ from telephony.speech.resampling import resample
 CALLER_VOICE = "en-us+f2"
 CALLER_WORDS_PER_MINUTE = 150
 
-QUIET_S = 0.7
+QUIET_S = 0.5
 """Silence that ends what the agent says; longer than its pauses between two sentences."""
 
 ANSWER_TIMEOUT_S = 10.0
@@ -113,29 +113,33 @@ class Caller:
         try:
             await self.listen()
             for action in actions:
-                await self.act(action)
-                await self.listen(spoken_s=time.monotonic())
+                await self.listen(after_s=await self.act(action))
         except CallIsOver:
             # The agent ended the call before everything was said; what was said is noted.
             pass
         await self.finish()
         return self.conversation
 
-    async def act(self, action: Action) -> None:
-        """Say or press something."""
+    async def act(self, action: Action) -> float:
+        """Say or press something; return the monotonic seconds from which a reply may come.
+
+        That is the end of what is said, but the beginning of a key: its first packet tells all.
+        """
         if isinstance(action, Press):
-            self._note("caller", f"[presses {action.keys}]", time.monotonic())
+            pressed_s = time.monotonic()
+            self._note("caller", f"[presses {action.keys}]", pressed_s)
             await self._call.send_dtmf(action.keys)
-            return
+            return pressed_s
         sound = await asyncio.to_thread(speak, action.text)
         self._note("caller", action.text, time.monotonic())
         await self._call.play(sound)
+        return time.monotonic()
 
-    async def listen(self, spoken_s: float | None = None) -> None:
+    async def listen(self, after_s: float | None = None) -> None:
         """Hear one utterance of the agent to its end and note it; silence is noted too.
 
         Args:
-            spoken_s: Monotonic seconds at which the caller's turn ended.
+            after_s: Monotonic seconds from which the reply is awaited.
         """
         call = self._call
         try:
@@ -154,8 +158,8 @@ class Caller:
         self._heard_until_s = time.monotonic()
         pcm = call.heard.between(first.arrived_s - MARGIN_S, last_s + MARGIN_S)
         text = await asyncio.to_thread(understand, pcm, self._sentences)
-        after_s = None if spoken_s is None else first.arrived_s - spoken_s
-        self._note("agent", text, first.arrived_s, after_s)
+        delay_s = None if after_s is None else first.arrived_s - after_s
+        self._note("agent", text, first.arrived_s, delay_s)
 
     async def finish(self) -> None:
         """Give the agent the chance to end the call, then hang up."""

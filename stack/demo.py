@@ -20,7 +20,7 @@ from telephony.softphone.errors import CallFailed
 ACTIONS: tuple[Action, ...] = (
     Say("what are your opening hours"),
     Press("2"),
-    Say("no thank you goodbye"),
+    Say("goodbye"),
 )
 NUMBER_TIMEOUT_S = 15.0
 RECORD_TIMEOUT_S = 10.0

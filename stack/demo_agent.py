@@ -26,10 +26,10 @@ AGENT: dict[str, Any] = {
             {
                 "phrases": ["where can I find you"],
                 "keys": ["2"],
-                "reply": "You find us at twelve Harbour Street.",
+                "reply": "We are at twelve Harbour Street.",
             },
             {
-                "phrases": ["no thank you goodbye", "goodbye"],
+                "phrases": ["goodbye", "no thank you goodbye"],
                 "keys": ["9"],
                 "reply": "Thank you for calling. Goodbye.",
                 "action": {"end_call": {}},
