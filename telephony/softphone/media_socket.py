@@ -81,7 +81,7 @@ def _bind_even_port(host: str) -> socket.socket:
     try:
         while True:
             candidate = socket.socket(family, socket.SOCK_DGRAM)
-            candidate.setblocking(False)  # noqa: FBT003 - positional only
+            candidate.settimeout(0)
             candidate.bind((host, 0))
             if candidate.getsockname()[1] % 2 == 0:
                 return candidate

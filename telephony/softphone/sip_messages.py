@@ -86,11 +86,14 @@ def parse_message(datagram: bytes) -> Request | Response:
     if missing:
         raise ValueError("a SIP header is missing")
     # Read once here, so that nothing after this point meets a malformed one.
-    if not message.via or message.cseq.sequence < 0:
-        raise ValueError("the Via or CSeq header is empty")
-    _ = (message.from_address, message.to_address, message.contact)
-    if message.content_length is not None:
-        message.body = message.body[: message.content_length]
+    _ = (message.cseq, message.from_address, message.to_address)
+    _ = (message.contact, message.record_route)
+    length = message.content_length
+    if not message.via or (length is not None and length < 0):
+        raise ValueError("the Via header is empty or the body has a negative length")
+    if isinstance(message, Response) and not 100 <= message.code <= 699:
+        raise ValueError("not a SIP status")
+    message.body = message.body[:length]
     return message
 
 

@@ -25,7 +25,7 @@ _MOST_ATTEMPTS: Final = 3
 """The first request, its answer to a challenge, and one more when the nonce was stale."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Outgoing:
     """A request to be sent inside or at the start of a dialog."""
 

@@ -59,7 +59,8 @@ async def test_the_milestones_of_a_call_are_in_order() -> None:
         assert timings.answered_at is not None
         assert timings.ended_at is not None
         assert timings.ringing_at.seconds_since(timings.invited_at) >= 0
-        assert timings.answered_at.seconds_since(timings.ringing_at) >= 0.02
+        assert timings.answered_at.seconds_since(timings.ringing_at) >= 0
+        assert timings.answered_at.seconds_since(timings.invited_at) >= 0.019
         assert timings.ended_at.seconds_since(timings.answered_at) >= 0
         assert timings.answered_at.at > timings.invited_at.at
 

@@ -58,7 +58,7 @@ class FarEnd:
 
 def udp_socket() -> socket.socket:
     made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    made.setblocking(False)
+    made.settimeout(0)
     made.bind(("127.0.0.1", 0))
     return made
 
