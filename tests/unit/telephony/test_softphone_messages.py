@@ -27,7 +27,7 @@ INVITE = (
     b"Call-ID: one@10.0.0.1\r\n"
     b"CSeq: 1 INVITE\r\n"
     b"Contact: <sip:10.0.0.1;transport=udp>\r\n"
-    b"Record-Route: <sip:p1;lr>, <sip:p2;lr>\r\n"
+    b"Record-Route: <sip:p1.example;lr>, <sip:p2.example;lr>\r\n"
     b"Content-Length: 4\r\n\r\nbodyand more"
 )
 SDP = SessionDescription("127.0.0.1", 4000, (0, 8)).to_bytes()

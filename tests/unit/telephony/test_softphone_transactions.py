@@ -53,7 +53,7 @@ def options(network: DatagramFilter | None = None, timers: SIPTimers = HASTY) ->
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(2):
-        while not condition():  # noqa: ASYNC110 - what is waited for sets no event
+        while not condition():
             await asyncio.sleep(0.002)
 
 
