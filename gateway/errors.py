@@ -187,20 +187,26 @@ async def answer_error(request: Request, error: Exception) -> Response:
         problem = problem_of(error)
         body = native_body(problem, request_id)
     if problem.status >= 500:
-        logger.warning(
-            "request failed",
-            extra={
-                "status": problem.status,
-                "error": type(error).__name__,
-                "reason": str(error),
-                "request_id": request_id,
-            },
-        )
+        _log(error, problem, request_id)
     return Response(
         orjson.dumps(body),
         status_code=problem.status,
         media_type="application/json",
         headers=dict(problem.headers),
+    )
+
+
+def _log(error: Exception, problem: Problem, request_id: str) -> None:
+    # Only our own errors have words that are known to hold no personal data.
+    own = isinstance(error, DispatchError | TelephonyError)
+    logger.warning(
+        "request failed",
+        extra={
+            "status": problem.status,
+            "error": type(error).__name__,
+            "reason": str(error) if own else "",
+            "request_id": request_id,
+        },
     )
 
 

@@ -21,9 +21,6 @@ _SENTENCES: Final = {
 
 NOT_AN_OBJECT: Final = "The body must be a JSON object, sent as application/json."
 
-_WHOLE_AGENT: Final = "agent"
-"""What `dispatch` names when a rule about several of an agent's fields is broken."""
-
 _SNAKE_NAME: Final = re.compile(
     "|".join(rf"\b{name}\b" for name in AgentDraft.model_fields if "_" in name)
 )
@@ -58,7 +55,7 @@ def missing_thing_of(errors: Sequence[Any]) -> str | None:
 
 def of_invalid_field(path: str, message: str) -> FieldError:
     """Return an `InvalidField` of `dispatch`, which spells names its own way, as clients do."""
-    name = "" if path == _WHOLE_AGENT else ".".join(to_camel(part) for part in path.split("."))
+    name = ".".join(to_camel(part) for part in path.split("."))
     return FieldError(name, _SNAKE_NAME.sub(lambda found: to_camel(found[0]), message))
 
 

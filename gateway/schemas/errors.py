@@ -62,12 +62,15 @@ Responses = dict[int | str, dict[str, Any]]
 
 def native_errors(*statuses: int) -> Responses:
     """Return the documentation of these statuses for a native route."""
-    return {status: _documented(status) for status in (*statuses, 503)}
+    documented: Responses = {status: _documented(status) for status in (*statuses, 503)}
+    # With a default of our own FastAPI does not document its 422, which we never answer.
+    return documented | {"default": {"model": ErrorAnswer, "description": "Any other error."}}
 
 
 def talkifai_errors(texts: dict[int, list[str]]) -> Responses:
     """Return the documentation of the TalkifAI path's statuses and their exact texts."""
-    return {
+    other = {"model": TalkifaiErrorAnswer, "description": "Any other error."}
+    return {"default": other} | {
         status: {
             "model": TalkifaiErrorAnswer,
             "description": " / ".join(details),

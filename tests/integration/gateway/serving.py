@@ -10,7 +10,7 @@ import httpx
 
 from dispatch.settings import DispatchSettings
 from dispatch.store.engine import Database
-from dispatch.store.redis_client import RedisClient, connect_redis
+from dispatch.store.redis_client import RedisClient
 from gateway.app import create_app
 from gateway.bootstrap import build_services
 from gateway.services import Services

@@ -79,7 +79,7 @@ async def test_patches_only_what_is_sent(gateway: Gateway):
         ({"max_duration_s": 60}, "max_duration_s"),
         ({"maxDurationS": 5}, "maxDurationS"),
         ({"script": {"steps": [{"keys": ["1"], "reply": 5}]}}, "script.steps.0.reply"),
-        ({"voicePipelineMode": None}, ""),
+        ({"voicePipelineMode": None}, "voicePipelineMode"),
         ({"id": str(uuid.uuid4())}, "id"),
     ],
 )

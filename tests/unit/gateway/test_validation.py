@@ -103,8 +103,8 @@ def test_spells_the_errors_of_dispatch_in_camel_case():
 
 def test_tells_a_broken_rule_of_the_whole_agent_in_camel_case():
     message = "voice_pipeline_mode is needed when voice_enabled is true"
-    assert of_invalid_field("agent", message) == FieldError(
-        "", "voicePipelineMode is needed when voiceEnabled is true"
+    assert of_invalid_field("voice_pipeline_mode", message) == FieldError(
+        "voicePipelineMode", "voicePipelineMode is needed when voiceEnabled is true"
     )
 
 

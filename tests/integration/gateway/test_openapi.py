@@ -1,0 +1,82 @@
+"""The published description of the API.
+
+`openapi.json` is what clients were promised: a change of it is a change of the API, to be seen in
+review. `DIALPLANE_WRITE_SNAPSHOTS=1` writes it anew.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from gateway.app import create_app
+
+pytestmark = pytest.mark.integration
+
+SNAPSHOT = Path(__file__).with_name("openapi.json")
+METHODS = {"get", "post", "patch", "delete"}
+
+
+def never_opened() -> Any:
+    raise AssertionError("describing the API opens nothing")
+
+
+@pytest.fixture(scope="module")
+def description() -> dict[str, Any]:
+    return create_app(never_opened).openapi()
+
+
+@pytest.fixture(scope="module")
+def operations(description: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        f"{method.upper()} {path}": operation
+        for path, methods in description["paths"].items()
+        for method, operation in methods.items()
+        if method in METHODS
+    }
+
+
+def test_the_api_is_the_one_that_was_published(description: dict[str, Any]):
+    text = orjson.dumps(description, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n"
+    if os.environ.get("DIALPLANE_WRITE_SNAPSHOTS"):
+        SNAPSHOT.write_bytes(text)
+    assert orjson.loads(text) == orjson.loads(SNAPSHOT.read_bytes())
+
+
+def test_every_operation_has_a_summary_and_a_description(
+    operations: dict[str, dict[str, Any]],
+):
+    bare = [name for name, op in operations.items() if not (op["summary"] and op["description"])]
+    assert bare == []
+
+
+def test_every_body_of_a_request_has_an_example(
+    description: dict[str, Any], operations: dict[str, dict[str, Any]]
+):
+    schemas = description["components"]["schemas"]
+    bare = []
+    for name, operation in operations.items():
+        content = operation.get("requestBody", {}).get("content", {})
+        reference = content.get("application/json", {}).get("schema", {}).get("$ref")
+        if reference and not schemas[reference.rsplit("/", 1)[1]].get("examples"):
+            bare.append(name)
+    assert bare == []
+
+
+def test_every_operation_of_a_tenant_documents_how_it_fails(
+    operations: dict[str, dict[str, Any]],
+):
+    for name, operation in operations.items():
+        if "/v1/" in name:
+            assert {"401", "503"} <= operation["responses"].keys(), name
+            assert operation["security"], name
+        if "{" in name:
+            assert "404" in operation["responses"], name
+        if "requestBody" in operation and "webhooks" not in name:
+            assert "400" in operation["responses"], name
+
+
+def test_nothing_is_answered_with_fastapis_own_error(operations: dict[str, dict[str, Any]]):
+    assert [name for name, op in operations.items() if "422" in op["responses"]] == []

@@ -1,0 +1,134 @@
+"""What every request has in common."""
+
+import logging
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.integration.gateway.serving import Gateway, error_of
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"{", b"nope", b'{"name": NaN}', b'{"name": "\xff"}', b'{"name": "\\ud800"}', b"[" * 2_000],
+)
+async def test_a_body_that_is_not_json_is_told_so(gateway: Gateway, body: bytes):
+    tenant = await gateway.tenant()
+    answer = await tenant.http.post("/v1/agents", content=body)
+    status, code, message = error_of(answer)
+    assert (status, code) == (400, "VALIDATION_ERROR")
+    assert message.startswith("The body is not valid JSON: ")
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'"text"', b"5", b"null"])
+async def test_a_body_that_is_no_object_is_told_so(gateway: Gateway, body: bytes):
+    tenant = await gateway.tenant()
+    answer = await tenant.http.post("/v1/agents", content=body)
+    assert error_of(answer) == (
+        400,
+        "VALIDATION_ERROR",
+        "The body must be a JSON object, sent as application/json.",
+    )
+
+
+async def test_a_form_is_told_to_be_json(gateway: Gateway):
+    tenant = await gateway.tenant()
+    answer = await tenant.http.post("/v1/agents", data={"name": "x"})
+    assert error_of(answer)[2] == "The body must be a JSON object, sent as application/json."
+
+
+async def test_json_needs_no_content_type(gateway: Gateway):
+    tenant = await gateway.tenant()
+    assert (await tenant.http.post("/v1/agents", content=b'{"name": "A"}')).status_code == 201
+
+
+async def test_a_nul_is_refused_and_its_place_named(gateway: Gateway):
+    tenant = await gateway.tenant()
+    body = {"name": "A", "script": {"steps": [{"keys": ["1"], "reply": "a\0b"}]}}
+    answer = await tenant.http.post("/v1/agents", json=body)
+    assert error_of(answer)[:2] == (400, "VALIDATION_ERROR")
+    assert answer.json()["error"]["details"] == [
+        {
+            "field": "script.steps.0.reply",
+            "message": "script.steps.0.reply may not hold a NUL character.",
+        }
+    ]
+
+
+async def test_the_letters_of_an_escaped_nul_are_only_text(gateway: Gateway):
+    tenant = await gateway.tenant()
+    agent = await tenant.agent(greeting="\\u0000")
+    assert agent["greeting"] == "\\u0000"
+
+
+async def test_every_wrong_field_is_named(gateway: Gateway):
+    tenant = await gateway.tenant()
+    answer = await tenant.http.post("/v1/agents", json={"Name": "A", "isActive": "perhaps"})
+    named = [detail["field"] for detail in answer.json()["error"]["details"]]
+    assert sorted(named) == ["Name", "isActive", "name"]
+
+
+async def test_a_flood_of_wrong_fields_is_answered_briefly(gateway: Gateway):
+    tenant = await gateway.tenant()
+    body = {"name": "A"} | {f"x{number}": 1 for number in range(1_000)}
+    answer = await tenant.http.post("/v1/agents", json=body)
+    assert len(answer.json()["error"]["details"]) == 20
+
+
+async def test_a_body_above_the_limit_is_refused(gateway: Gateway):
+    tenant = await gateway.tenant()
+    answer = await tenant.http.post("/v1/agents", content=b" " * 1_048_577)
+    assert error_of(answer) == (
+        413,
+        "PAYLOAD_TOO_LARGE",
+        "The body is longer than 1048576 bytes.",
+    )
+
+
+async def test_a_streamed_body_above_the_limit_is_refused(gateway: Gateway):
+    tenant = await gateway.tenant()
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(17):
+            yield b" " * 65_536
+
+    answer = await tenant.http.post("/v1/agents", content=chunks())
+    assert error_of(answer)[:2] == (413, "PAYLOAD_TOO_LARGE")
+
+
+async def test_an_unknown_path_is_not_found(gateway: Gateway):
+    answer = await gateway.http.get("/v1/nothing")
+    assert error_of(answer) == (404, "NOT_FOUND", "There is nothing at this path.")
+
+
+async def test_a_wrong_method_is_told_so(gateway: Gateway):
+    answer = await gateway.http.put("/v1/agents")
+    assert error_of(answer) == (
+        405,
+        "METHOD_NOT_ALLOWED",
+        "This path does not have this method.",
+    )
+
+
+async def test_no_number_and_no_key_is_logged(gateway: Gateway, caplog: pytest.LogCaptureFixture):
+    tenant = await gateway.tenant()
+    await tenant.connection()
+    with caplog.at_level(logging.DEBUG):
+        await tenant.number("+12015550147")
+        await tenant.http.get("/v1/phone-numbers/+12015550147/explain")
+        await tenant.http.get("/v1/chat/phone-numbers?number=+12015550147")
+        await tenant.http.delete("/v1/chat/phone-numbers/+12015550147")
+    ours = [r for r in caplog.records if r.name.split(".")[0] in {"gateway", "dispatch"}]
+    assert len(ours) >= 4
+    logged = " ".join(str(vars(record)) for record in ours)
+    assert "5550147" not in logged
+    assert tenant.key not in logged
+
+
+async def test_a_request_is_logged_by_its_route(gateway: Gateway, caplog: pytest.LogCaptureFixture):
+    tenant = await gateway.tenant()
+    with caplog.at_level(logging.INFO, logger="gateway.middleware"):
+        await tenant.http.get("/v1/agents/5b710eca-4a0e-4b52-9c53-3b2f6f0f8d11")
+    assert vars(caplog.records[-1])["route"] == "/v1/agents/{agent_id}"
