@@ -16,7 +16,7 @@ GREETING = "Harbour Books. How can I help you?"
 QUESTION = "what are your opening hours"
 REPLY = "We are open from nine to five."
 
-SPEECH = Speech(voice="en-us+f2", words_per_minute=170)
+SPEECH = Speech()
 SCRIPT = Script.model_validate({"steps": [{"phrases": [QUESTION], "reply": REPLY}]})
 TURN_TAKING = turn_handling(TurnTaking(), "vad")
 

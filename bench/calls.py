@@ -10,7 +10,7 @@ from bench.agent import GREETING, QUESTION, REPLY
 from telephony.softphone.errors import CallFailed, CallIsOver, NothingHeard
 from telephony.softphone.g711 import SAMPLE_RATE_HZ, Pcm
 from telephony.softphone.phone import Softphone
-from telephony.speech.espeak import synthesize
+from telephony.speech.espeak import CALLER_VOICE, CALLER_WORDS_PER_MINUTE, synthesize
 from telephony.speech.pocketsphinx import recognise
 from telephony.speech.resampling import resample
 
@@ -37,7 +37,7 @@ class CallFigures:
 
 def question_sound() -> Pcm:
     """Return the caller's question, int16 mono at 8000 Hz, cut to the end of its speech."""
-    speech = synthesize(QUESTION, voice="en-us+f2", words_per_minute=150)
+    speech = synthesize(QUESTION, voice=CALLER_VOICE, words_per_minute=CALLER_WORDS_PER_MINUTE)
     pcm = resample(speech.pcm, speech.sample_rate_hz, SAMPLE_RATE_HZ)
     loud = abs(pcm.astype("int32")) > 200
     return pcm[: len(pcm) - int(loud[::-1].argmax())]

@@ -8,8 +8,8 @@ import asyncio
 import os
 
 from livekit.agents import Agent, AgentServer, AgentSession, JobContext, JobProcess, inference
-from livekit.agents.voice.room_io import RoomOptions
 from livekit.agents.utils.participant import wait_for_participant_attribute
+from livekit.agents.voice.room_io import RoomOptions
 
 from bench.agent import GREETING, MINIMAL_NAME, SCRIPT, SPEECH, TURN_TAKING
 from worker.builtin import EspeakTTS, PhraseSTT, ScriptLLM, prewarm

@@ -5,9 +5,18 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from dispatch.script import Script
+from telephony.speech.errors import UnknownVoiceError
+from telephony.speech.espeak import DEFAULT_VOICE, DEFAULT_WORDS_PER_MINUTE, check_voice
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 
@@ -25,9 +34,18 @@ class Speech(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     provider: Literal["builtin"] = "builtin"
-    voice: str = Field(default="en-us+f3", max_length=40)
+    voice: str = Field(default=DEFAULT_VOICE, max_length=40)
     """An espeak-ng voice."""
-    words_per_minute: int = Field(default=150, ge=80, le=300)
+    words_per_minute: int = Field(default=DEFAULT_WORDS_PER_MINUTE, ge=80, le=300)
+
+    @field_validator("voice")
+    @classmethod
+    def _voice_exists(cls, voice: str) -> str:
+        try:
+            check_voice(voice)
+        except UnknownVoiceError as exc:
+            raise ValueError(str(exc)) from exc
+        return voice
 
 
 class TurnTaking(BaseModel):

@@ -48,6 +48,7 @@ def session_stack() -> Iterator[Stack]:
         stack = Stack(Path(directory), bin_dir, ports, {})
         try:
             run_apart(stack.bring_up(print))
+            run_apart(stack.wait_ready())
             yield stack
         finally:
             run_apart(stack.tear_down())

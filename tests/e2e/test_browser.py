@@ -15,7 +15,7 @@ from playwright.async_api import async_playwright
 
 from stack.demo_agent import AGENT
 from stack.supervisor import Stack
-from telephony.speech.espeak import synthesize
+from telephony.speech.espeak import CALLER_VOICE, CALLER_WORDS_PER_MINUTE, synthesize
 from tests.e2e.conftest import Office
 from tests.e2e.waiting import said, until
 
@@ -65,7 +65,9 @@ def page_url() -> Iterator[str]:
 @pytest.fixture
 def microphone(tmp_path: Path) -> Path:
     """A caller who waits, asks for the opening hours and is silent again."""
-    speech = synthesize("what are your opening hours", voice="en-us+f2", words_per_minute=150)
+    speech = synthesize(
+        "what are your opening hours", voice=CALLER_VOICE, words_per_minute=CALLER_WORDS_PER_MINUTE
+    )
     quiet = np.zeros(int(QUIET_S * speech.sample_rate_hz), np.int16)
     path = tmp_path / "microphone.wav"
     with wave.open(str(path), "wb") as file:
