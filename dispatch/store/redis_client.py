@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ConstantBackoff
 from redis.exceptions import BusyLoadingError, ReadOnlyError, RedisError
@@ -33,8 +33,10 @@ def connect_redis(url: str, *, max_connections: int = 100) -> RedisClient:
         url: `redis://…` or `rediss://…`.
         max_connections: Connections of this process at most.
     """
-    return Redis.from_url(
+    # A burst waits its turn for a connection; an ordinary pool would refuse it.
+    pool = BlockingConnectionPool.from_url(
         url,
+        timeout=TIMEOUT_S,
         decode_responses=True,
         socket_connect_timeout=TIMEOUT_S,
         socket_timeout=TIMEOUT_S,
@@ -44,6 +46,7 @@ def connect_redis(url: str, *, max_connections: int = 100) -> RedisClient:
         retry=Retry(ConstantBackoff(_RETRY_PAUSE_S), _RETRIES),
         retry_on_error=[RedisConnectionError, RedisTimeout],
     )
+    return Redis.from_pool(pool)
 
 
 @contextmanager

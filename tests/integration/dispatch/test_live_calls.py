@@ -11,6 +11,7 @@ from dispatch.balances import Balances
 from dispatch.calls import Admitted, CallEnd, RefusalReason, Refused, Turn
 from dispatch.routes import Routes
 from dispatch.store import redis_keys
+from dispatch.store.lua_scripts import LuaScripts
 from dispatch.store.redis_client import connect_redis
 from telephony.calls import CallState, EndedBy, EndReason
 from tests.builders.live_calls import (
@@ -378,3 +379,31 @@ class TestMiss:
         calls, arrival = live_calls(redis), tenant.arrival()
         await calls.admit(arrival)
         assert not await calls.miss(arrival.call_id, CallEnd(EndedBy.CALLER, EndReason.ABANDONED))
+
+
+class TestConnections:
+    async def test_more_calls_at_once_than_connections_wait_their_turn(
+        self, redis_url: str, tenant: Tenant
+    ) -> None:
+        client = connect_redis(redis_url, max_connections=2)
+        calls = live_calls(client)
+        answers = await asyncio.gather(*(calls.admit(tenant.arrival()) for _ in range(10)))
+        await client.aclose()
+        assert all(isinstance(answer, Admitted) for answer in answers)
+
+    async def test_a_turn_sent_twice_after_a_lost_connection_is_recorded_once(
+        self, redis: Redis, tenant: Tenant
+    ) -> None:
+        arrival = tenant.arrival()
+        await live_calls(redis).admit(arrival)
+        for _ in range(2):
+            await LuaScripts(redis).run(
+                "record", [], [str(arrival.call_id), "turn", "{}", "the same record"]
+            )
+        assert (await types_of(redis, arrival.call_id)).count("turn") == 1
+
+    async def test_scripts_run_after_redis_forgot_them(self, redis: Redis, tenant: Tenant) -> None:
+        calls = live_calls(redis)
+        await calls.admit(tenant.arrival())
+        await redis.script_flush()
+        assert isinstance(await calls.admit(tenant.arrival()), Admitted)
