@@ -62,3 +62,16 @@ class PhoneNumber:
     status_reason: str | None
     """A sentence, when the status is not `active`."""
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where calls to a number go."""
+
+    did: E164
+    number_id: uuid.UUID
+    organization_id: uuid.UUID
+    project_id: uuid.UUID
+    agent_id: uuid.UUID | None
+    """None while no agent is assigned: calls are refused, and on the number's record."""
+    connection_id: uuid.UUID

@@ -1,28 +1,16 @@
 """Which agent answers which number: what the call path reads instead of Postgres."""
 
 import uuid
-from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
 from dispatch.agent_profile import AgentProfile
+from dispatch.numbers import Route
 from dispatch.store import redis_keys
 from dispatch.store.redis_client import RedisClient, translate_redis_errors
 from telephony.e164 import E164
 
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Where calls to a number go."""
-
-    did: E164
-    number_id: uuid.UUID
-    organization_id: uuid.UUID
-    project_id: uuid.UUID
-    agent_id: uuid.UUID | None
-    """None while no agent is assigned: calls are refused, and on the number's record."""
-    connection_id: uuid.UUID
-
+__all__ = ["Route", "Routes"]
 
 _ROUTE = TypeAdapter(Route)
 

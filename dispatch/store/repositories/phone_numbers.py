@@ -9,9 +9,8 @@ from typing import Any
 from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from dispatch.numbers import AgentChange, PhoneNumber, SyncState, Unchanged
+from dispatch.numbers import AgentChange, PhoneNumber, Route, SyncState, Unchanged
 from dispatch.paging import Page, PageRequest
-from dispatch.routes import Route
 from dispatch.store.engine import ReadSession, WriteSession
 from dispatch.store.repositories.paged import AnyRow, AnySelect, fetch_page
 from dispatch.store.tables import CarrierConnectionRow, PhoneNumberRow
