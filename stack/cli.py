@@ -101,8 +101,9 @@ async def interruptible(work: Coroutine[Any, Any, Any]) -> Any:
 async def keep_up(settings: StackSettings, terminal: Terminal) -> None:
     """Run the stack with the demo's tenant until it is cancelled or a part dies."""
     terminal.heading("Starting")
-    async with running_stack(settings, say=terminal.step) as stack:
+    async with running_stack(settings, say=terminal.step, until_ready=False) as stack:
         tenant, agent, number = await set_up(stack, terminal)
+        await stack.wait_ready()
         values = environment_of(stack, tenant.api_key, number["number"], agent["id"])
         path = write_env_file(stack.var, values)
         terminal.heading(f"Running; also in {path}")

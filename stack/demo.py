@@ -36,10 +36,13 @@ async def run_demo(settings: StackSettings, terminal: Terminal) -> None:
         StackError: Something failed; the text says what.
     """
     terminal.heading("Starting Postgres, Redis, LiveKit, gateway, dispatch and worker")
-    async with running_stack(settings, say=terminal.step) as stack:
-        terminal.step(f"ready after {stack.timings_s['stack']:.1f} s, logs in {stack.logs}")
+    begun = time.monotonic()
+    async with running_stack(settings, say=terminal.step, until_ready=False) as stack:
+        terminal.step(f"all logs are in {stack.logs}")
         terminal.heading("Setting up through the public API")
         tenant, agent, number = await set_up(stack, terminal)
+        await stack.wait_ready()
+        terminal.step(f"ready after {time.monotonic() - begun:.1f} s")
         async with api_client(stack.gateway_url, tenant.api_key) as client:
             terminal.heading(f"Calling sip:{number['number']}@{stack.sip_address}")
             placed_at = datetime.now(UTC)

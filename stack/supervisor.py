@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from stack.build import ensure_servers
@@ -121,12 +121,11 @@ class Stack:
         await self.start(name)
 
     async def bring_up(self, say: Say) -> None:
-        """Start every part and return when the gateway says that calls would be answered.
+        """Start every part and return when each runs; `wait_ready` tells when calls are answered.
 
         Raises:
             PartFailed: A part failed; the others keep running until `tear_down`.
         """
-        begun = time.monotonic()
         up: dict[str, asyncio.Event] = {name: asyncio.Event() for name in (*NEEDS, "migrate")}
 
         async def bring_up_part(name: PartName) -> None:
@@ -148,8 +147,6 @@ class Stack:
                     group.create_task(bring_up_part(name))
         except* StackError as failed:
             raise failed.exceptions[0] from None
-        await self.wait_ready()
-        self.timings_s["stack"] = time.monotonic() - begun
 
     async def wait_ready(self, timeout_s: float = READY_TIMEOUT_S) -> None:
         """Return when the gateway's `/readyz` says that every part does its work.
@@ -237,6 +234,7 @@ async def running_stack(
     bin_dir: Path | None = None,
     extra_environment: Mapping[str, str] | None = None,
     say: Say | None = None,
+    until_ready: bool = True,
 ) -> AsyncIterator[Stack]:
     """Run a whole stack for the length of the block.
 
@@ -246,6 +244,8 @@ async def running_stack(
             default.
         extra_environment: Settings of gateway, dispatch and worker beside the stack's own.
         say: Told what is going on, a line at a time.
+        until_ready: Whether to wait until calls would be answered; without, the API can be used
+            while the worker is still warming up.
 
     Raises:
         StackError: It could not be brought up; everything that was started is stopped again.
@@ -260,6 +260,27 @@ async def running_stack(
         stack = Stack(settings.var, programs, settings.apply_to(ports), extra_environment or {})
         try:
             await stack.bring_up(say)
+            if until_ready:
+                await stack.wait_ready()
             yield stack
         finally:
             await stack.tear_down()
+
+
+@contextmanager
+def background_stack(var: Path, bin_dir: Path) -> Iterator[Stack]:
+    """Run a whole stack for the length of the block, tied to no event loop.
+
+    For tests, of which each has a loop of its own but all share one stack.
+
+    Raises:
+        PartFailed: It could not be brought up; everything that was started is stopped again.
+    """
+    with claimed_ports() as ports, ThreadPoolExecutor(max_workers=1) as thread:
+        stack = Stack(var, bin_dir, ports, {})
+        try:
+            thread.submit(asyncio.run, stack.bring_up(print)).result()
+            thread.submit(asyncio.run, stack.wait_ready()).result()
+            yield stack
+        finally:
+            thread.submit(asyncio.run, stack.tear_down()).result()
