@@ -27,6 +27,9 @@ _logger = logging.getLogger(__name__)
 _BYE_PATIENCE_S: Final = 2.0
 """How long hanging up waits for the far end's 200; the BYE goes on being repeated after it."""
 
+_MOST_OFFERS: Final = 5
+"""Tries to change a call while the far end is changing it too."""
+
 
 class CallState(Enum):
     """State of an established call."""
@@ -175,6 +178,18 @@ class PhoneCall(CallAudio):
             transaction.respond(200)
 
     async def _offer(self, direction: Direction) -> None:
+        for _ in range(_MOST_OFFERS):
+            status = await self._try_offer(direction)
+            if status != 491:
+                break
+            # Both ends offered at once. Source: RFC 3261 section 14.1, with shorter waits: what
+            # matters is that the two ends do not wait equally long.
+            await asyncio.sleep(random.uniform(0.05, 0.5))  # noqa: S311 - not a secret
+        if status >= 300:
+            raise RequestFailed("INVITE", status)
+
+    async def _try_offer(self, direction: Direction) -> int:
+        """Send one re-INVITE, apply its answer, and return its status."""
         async with self._negotiating():
             offered = replace(self._local, direction=direction, version=self._local.version + 1)
             invite = Outgoing(
@@ -184,18 +199,13 @@ class PhoneCall(CallAudio):
                 credentials=self._credentials,
             )
             transaction, response = await self._agent.exchange(invite)
-            if response.code == 491:
-                # Both ends offered at once. Source: RFC 3261 section 14.1, without its coarser
-                # units: what matters is that both do not try again at the same time.
-                await asyncio.sleep(random.uniform(0.1, 0.5))  # noqa: S311 - not a secret
-                transaction, response = await self._agent.exchange(invite)
-            if response.code >= 300:
-                raise RequestFailed("INVITE", response.code)
-            self.dialog.refresh_target(response)
-            ack = self.dialog.acknowledgement(transaction.request)
-            transaction.acknowledge(ack, await resolve(self.dialog.next_hop))
-            self._local = offered
-            self.media.use(negotiate(offered, parse_sdp(response.body)))
+            if response.code < 300:
+                self.dialog.refresh_target(response)
+                ack = self.dialog.acknowledgement(transaction.request)
+                transaction.acknowledge(ack, await resolve(self.dialog.next_hop))
+                self._local = offered
+                self.media.use(negotiate(offered, parse_sdp(response.body)))
+            return response.code
 
     @asynccontextmanager
     async def _negotiating(self) -> AsyncIterator[None]:
