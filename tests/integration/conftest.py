@@ -1,6 +1,9 @@
 """Real Postgres and Redis: one of each for the whole run, emptied before each test."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
@@ -14,10 +17,28 @@ from stack.postgres import running_postgres
 from stack.redis import running_redis
 
 
+@contextmanager
+def lendable_directory() -> Iterator[Path]:
+    """Make a directory that another user can be let into.
+
+    Postgres does not run as root, so root lends it the directory. pytest's own temporary ones will
+    not do: every pytest that starts closes the tree of all of them to other users again.
+    """
+    with TemporaryDirectory(prefix="dialplane-test-") as directory:
+        yield Path(directory)
+
+
+@pytest.fixture
+def server_dir() -> Iterator[Path]:
+    """A directory for a Postgres of the test's own."""
+    with lendable_directory() as directory:
+        yield directory
+
+
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """SQLAlchemy URL of a private, migrated Postgres."""
-    with running_postgres(tmp_path_factory.mktemp("postgres")) as url:
+    with lendable_directory() as directory, running_postgres(directory) as url:
         upgrade_to_head(url)
         yield url
 

@@ -63,8 +63,8 @@ async def test_a_postgres_that_is_not_there_is_said_so_quickly() -> None:
     await database.aclose()
 
 
-async def test_a_restarted_postgres_is_found_again(tmp_path) -> None:
-    with PostgresServer(tmp_path, durable=False) as server:
+async def test_a_restarted_postgres_is_found_again(server_dir) -> None:
+    with PostgresServer(server_dir, durable=False) as server:
         database = Database(server.url)
         async with database.reading() as db:
             await db.execute(text("SELECT 1"))
@@ -78,8 +78,8 @@ async def test_a_restarted_postgres_is_found_again(tmp_path) -> None:
         await database.aclose()
 
 
-async def test_a_postgres_that_dies_during_a_transaction_is_unavailable(tmp_path) -> None:
-    with PostgresServer(tmp_path, durable=False) as server:
+async def test_a_postgres_that_dies_during_a_transaction_is_unavailable(server_dir) -> None:
+    with PostgresServer(server_dir, durable=False) as server:
         database = Database(server.url)
 
         async def kill_halfway() -> None:
