@@ -86,6 +86,21 @@ def _stop_signals() -> "asyncio.Queue[signal.Signals]":
     return received
 
 
+class _WithoutPersonalData(logging.Filter):
+    """Drops personal data that the framework adds to its messages.
+
+    The name of a room holds the dialled number (the room's id stays), and some messages quote what
+    was said.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record pass, without those fields."""
+        fields = vars(record)
+        for name in [name for name in fields if name == "room" or name.startswith("lk.pii.")]:
+            del fields[name]
+        return True
+
+
 def main() -> int:
     """Read the settings and run; return the exit code."""
     try:
@@ -97,6 +112,8 @@ def main() -> int:
         sys.stderr.write(f"worker: settings missing or wrong: {names}\n")
         return 2
     configure_logging(dispatch_settings.log_level, dispatch_settings.log_format)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_WithoutPersonalData())
     if dispatch_settings.log_level != "DEBUG":
         # The framework writes identities of participants and names of rooms, which hold phone
         # numbers, into its everyday messages.
