@@ -87,7 +87,8 @@ class ObservedTrunk:
     livekit_trunk_id: str
     owner: TrunkOwner | None
     trunk: InboundTrunk | None
-    """The trunk in our words; None when `owner` is None."""
+    """The trunk in our words; None when `owner` is None, or when somebody changed the trunk into
+    something our words cannot say."""
     name: str
     numbers: frozenset[str]
 
@@ -99,5 +100,6 @@ class ObservedRule:
     livekit_rule_id: str
     owner: TrunkOwner | None
     rule: DispatchRule | None
+    """None as for a trunk."""
     name: str
     trunk_ids: frozenset[str]
