@@ -98,6 +98,20 @@ class TestCreating:
         assert refused.value.field == "number"
         assert (await use_cases.numbers.list(owner, PageRequest())).total == 0
 
+    async def test_an_unknown_connection_is_not_found(self, use_cases, owner) -> None:
+        with pytest.raises(NotFound, match="connection"):
+            await use_cases.numbers.create(
+                owner, provider="custom", number=NUMBER, connection_id=uuid.uuid4()
+            )
+
+    async def test_without_redis_the_number_is_kept_and_routed_later(
+        self, use_cases, cut_off, owner
+    ) -> None:
+        number = await cut_off.numbers.create(owner, provider="custom", number=NUMBER)
+        assert number.status is SyncState.PENDING
+        await use_cases.projection.run_once()
+        assert await use_cases.routes.get_route(number.number) is not None
+
     async def test_an_unknown_agent_leaves_nothing_behind(self, use_cases, owner) -> None:
         with pytest.raises(NotFound, match="Agent"):
             await use_cases.numbers.create(
@@ -172,6 +186,10 @@ class TestAssigning:
         route = await use_cases.routes.get_route(number.number)
         assert route is not None
         assert route.agent_id is None
+
+    async def test_an_unknown_number_is_not_found(self, use_cases, owner) -> None:
+        with pytest.raises(NotFound, match="number"):
+            await use_cases.numbers.assign(owner, uuid.uuid4(), inbound_agent_id=None)
 
     async def test_a_text_only_agent_changes_nothing(self, use_cases, owner) -> None:
         speaking = await new_agent(use_cases, owner)
@@ -285,6 +303,7 @@ class TestConnections:
             ({"provider": "Twilio Inc."}, "provider"),
             ({"allowed_addresses": ["192.0.2.0/24", "nowhere"]}, "allowed_addresses.1"),
             ({"allowed_addresses": ["192.0.2.1/24"]}, "allowed_addresses.0"),
+            ({"allowed_addresses": ["192.0.2.7"] * 201}, "allowed_addresses"),
             ({"auth_username": "till"}, "auth_password"),
             ({"auth_password": SecretStr("x")}, "auth_username"),
             ({"auth_username": "", "auth_password": SecretStr("x")}, "auth_username"),

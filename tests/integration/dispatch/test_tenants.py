@@ -129,6 +129,23 @@ async def test_a_key_that_would_be_born_expired_is_refused(use_cases) -> None:
         await use_cases.tenants.create_key(project.id, name="till", expires_at=past)
 
 
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"name": " "}, "name"),
+        ({"name": "n" * 201}, "name"),
+        ({"prefix": "sk"}, "prefix"),
+        ({"expires_at": datetime(2100, 1, 1)}, "expires_at"),  # noqa: DTZ001  a time without zone
+    ],
+)
+async def test_a_key_that_cannot_be_made_names_the_field(use_cases, fields, field) -> None:
+    project = await new_project(use_cases)
+    with pytest.raises(InvalidField) as refused:
+        await use_cases.tenants.create_key(project.id, **({"name": "till"} | fields))
+    assert refused.value.field == field
+    assert (await use_cases.tenants.list_keys(project.id, PageRequest())).total == 0
+
+
 async def test_nothing_is_made_for_owners_that_do_not_exist(use_cases) -> None:
     nobody = uuid.uuid4()
     with pytest.raises(NotFound):
@@ -137,6 +154,10 @@ async def test_nothing_is_made_for_owners_that_do_not_exist(use_cases) -> None:
         await use_cases.tenants.create_key(nobody, name="till")
     with pytest.raises(NotFound):
         await use_cases.tenants.revoke_key(nobody)
+    with pytest.raises(NotFound):
+        await use_cases.tenants.list_keys(nobody, PageRequest())
+    with pytest.raises(NotFound):
+        await use_cases.tenants.list_projects(nobody, PageRequest())
     with pytest.raises(NotFound):
         await use_cases.tenants.get_organization(nobody)
 
