@@ -4,6 +4,7 @@ import uuid
 
 import pytest
 
+from dispatch.agent_profile import Speech
 from tests.integration.gateway.serving import Gateway, error_of
 
 pytestmark = pytest.mark.integration
@@ -35,7 +36,7 @@ async def test_creates_an_agent_with_defaults(gateway: Gateway):
         "silenceTimeoutS",
     }
     assert (made["configId"], made["version"]) == (1, 1)
-    assert made["speech"]["wordsPerMinute"] == 150
+    assert made["speech"]["wordsPerMinute"] == Speech().words_per_minute
     assert made["turnTaking"]["bargeIn"] is True
     assert made["script"]["errorReply"]
 
