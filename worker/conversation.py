@@ -214,3 +214,5 @@ class Conversation:
 async def _stream(frames: Sequence[rtc.AudioFrame]) -> AsyncIterator[rtc.AudioFrame]:
     for frame in frames:
         yield frame
+        # The pace of speech is measured frame by frame; playing must not wait for the last one.
+        await asyncio.sleep(0)
