@@ -7,6 +7,7 @@ import sys
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -23,6 +24,7 @@ from telephony.dtmf import InvalidDtmf, plan_dtmf
 from telephony.softphone.errors import CallFailed
 
 INTERRUPTED = 130
+NOT_FOUND = 404
 
 app = typer.Typer(
     help="AI agents on phone numbers: run them here, call them, see why a number is answered.",
@@ -194,11 +196,17 @@ async def explain_number(number: str, var: Path, terminal: Terminal) -> bool:
     """Print every condition of an answered call to a number; return whether all hold.
 
     Raises:
-        StackError: No stack runs, or the number is not the tenant's.
+        StackError: No stack runs.
     """
     env = read_env_file(var)
     async with api_client(env["DIALPLANE_URL"], env["DIALPLANE_API_KEY"]) as client:
-        answer = await client.get(f"/v1/phone-numbers/{number}/explain")
+        try:
+            answer = await client.get(f"/v1/phone-numbers/{quote(number, safe='')}/explain")
+        except ApiRefused as exc:
+            if exc.status != NOT_FOUND:
+                raise
+            terminal.failure(f"Nobody would answer: {number} is not a number of this project.")
+            return False
     terminal.heading(f"If someone rang {answer['number']} now")
     for step in answer["steps"]:
         terminal.check(passed=step["passed"], name=step["name"], sentence=step["sentence"])

@@ -27,6 +27,7 @@ class Stack:
 
     Attributes:
         var: Its directory.
+        bin_dir: Directory of the livekit servers.
         logs: Directory of the parts' logs, `<part>.log`.
         ports: Its ports, all on 127.0.0.1.
         timings_s: How long each part took from its start to ready, in seconds.
@@ -36,6 +37,7 @@ class Stack:
         self, var: Path, bin_dir: Path, ports: Ports, extra_environment: Mapping[str, str]
     ) -> None:
         self.var = var.resolve()
+        self.bin_dir = bin_dir
         self.ports = ports
         self.timings_s: dict[str, float] = {}
         self._factory = PartFactory(self.var, bin_dir, ports, extra_environment)

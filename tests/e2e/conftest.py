@@ -4,11 +4,9 @@ The livekit servers are built once into the project's `var/bin`; everything else
 a directory of its own, so tests run beside a stack that a developer has running.
 """
 
-import asyncio
 import json
 import tempfile
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -22,9 +20,8 @@ from stack.build import ensure_servers
 from stack.conversation import dialled
 from stack.demo import wait_until_active
 from stack.demo_agent import AGENT
-from stack.ports import claimed_ports
 from stack.settings import StackSettings
-from stack.supervisor import Stack
+from stack.supervisor import Stack, background_stack
 from stack.tenant import CREDIT, Tenant, create_tenant, top_up
 from telephony.softphone.call import PhoneCall
 
@@ -43,15 +40,9 @@ def session_stack() -> Iterator[Stack]:
     # Not below pytest's own directory, which pytest closes again to the user Postgres runs as.
     with (
         tempfile.TemporaryDirectory(prefix="dialplane-e2e-") as directory,
-        claimed_ports() as ports,
+        background_stack(Path(directory), bin_dir) as stack,
     ):
-        stack = Stack(Path(directory), bin_dir, ports, {})
-        try:
-            run_apart(stack.bring_up(print))
-            run_apart(stack.wait_ready())
-            yield stack
-        finally:
-            run_apart(stack.tear_down())
+        yield stack
 
 
 @pytest.fixture
@@ -59,12 +50,6 @@ async def stack(session_stack: Stack) -> AsyncIterator[Stack]:
     """The running stack; parts a test has stopped or killed are started again after it."""
     yield session_stack
     await session_stack.recover()
-
-
-def run_apart(work: Coroutine[Any, Any, None]) -> None:
-    """Run to the end on an event loop of another thread, away from the loops of the tests."""
-    with ThreadPoolExecutor(max_workers=1) as thread:
-        thread.submit(asyncio.run, work).result()
 
 
 @dataclass(frozen=True)

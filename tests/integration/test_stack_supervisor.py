@@ -14,11 +14,13 @@ import psutil
 import pytest
 from redis.asyncio import Redis
 
+from stack import processes
 from stack.build import ensure_servers
 from stack.errors import PartFailed
 from stack.parts import PART_NAMES
+from stack.ports import claimed_ports
 from stack.settings import StackSettings
-from stack.supervisor import Stack, running_stack
+from stack.supervisor import Stack, background_stack, running_stack
 
 pytestmark = pytest.mark.integration
 
@@ -50,10 +52,19 @@ def var() -> Iterator[Path]:
         yield Path(directory)
 
 
-@pytest.fixture
-async def stack(var: Path, bin_dir: Path) -> AsyncIterator[Stack]:
-    async with running_stack(StackSettings(var=var), bin_dir=bin_dir) as running:
+@pytest.fixture(scope="module")
+def shared_stack(bin_dir: Path) -> Iterator[Stack]:
+    with (
+        tempfile.TemporaryDirectory(prefix="dialplane-test-") as directory,
+        background_stack(Path(directory), bin_dir) as running,
+    ):
         yield running
+
+
+@pytest.fixture
+async def stack(shared_stack: Stack) -> AsyncIterator[Stack]:
+    yield shared_stack
+    await shared_stack.recover()
 
 
 def family(pid: int) -> set[psutil.Process]:
@@ -104,14 +115,30 @@ async def test_a_killed_worker_takes_its_job_processes_along(stack: Stack) -> No
 
 
 async def test_data_and_secrets_survive_a_restart_of_the_stack(var: Path, bin_dir: Path) -> None:
-    async with running_stack(StackSettings(var=var), bin_dir=bin_dir) as first:
-        admin_key = first.admin_key
-        async with Redis.from_url(first.redis_url) as redis:
-            await redis.set("test:kept", "1")
-    async with running_stack(StackSettings(var=var), bin_dir=bin_dir) as second:
-        assert second.admin_key == admin_key
-        async with Redis.from_url(second.redis_url) as redis:
-            assert await redis.get("test:kept") == b"1"
+    kept = []
+    for _ in range(2):
+        with claimed_ports() as ports:
+            stack = Stack(var, bin_dir, ports, {})
+            try:
+                await stack.start("redis")
+                async with Redis.from_url(stack.redis_url) as redis:
+                    kept.append((stack.admin_key, await redis.set("test:kept", "1", get=True)))
+            finally:
+                await stack.tear_down()
+    (key, before), (key_again, after) = kept
+    assert (before, after) == (None, b"1")
+    assert key_again == key
+
+
+async def test_a_second_stack_on_the_same_directory_is_refused(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "LOCK_WAIT_S", 0.1)
+    with claimed_ports() as ports:
+        second = Stack(stack.var, stack.bin_dir, ports, {})
+        with pytest.raises(PartFailed, match="another one is running on"):
+            await second.start("redis")
+        await second.tear_down()
 
 
 async def test_two_stacks_run_side_by_side(stack: Stack, bin_dir: Path) -> None:
