@@ -66,6 +66,8 @@ async def _serve(
         failure = serving.exception()
         logger.error("worker gave up", extra={"reason": str(failure)})
         return 1
+    if not calls.registered.is_set():
+        return 0
     logger.info("worker drains", extra={"active_calls": calls.count_calls()})
     draining = asyncio.create_task(calls.server.drain())
     hurried = asyncio.create_task(stop.get())

@@ -60,6 +60,9 @@ class CallServer:
 
     def count_calls(self) -> int:
         """Return the calls that are on or being started."""
+        if not self.registered.is_set():
+            # The framework has no pool of jobs to count before it runs.
+            return 0
         active = {info.job.id for info in self.server.active_jobs}
         return len(active | self._starting)
 
