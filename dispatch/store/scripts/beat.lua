@@ -7,9 +7,9 @@ local call_id, lease_ttl_ms, low_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[
 local call_key = key.call .. call_id
 local call = redis.call('HMGET', call_key, 'state', 'admitted_at_ms', 'answered_at_ms',
   'organization_id', 'did', 'price', 'block', 'reserved', 'low_at_ms')
-if not call[2] or (call[1] ~= 'ringing' and call[1] ~= 'active') then
-  return { call[1] or 'unknown', '0', 0 }
-end
+if call[1] ~= 'ringing' and call[1] ~= 'active' then return { call[1] or 'unknown', '0', 0 } end
+-- A call that only rings has no slot to keep.
+if not call[2] then return { 'unknown', '0', 0 } end
 
 local at_ms = now_ms()
 local organization_id = call[4]
