@@ -23,18 +23,20 @@ pytestmark = pytest.mark.integration
 
 PRICE = 100_000
 BLOCK_S = 60
-CALLS = 4
-SLOTS = 3
+CALLS = 3
+SLOTS = 2
+
+# The way of a call is likelier than the rest, or few examples would get as far as talking.
+LIKELY = ["admit", "answer", "talk", "beat"] * 3
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(
-            ["ring", "admit", "answer", "beat", "talk", "end", "lapse", "miss", "top_up"]
-        ),
+        st.sampled_from([*LIKELY, "ring", "end", "lapse", "miss", "top_up"]),
         st.integers(0, CALLS - 1),
         st.sampled_from([1, 7, 30, 59, 200]),
     ),
-    max_size=40,
+    min_size=8,
+    max_size=24,
 )
 
 
@@ -222,7 +224,7 @@ def test_money_and_slots_agree_with_the_model_in_any_order(redis_url: str) -> No
         redis = Redis.from_url(redis_url, decode_responses=True)
 
         @settings(
-            max_examples=100,
+            max_examples=40,
             deadline=None,
             derandomize=True,
             suppress_health_check=[HealthCheck.too_slow],
