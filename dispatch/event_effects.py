@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dispatch.calls import EventType
+from dispatch.script import key_text
 from dispatch.store.event_stream import StreamedEvent
 from telephony.calls import CallState, EndedBy, EndReason
 
@@ -53,6 +54,8 @@ def changes_of(events: Sequence[StreamedEvent]) -> RecordChanges:
     for event in events:
         if event.type is EventType.TURN:
             changes.turns.append(_turn(event))
+        elif event.type is EventType.KEYS:
+            changes.turns.append(_pressed(event))
         elif event.type in _MONEY:
             changes.ledger.append(_ledger_entry(event))
         else:
@@ -126,6 +129,18 @@ def _turn(event: StreamedEvent) -> dict[str, Any]:
         "text": event.data["text"],
         "at": _from_ms(event.data["at_ms"]),
         "interrupted": event.data["interrupted"],
+    }
+
+
+def _pressed(event: StreamedEvent) -> dict[str, Any]:
+    """Return keys as the turn they are: what the agent answered stands beside them."""
+    return {
+        "call_id": event.call_id,
+        "seq": event.seq,
+        "speaker": "caller",
+        "text": " ".join(key_text(key) for key in event.data["digits"]),
+        "at": _from_ms(event.data["at_ms"]),
+        "interrupted": False,
     }
 
 

@@ -55,8 +55,9 @@ class Reaper:
         ended = await self._end_lost_calls()
         ended += await self._miss_gone_calls()
         if monotonic() >= self._next_sweep:
-            self._next_sweep = monotonic() + self._sweep_interval_s
             await self._sweep_rooms()
+            # After the sweep: one that failed is due again at once, and its beat stays bad.
+            self._next_sweep = monotonic() + self._sweep_interval_s
         return ended
 
     async def _end_lost_calls(self) -> int:

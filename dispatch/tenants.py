@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from dispatch.accounts import ApiKey, KeyPrefix, Organization, Principal, Project
 from dispatch.api_keys import PREFIXES, generate_key, hash_key, hint_of, is_well_formed
+from dispatch.balances import Balances
 from dispatch.errors import InvalidField, NotFound, StoreUnavailable
 from dispatch.paging import Page, PageRequest
 from dispatch.store.engine import Database
@@ -27,12 +28,16 @@ class Tenants:
     Args:
         database: The record.
         key_cache: Answers for keys seen in the last minute.
+        balances: Learns of a new organisation's empty balance.
         pepper: Secret under which keys are hashed; changing it makes every key unknown.
     """
 
-    def __init__(self, database: Database, key_cache: KeyCache, pepper: SecretStr) -> None:
+    def __init__(
+        self, database: Database, key_cache: KeyCache, balances: Balances, pepper: SecretStr
+    ) -> None:
         self._database = database
         self._key_cache = key_cache
+        self._balances = balances
         self._pepper = pepper.get_secret_value()
 
     async def create_organization(self, name: str) -> Organization:
@@ -42,7 +47,14 @@ class Tenants:
             InvalidField: `name` is empty or longer than 200 characters.
         """
         async with self._database.transaction() as db:
-            return await accounts.insert_organization(db, _checked_name(name))
+            organization = await accounts.insert_organization(db, _checked_name(name))
+        try:
+            # Without it a first call would be refused as "balance unknown", not "no credit".
+            await self._balances.restore(organization.id, 0)
+        except StoreUnavailable:
+            # The organisation is on record; projection restores every balance Redis lacks.
+            logger.warning("balance of a new organisation waits for Redis")
+        return organization
 
     async def get_organization(self, organization_id: uuid.UUID) -> Organization:
         """Return an organisation.

@@ -31,7 +31,7 @@ class GatewayError(Exception):
     """Base of what the gateway itself refuses."""
 
 
-class Unauthenticated(GatewayError):  # noqa: N818 - errors name the fact
+class Unauthenticated(GatewayError):
     """The key is missing, malformed, unknown, revoked or expired; which one is not told."""
 
     def __init__(self) -> None:

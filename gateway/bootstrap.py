@@ -82,7 +82,9 @@ def build_services(
     return Services(
         settings=settings,
         livekit_url=livekit_url,
-        tenants=Tenants(database, KeyCache(redis), dispatch_settings.dialplane_key_pepper),
+        tenants=Tenants(
+            database, KeyCache(redis), balances, dispatch_settings.dialplane_key_pepper
+        ),
         credits=Credits(database, balances),
         agents=Agents(database, routes),
         carrier_connections=CarrierConnections(database),

@@ -14,7 +14,7 @@ class StackError(Exception):
     """Base of everything the embedded stack raises; its text is meant for the user."""
 
 
-class PartFailed(StackError):  # noqa: N818 - errors name the fact
+class PartFailed(StackError):
     """A part of the stack did not start, did not become ready in time, or died.
 
     Attributes:
@@ -31,23 +31,23 @@ class PartFailed(StackError):  # noqa: N818 - errors name the fact
         super().__init__(f"{text}\nLast lines of its log:\n{log_tail}" if log_tail else text)
 
 
-class MissingTool(StackError):  # noqa: N818 - errors name the fact
+class MissingTool(StackError):
     """A program or library is missing and cannot be installed from here."""
 
 
-class BuildFailed(StackError):  # noqa: N818 - errors name the fact
+class BuildFailed(StackError):
     """The livekit servers could not be built from source."""
 
 
-class DemoFailed(StackError):  # noqa: N818 - errors name the fact
+class DemoFailed(StackError):
     """The demo ran into something that does not go as a user should see it."""
 
 
-class StackNotRunning(StackError):  # noqa: N818 - errors name the fact
+class StackNotRunning(StackError):
     """No running stack was found where the command looked for one."""
 
 
-class ApiRefused(StackError):  # noqa: N818 - errors name the fact
+class ApiRefused(StackError):
     """The API answered with an error.
 
     Attributes:

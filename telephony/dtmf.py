@@ -15,7 +15,7 @@ _PAUSES_MS: Final = {"w": 500, ",": 2000}
 _SHORTEST_MS: Final = 40
 
 
-class InvalidDtmf(ValueError):  # noqa: N818 - errors name the fact
+class InvalidDtmf(ValueError):
     """The text holds something that is not a DTMF key or a pause."""
 
 

@@ -41,6 +41,8 @@ class Database:
             pool_timeout=POOL_TIMEOUT_S,
             # A restarted Postgres must cost a reconnect, not one failed request per connection.
             pool_pre_ping=True,
+            # Parameters are phone numbers and spoken words: never part of an error's text.
+            hide_parameters=True,
             connect_args={
                 "connect_timeout": CONNECT_TIMEOUT_S,
                 "application_name": application_name,

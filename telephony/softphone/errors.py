@@ -14,7 +14,7 @@ SoftphoneError
 """
 
 
-# ruff: noqa: N818 - errors name the fact, as CallRejected
+
 
 
 class SoftphoneError(Exception):

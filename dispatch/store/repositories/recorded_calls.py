@@ -16,7 +16,7 @@ from dispatch.store.event_stream import StreamedEvent
 from dispatch.store.tables import CallEventRow, CallRow, LedgerEntryRow, TranscriptTurnRow
 
 
-class UnwritableRow(DispatchError):  # noqa: N818 - errors name the fact
+class UnwritableRow(DispatchError):
     """Postgres refused a row for what it holds; it would refuse it again."""
 
 

@@ -48,7 +48,7 @@ def use_cases_over() -> UseCasesOver:
     def build(database: Database, redis: RedisClient) -> UseCases:
         routes, balances, signals = Routes(redis), Balances(redis), LoopSignals(redis)
         return UseCases(
-            tenants=Tenants(database, KeyCache(redis), PEPPER),
+            tenants=Tenants(database, KeyCache(redis), balances, PEPPER),
             credits=Credits(database, balances),
             agents=Agents(database, routes),
             numbers=PhoneNumbers(database, routes, signals, ["127.0.0.0/8"]),

@@ -64,10 +64,15 @@ def test_a_later_batch_does_not_begin_the_call() -> None:
     assert changes.calls[CALL_ID].columns["state"] == "missed"
 
 
-def test_keys_tools_and_low_credit_change_no_row() -> None:
-    changes = changes_of([event(EventType.KEYS, 1, digits="2"), event(EventType.CREDIT_LOW, 2)])
+def test_low_credit_changes_no_row() -> None:
+    changes = changes_of([event(EventType.CREDIT_LOW, 2)])
     assert changes.calls[CALL_ID].columns == {}
     assert (changes.turns, changes.ledger) == ([], [])
+
+
+def test_keys_stand_in_the_transcript_as_the_turn_they_are() -> None:
+    [turn] = changes_of([event(EventType.KEYS, 3, digits="2#", at_ms=1_000)]).turns
+    assert (turn["seq"], turn["speaker"], turn["text"]) == (3, "caller", "[key 2] [key #]")
 
 
 def test_money_is_named_by_its_call_and_sequence_number() -> None:
