@@ -75,5 +75,5 @@ def message_of(response: httpx.Response) -> str:
     details = "; ".join(
         f"{detail.get('field')}: {detail.get('message')}" for detail in error.get("details") or ()
     )
-    message = str(error.get("message", error))
+    message = str(error.get("message") or error.get("detail") or error)
     return f"{message} ({details})" if details else message

@@ -143,8 +143,8 @@ def show_record(call: dict[str, Any], terminal: Terminal) -> None:
     terminal.record(call)
     for turn in call["transcript"]:
         terminal.fact(f"  transcript: {turn['speaker']}", turn["text"])
-    paid = -sum(entry["amountMicrocredits"] for entry in call["ledger"])
-    terminal.fact("the ledger adds up to", in_credits(-paid))
+    total = sum(entry["amountMicrocredits"] for entry in call["ledger"])
+    terminal.fact("the ledger adds up to", in_credits(total))
 
 
 def where_next(settings: StackSettings, terminal: Terminal) -> None:

@@ -73,7 +73,7 @@ class Terminal:
         ):
             self.fact(name, str(call.get(key) or "-"))
         self.fact("ended by, because", f"{call['endedBy']}, {call['endReason']}")
-        self.fact("billed", f"{call['billedS']} s, {in_credits(call['costMicrocredits'] or 0)}")
+        self.fact("billed", f"{call['billedS']} s, {in_credits(-(call['costMicrocredits'] or 0))}")
         for entry in call["ledger"]:
             self.fact(f"  ledger: {entry['kind']}", in_credits(entry["amountMicrocredits"]))
         self.fact("in one sentence", str(call["sentence"]))
