@@ -1,14 +1,14 @@
 """What dispatch can refuse or fail to do. No HTTP here: `gateway.errors` maps these.
 
-    DispatchError
-    ├── NotFound              no such thing for this tenant (another tenant's is not there either)
-    ├── InvalidField          a value is wrong; names the field and says what is allowed
-    ├── Conflict              the request contradicts what exists
-    ├── InsufficientCredits   the balance does not cover the first block of a call
-    ├── AgentNotVoiceReady    the agent cannot hold a voice call
-    ├── CapacityReached       every slot the tenant (or the installation) may use is taken
-    ├── StoreUnavailable      Postgres or Redis could not be reached
-    └── RoomUnavailable       LiveKit did not create the room
+DispatchError
+├── NotFound              no such thing for this tenant (another tenant's is not there either)
+├── InvalidField          a value is wrong; names the field and says what is allowed
+├── Conflict              the request contradicts what exists
+├── InsufficientCredits   the balance does not cover the first block of a call
+├── AgentNotVoiceReady    the agent cannot hold a voice call
+├── CapacityReached       every slot the tenant (or the installation) may use is taken
+├── StoreUnavailable      Postgres or Redis could not be reached
+└── RoomUnavailable       LiveKit did not create the room
 """
 
 

@@ -116,10 +116,18 @@ class LiveCalls:
             return Beat(known=True, ended=False, remaining_funded_s=left_s, extendable=extendable)
         return Beat(known=False, ended=state != "unknown", remaining_funded_s=0.0, extendable=False)
 
-    async def record_turn(self, call_id: uuid.UUID, turn: Turn) -> None:
-        """Put a turn on the call's transcript; also for an hour after its end."""
+    async def record_turn(self, call_id: uuid.UUID, entry_id: str, turn: Turn) -> None:
+        """Put a turn on the call's transcript; also for an hour after its end.
+
+        Args:
+            call_id: The call.
+            entry_id: Names this entry of the record: written again under the same name directly
+                after a failure, it is on record once. Likewise for keys and tools.
+            turn: What was said.
+        """
         await self._record(
             call_id,
+            entry_id,
             EventType.TURN,
             {
                 "speaker": turn.speaker,
@@ -129,17 +137,19 @@ class LiveCalls:
             },
         )
 
-    async def record_keys(self, call_id: uuid.UUID, digits: str, at: datetime) -> None:
+    async def record_keys(
+        self, call_id: uuid.UUID, entry_id: str, digits: str, at: datetime
+    ) -> None:
         """Put pressed keys on the call's record."""
-        await self._record(call_id, EventType.KEYS, {"digits": digits, "at_ms": _to_ms(at)})
+        data = {"digits": digits, "at_ms": _to_ms(at)}
+        await self._record(call_id, entry_id, EventType.KEYS, data)
 
     async def record_tool(
-        self, call_id: uuid.UUID, name: str, arguments: dict[str, Any], result: str
+        self, call_id: uuid.UUID, entry_id: str, name: str, arguments: dict[str, Any], result: str
     ) -> None:
         """Put a tool's call and its result on the call's record."""
-        await self._record(
-            call_id, EventType.TOOL, {"name": name, "arguments": arguments, "result": result}
-        )
+        data = {"name": name, "arguments": arguments, "result": result}
+        await self._record(call_id, entry_id, EventType.TOOL, data)
 
     async def end(
         self, call_id: uuid.UUID, call_end: CallEnd, at: datetime | None = None
@@ -204,9 +214,13 @@ class LiveCalls:
         return await self.find(uuid.UUID(session["call_id"])) if session else None
 
     async def _record(
-        self, call_id: uuid.UUID, event_type: EventType, data: Mapping[str, object]
+        self,
+        call_id: uuid.UUID,
+        entry_id: str,
+        event_type: EventType,
+        data: Mapping[str, object],
     ) -> None:
-        if not await self._store.record(call_id, event_type, data):
+        if not await self._store.record(call_id, entry_id, event_type, data):
             _log.warning(
                 "Event of an unknown call dropped",
                 extra={"call_id": str(call_id), "event_type": event_type},

@@ -12,9 +12,9 @@ from livekit.agents import JobContext
 
 from dispatch.calls import Admitted, Arrival, Refused, call_id_of_sip_room
 from dispatch.errors import StoreUnavailable
+from dispatch.sip_arrivals import sip_arrival
 from worker.agents import VoiceAgent
 from worker.bootstrap import JobServices, open_services
-from worker.caller import sip_arrival
 from worker.closing import hang_up, settle
 from worker.conversation import Conversation
 from worker.ending import AGENT_FAILED, WORKER_LOST, Ending

@@ -7,8 +7,8 @@ from typing import Final, TypeVar
 from livekit import rtc
 from livekit.agents import JobContext
 
-from worker.caller import CALL_ACTIVE, CALL_STATUS
 from worker.ending import Ending, end_by_departure, end_by_lost_room
+from worker.sip_status import CALL_ACTIVE, CALL_HUNG_UP, CALL_STATUS
 
 _CALLERS: Final = [
     rtc.ParticipantKind.PARTICIPANT_KIND_SIP,
@@ -36,6 +36,7 @@ class Line:
         self._caller_identity: str | None = None
         self._is_answered = False
         room.on("participant_disconnected", self._on_participant_disconnected)
+        room.on("participant_attributes_changed", self._on_attributes_changed)
         room.on("disconnected", self._on_disconnected)
 
     @property
@@ -121,6 +122,18 @@ class Line:
     def _on_participant_disconnected(self, participant: rtc.RemoteParticipant) -> None:
         if participant.identity == self._caller_identity:
             reason = participant.disconnect_reason
+            self.ending.cut_off(end_by_departure(reason, answered=self._is_answered))
+
+    def _on_attributes_changed(self, _changed: list[str], participant: rtc.Participant) -> None:
+        """Take a BYE as soon as livekit-sip says so.
+
+        It closes its connection right after, and when livekit-server sees the closed connection
+        before the word of leaving in it, the participant stays listed for 20 s more, which the
+        caller would pay for.
+        """
+        is_caller = participant.identity == self._caller_identity
+        if is_caller and participant.attributes.get(CALL_STATUS) == CALL_HUNG_UP:
+            reason = rtc.DisconnectReason.CLIENT_INITIATED
             self.ending.cut_off(end_by_departure(reason, answered=self._is_answered))
 
     def _on_disconnected(self, reason: int | None = None) -> None:

@@ -29,16 +29,18 @@ class CallRecorder(Protocol):
         """Put the answer on record."""
         ...
 
-    async def record_turn(self, call_id: uuid.UUID, turn: Turn) -> None:
+    async def record_turn(self, call_id: uuid.UUID, entry_id: str, turn: Turn) -> None:
         """Put a turn on record."""
         ...
 
-    async def record_keys(self, call_id: uuid.UUID, digits: str, at: datetime) -> None:
+    async def record_keys(
+        self, call_id: uuid.UUID, entry_id: str, digits: str, at: datetime
+    ) -> None:
         """Put pressed keys on record."""
         ...
 
     async def record_tool(
-        self, call_id: uuid.UUID, name: str, arguments: dict[str, Any], result: str
+        self, call_id: uuid.UUID, entry_id: str, name: str, arguments: dict[str, Any], result: str
     ) -> None:
         """Put a tool's call and result on record."""
         ...
@@ -48,7 +50,8 @@ class CallJournal:
     """One call's record, written in the background, strictly in order.
 
     Nothing in a conversation waits for Redis: entries are queued, the oldest is repeated until it
-    is taken, and `flush` waits for the rest at the end of the call.
+    is taken, and `flush` waits for the rest at the end of the call. Each entry keeps its id while
+    it is repeated, so one that was taken without our hearing of it is not on record twice.
 
     Args:
         recorder: Where entries go.
@@ -73,15 +76,20 @@ class CallJournal:
 
     def turn(self, turn: Turn) -> None:
         """Put down a turn."""
-        self._add(lambda: self._recorder.record_turn(self._call_id, turn))
+        entry_id = uuid.uuid4().hex
+        self._add(lambda: self._recorder.record_turn(self._call_id, entry_id, turn))
 
     def keys(self, digits: str, at: datetime) -> None:
         """Put down keys the caller pressed."""
-        self._add(lambda: self._recorder.record_keys(self._call_id, digits, at))
+        entry_id = uuid.uuid4().hex
+        self._add(lambda: self._recorder.record_keys(self._call_id, entry_id, digits, at))
 
     def tool(self, name: str, arguments: dict[str, Any], result: str) -> None:
         """Put down what a tool was asked and what it answered."""
-        self._add(lambda: self._recorder.record_tool(self._call_id, name, arguments, result))
+        entry_id = uuid.uuid4().hex
+        self._add(
+            lambda: self._recorder.record_tool(self._call_id, entry_id, name, arguments, result)
+        )
 
     async def run(self) -> None:
         """Write entries until cancelled."""

@@ -117,11 +117,15 @@ class LiveCallStore:
         return state, left_ms, bool(extendable)
 
     async def record(
-        self, call_id: uuid.UUID, event_type: EventType, data: Mapping[str, object]
+        self,
+        call_id: uuid.UUID,
+        entry_id: str,
+        event_type: EventType,
+        data: Mapping[str, object],
     ) -> bool:
         """Run the record script; False when the call is unknown."""
         text = orjson.dumps(data).decode()
-        return bool(await self._run("record", str(call_id), event_type, text, uuid.uuid4().hex))
+        return bool(await self._run("record", str(call_id), event_type, text, entry_id))
 
     async def end(
         self, call_id: uuid.UUID, mode: EndMode, call_end: CallEnd, at: datetime | None = None

@@ -58,9 +58,11 @@ async def whole_call(redis: Redis, tenant: Tenant) -> uuid.UUID:
     await calls.answered(arrival.call_id, datetime.now(UTC))
     await shift_clock(redis, arrival.call_id, 50)
     await calls.beat(arrival.call_id)
-    await calls.record_turn(arrival.call_id, Turn("caller", "Hello", datetime.now(UTC)))
-    await calls.record_keys(arrival.call_id, "2", datetime.now(UTC))
-    await calls.record_tool(arrival.call_id, "end_call", {"list": []}, "done")
+    await calls.record_turn(
+        arrival.call_id, uuid.uuid4().hex, Turn("caller", "Hello", datetime.now(UTC))
+    )
+    await calls.record_keys(arrival.call_id, uuid.uuid4().hex, "2", datetime.now(UTC))
+    await calls.record_tool(arrival.call_id, uuid.uuid4().hex, "end_call", {"list": []}, "done")
     await calls.end(arrival.call_id, HANG_UP)
     return arrival.call_id
 
@@ -85,12 +87,19 @@ async def test_a_whole_call_is_on_record(
     assert row.ended_at is not None
     async with database.reading() as db:
         amounts = (await db.execute(select(LedgerEntryRow.amount_microcredits))).scalars().all()
-        turn = (await db.execute(select(TranscriptTurnRow))).scalar_one()
+        turns = (
+            (await db.execute(select(TranscriptTurnRow).order_by(TranscriptTurnRow.seq)))
+            .scalars()
+            .all()
+        )
         tool = await db.execute(select(CallEventRow.data).where(CallEventRow.type == "tool"))
         assert tool.scalar_one()["arguments"] == {"list": []}
     assert len(amounts) == 4
     assert sum(amounts) == -(row.cost_microcredits or 0)
-    assert (turn.speaker, turn.text, turn.interrupted) == ("caller", "Hello", False)
+    assert [(turn.speaker, turn.text, turn.interrupted) for turn in turns] == [
+        ("caller", "Hello", False),
+        ("caller", "[key 2]", False),
+    ]
     assert await redis.xlen(redis_keys.EVENTS) == 0
 
 
@@ -168,7 +177,9 @@ async def test_a_poison_event_alone_is_moved_aside(
 ) -> None:
     calls, arrival = live_calls(redis), tenant.arrival()
     await calls.admit(arrival)
-    await calls.record_turn(arrival.call_id, Turn("caller", "nul \0 byte", datetime.now(UTC)))
+    await calls.record_turn(
+        arrival.call_id, uuid.uuid4().hex, Turn("caller", "nul \0 byte", datetime.now(UTC))
+    )
     await redis.xadd(redis_keys.EVENTS, {"call_id": "no id", "seq": "1"})
     await redis.xadd(redis_keys.EVENTS, {"nothing": "at all"})
     await calls.end(arrival.call_id, HANG_UP)

@@ -324,8 +324,19 @@ class TestEnd:
         calls, arrival = live_calls(redis), tenant.arrival()
         await calls.admit(arrival)
         await calls.end(arrival.call_id, HANG_UP)
-        await calls.record_turn(arrival.call_id, Turn("agent", "Goodbye.", datetime.now(UTC)))
+        await calls.record_turn(
+            arrival.call_id, "entry", Turn("agent", "Goodbye.", datetime.now(UTC))
+        )
         assert (await types_of(redis, arrival.call_id))[-1] == "turn"
+
+    async def test_an_entry_written_twice_is_on_record_once(
+        self, redis: Redis, tenant: Tenant
+    ) -> None:
+        calls, arrival = live_calls(redis), tenant.arrival()
+        await calls.admit(arrival)
+        for entry_id in ("first", "first", "second"):
+            await calls.record_keys(arrival.call_id, entry_id, "2", datetime.now(UTC))
+        assert (await types_of(redis, arrival.call_id)).count("keys") == 2
 
     async def test_a_call_whose_state_was_lost_is_put_on_record(self, redis: Redis) -> None:
         call_id = uuid.uuid4()

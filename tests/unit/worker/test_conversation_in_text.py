@@ -39,7 +39,9 @@ class Keys:
     def __init__(self) -> None:
         self.pressed: list[str] = []
 
-    async def record_keys(self, _call_id: uuid.UUID, digits: str, _at: datetime) -> None:
+    async def record_keys(
+        self, _call_id: uuid.UUID, _entry_id: str, digits: str, _at: datetime
+    ) -> None:
         self.pressed.append(digits)
 
 

@@ -24,19 +24,28 @@ class Record:
         self.entries: list[tuple[str, Any]] = []
         self.is_away = False
         self.refusals = 0
+        self.entry_ids: list[str] = []
         self.refused = asyncio.Event()
 
     async def answered(self, _call_id: uuid.UUID, at: datetime) -> None:
         self._take("answered", at)
 
-    async def record_turn(self, _call_id: uuid.UUID, turn: Turn) -> None:
+    async def record_turn(self, _call_id: uuid.UUID, entry_id: str, turn: Turn) -> None:
+        self.entry_ids.append(entry_id)
         self._take("turn", turn.text)
 
-    async def record_keys(self, _call_id: uuid.UUID, digits: str, _at: datetime) -> None:
+    async def record_keys(
+        self, _call_id: uuid.UUID, _entry_id: str, digits: str, _at: datetime
+    ) -> None:
         self._take("keys", digits)
 
     async def record_tool(
-        self, _call_id: uuid.UUID, name: str, _arguments: dict[str, Any], _result: str
+        self,
+        _call_id: uuid.UUID,
+        _entry_id: str,
+        name: str,
+        _arguments: dict[str, Any],
+        _result: str,
     ) -> None:
         self._take("tool", name)
 
@@ -93,6 +102,8 @@ async def test_keeps_order_and_loses_nothing_while_redis_is_away(
 
     assert await journal.flush(2.0)
     assert record.entries == [("turn", "one"), ("turn", "two")]
+    # The record takes a repeated entry once because it keeps its id.
+    assert len(record.entry_ids) > len(set(record.entry_ids)) == 2
 
 
 async def test_gives_up_at_the_end_of_the_call_when_redis_stays_away(
