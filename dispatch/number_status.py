@@ -11,6 +11,7 @@ CONVERGENCE = "convergence"
 
 WAITING = "LiveKit is being told about the number."
 NOT_RUNNING = "LiveKit was not told about the number yet: `python -m dispatch` is not running."
+FAILING = "What is saved is kept, and LiveKit is told as soon as it can be; at the moment: {detail}"
 NO_REDIS = "Redis does not answer, so no call can be routed; the number works when it is back."
 
 
@@ -46,7 +47,7 @@ def judge(number: PhoneNumber, beat: LoopBeat | None) -> PhoneNumber:
     if number.status is SyncState.CONFLICT:
         return number
     if beat is not None and not beat.ok:
-        return _pending(number, beat.detail)
+        return _pending(number, FAILING.format(detail=beat.detail))
     if number.status is SyncState.PENDING:
         return _pending(number, NOT_RUNNING if beat is None else WAITING)
     # A number LiveKit held when convergence last ran is still served without it.

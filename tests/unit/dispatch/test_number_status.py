@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from dispatch.number_status import NOT_RUNNING, WAITING, judge
+from dispatch.number_status import FAILING, NOT_RUNNING, WAITING, judge
 from dispatch.numbers import PhoneNumber, SyncState
 from dispatch.store.loop_signals import LoopBeat
 from telephony.e164 import E164
@@ -40,10 +40,20 @@ def number(status: SyncState, reason: str | None = None) -> PhoneNumber:
     [
         (SyncState.ACTIVE, WELL, SyncState.ACTIVE, None),
         (SyncState.ACTIVE, None, SyncState.ACTIVE, None),
-        (SyncState.ACTIVE, UNREACHABLE, SyncState.PENDING, UNREACHABLE.detail),
+        (
+            SyncState.ACTIVE,
+            UNREACHABLE,
+            SyncState.PENDING,
+            FAILING.format(detail=UNREACHABLE.detail),
+        ),
         (SyncState.PENDING, WELL, SyncState.PENDING, WAITING),
         (SyncState.PENDING, None, SyncState.PENDING, NOT_RUNNING),
-        (SyncState.PENDING, UNREACHABLE, SyncState.PENDING, UNREACHABLE.detail),
+        (
+            SyncState.PENDING,
+            UNREACHABLE,
+            SyncState.PENDING,
+            FAILING.format(detail=UNREACHABLE.detail),
+        ),
     ],
 )
 def test_a_number_is_active_only_while_calls_reach_it(status, beat, expected, reason) -> None:
