@@ -102,8 +102,11 @@ async def test_a_browser_talks_with_the_agent(
         await page.wait_for_function("talk.audibleMs > 2500", timeout=10_000)
         await page.screenshot(path=str(tmp_path / "talk.png"))
         loudest = await page.evaluate("talk.loudest")
+        lines = await page.locator("#words div").all_text_contents()
+        await page.evaluate("talk.room.disconnect()")
         await browser.close()
     assert loudest > 0.02
+    assert lines == [AGENT["greeting"], "what are your opening hours", HOURS]
 
     async def ended() -> dict[str, Any] | None:
         calls = (await office.api.get("/v1/calls", agentId=agent["id"], state="ended"))["data"]
@@ -111,6 +114,7 @@ async def test_a_browser_talks_with_the_agent(
 
     record = await until(ended, timeout_s=30)
     assert record["kind"] == "web"
+    assert (record["endedBy"], record["endReason"]) == ("caller", "hang_up")
     assert ("caller", "what are your opening hours") in said(record)
     assert ("agent", HOURS) in said(record)
     assert record["costMicrocredits"] > 0
