@@ -62,6 +62,8 @@ class RefusalReason(StrEnum):
     CAPACITY_INSTALLATION = "capacity_installation"
     ALREADY_OVER = "already_over"
     """This call id was ended before; a late job must not revive it."""
+    ALREADY_TAKEN = "already_taken"
+    """Another job has this call, and it goes on. Never on record."""
     SESSION_UNKNOWN = "session_unknown"
     """The web session is not (or no longer) on record."""
     STORE_UNAVAILABLE = "store_unavailable"
@@ -78,6 +80,7 @@ REFUSAL_SENTENCES: dict[RefusalReason, str] = {
     RefusalReason.CAPACITY_ORGANIZATION: "The organisation has as many calls as it may have.",
     RefusalReason.CAPACITY_INSTALLATION: "The installation has as many calls as it may have.",
     RefusalReason.ALREADY_OVER: "The call was already over when a worker took it.",
+    RefusalReason.ALREADY_TAKEN: "Another job of a worker already has the call.",
     RefusalReason.SESSION_UNKNOWN: "The voice session is unknown or has expired.",
     RefusalReason.STORE_UNAVAILABLE: "Redis did not answer, so the call could not be admitted.",
 }

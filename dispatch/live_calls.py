@@ -64,16 +64,21 @@ class LiveCalls:
         """Put a ringing call on record, once; it holds nothing."""
         await self._store.ring(arrival)
 
-    async def admit(self, arrival: Arrival) -> Admitted | Refused:
+    async def admit(self, arrival: Arrival, job_id: str = "") -> Admitted | Refused:
         """Lease a slot and reserve a first block of credit, or say why not.
 
         Repeated, it returns the same answer while the call lives, with the profile as it was at
         the first admission; for a call that is over it is Refused(ALREADY_OVER). It puts the call
         on record if `ring` did not. When Redis cannot be reached it returns
         Refused(STORE_UNAVAILABLE): nobody is answered for free.
+
+        Args:
+            arrival: Who calls.
+            job_id: The job that asks. A live call is its first job's: any other job is
+                Refused(ALREADY_TAKEN), so that two agents never talk to one caller.
         """
         try:
-            answer = await self._store.admit(arrival)
+            answer = await self._store.admit(arrival, job_id)
         except StoreUnavailable:
             _log.exception(
                 "Call not admitted: Redis did not answer", extra={"call_id": str(arrival.call_id)}

@@ -10,7 +10,7 @@ from typing import Any, Final
 from livekit import rtc
 from livekit.agents import JobContext
 
-from dispatch.calls import Admitted, Arrival, Refused, call_id_of_sip_room
+from dispatch.calls import Admitted, Arrival, RefusalReason, Refused, call_id_of_sip_room
 from dispatch.errors import StoreUnavailable
 from dispatch.sip_arrivals import sip_arrival
 from worker.agents import VoiceAgent
@@ -45,18 +45,27 @@ class ActiveCall:
     meter: Meter
 
 
+class CallTakenError(Exception):
+    """Another job has the call; its room must be left as it is."""
+
+
 async def answer_call(ctx: JobContext) -> None:
     """Take one call: the entrypoint of every job.
 
     It returns when the call is over and settled; whatever happened, the caller's line is down by
-    then and the job ends with it.
+    then and the job ends with it. Only a call that is another job's goes on without this one.
     """
     try:
         async with open_services() as services:
+            is_ours = True
             try:
                 await _take_call(ctx, services)
+            except CallTakenError:
+                is_ours = False
+                logger.warning("call is another job's")
             finally:
-                await hang_up(services.rooms, ctx.job.room.name)
+                if is_ours:
+                    await hang_up(services.rooms, ctx.job.room.name)
     finally:
         ctx.shutdown("the call is over")
 
@@ -68,7 +77,7 @@ async def _take_call(ctx: JobContext, services: JobServices) -> None:
     if arrival is None:
         return
     ctx.log_context_fields = {"call_id": str(arrival.call_id)}
-    call = await admit(line, arrival, services)
+    call = await admit(line, arrival, ctx.job.id, services)
     if call is None:
         # Leaving before the room is deleted spares the media engine an error for each refusal.
         await ctx.room.disconnect()
@@ -109,13 +118,20 @@ async def identify(line: Line, services: JobServices) -> Arrival | None:
     return None
 
 
-async def admit(line: Line, arrival: Arrival, services: JobServices) -> ActiveCall | None:
+async def admit(
+    line: Line, arrival: Arrival, job_id: str, services: JobServices
+) -> ActiveCall | None:
     """Return the call with its slot leased and its first credit reserved, or None if refused.
 
     Nothing has been published by now, so a refused caller was never answered.
+
+    Raises:
+        CallTakenError: Another job has the call.
     """
-    admission = await services.live_calls.admit(arrival)
+    admission = await services.live_calls.admit(arrival, job_id)
     if isinstance(admission, Refused):
+        if admission.reason is RefusalReason.ALREADY_TAKEN:
+            raise CallTakenError
         logger.info("call refused", extra={"reason": admission.reason.value})
         return None
     limits = MeterLimits.of(admission.agent, services.dispatch_settings.heartbeat_interval)
@@ -182,13 +198,23 @@ async def converse(call: ActiveCall, conversation: Conversation, services: JobSe
 
 
 async def close(call: ActiveCall, conversation: Conversation | None, services: JobServices) -> None:
-    """Take the line down, stop the agent, write the rest of the record and settle the bill.
+    """Take the line down, and meanwhile stop the agent, write the record and settle the bill.
 
-    The caller's part comes first: nobody listens to silence while books are kept.
+    The caller's part waits for nothing: nobody listens to silence while books are kept.
     """
+    await asyncio.gather(
+        hang_up(services.rooms, call.arrival.room_name),
+        # A LiveKit that does not answer must not use up the time that the bill has.
+        _keep_books(call, conversation, services),
+    )
+
+
+async def _keep_books(
+    call: ActiveCall, conversation: Conversation | None, services: JobServices
+) -> None:
     cause, at = await call.line.ending.wait()
-    stopping = conversation.close(_STOP_TIMEOUT_S) if conversation is not None else _nothing()
-    await asyncio.gather(hang_up(services.rooms, call.arrival.room_name), stopping)
+    if conversation is not None:
+        await conversation.close(_STOP_TIMEOUT_S)
     timeout_s = services.worker_settings.settle_timeout.total_seconds()
     started_s = time.monotonic()
     await call.journal.flush(timeout_s)
@@ -202,10 +228,6 @@ async def close(call: ActiveCall, conversation: Conversation | None, services: J
             "billed_s": settlement.billed_s if settlement is not None else None,
         },
     )
-
-
-async def _nothing() -> None:
-    """Stop an agent that was never built."""
 
 
 def _watched(work: Coroutine[Any, Any, None], ending: Ending) -> asyncio.Task[None]:

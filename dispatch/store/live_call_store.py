@@ -54,7 +54,7 @@ class LiveCallStore:
         """Run the ring script."""
         await self._run("ring", *_arrival_args(arrival))
 
-    async def admit(self, arrival: Arrival) -> list[str]:
+    async def admit(self, arrival: Arrival, job_id: str) -> list[str]:
         """Run the admit script and return its answer: `admitted` and fields, or `refused`, why."""
         settings = self._settings
         price, block = self._price(arrival.kind)
@@ -68,6 +68,7 @@ class LiveCallStore:
             settings.max_calls_per_organization,
             settings.max_calls_per_number,
             KEEP_S,
+            job_id,
         )
         return answer
 

@@ -22,7 +22,7 @@
 
 Fields of a call: state, kind, did, room_name, seq (of its last event), ringing_at_ms,
 organization_id, project_id, admitted_at_ms, answered_at_ms, seen_at_ms (last sign of its worker),
-profile and metadata (as admitted), price (a minute), block, funded (at admission), reserved (by
+job_id (the job that was admitted), profile and metadata (as admitted), price (a minute), block, funded (at admission), reserved (by
 now), low_at_ms, last_entry_id, refusal_reason, ended_at_ms, billed_s, cost, refunded. Money is in
 micro-credits.
 

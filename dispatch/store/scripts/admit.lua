@@ -6,7 +6,7 @@ local price, block, lease_ttl_ms = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumbe
 local limits = {
   installation = tonumber(ARGV[9]), organization = tonumber(ARGV[10]), number = tonumber(ARGV[11]),
 }
-local keep_s = ARGV[12]
+local keep_s, job_id = ARGV[12], ARGV[13]
 
 local at_ms = now_ms()
 local call_key = key.call .. call_id
@@ -18,12 +18,14 @@ local function admitted()
 end
 
 local was = redis.call('HMGET', call_key, 'state', 'admitted_at_ms', 'organization_id',
-  'refusal_reason')
+  'refusal_reason', 'job_id')
 local state = was[1]
 if state == 'refused' then return { 'refused', was[4] } end
 if state == 'ended' or state == 'missed' then return { 'refused', 'already_over' } end
 if was[2] then
-  -- A second job for a live call: the first one's answer, and a slot that does not lapse meanwhile.
+  -- Two agents must not talk to one caller: if the first job died, the reaper ends the call.
+  if was[5] ~= job_id then return { 'refused', 'already_taken' } end
+  -- Asked again because the answer was lost: the same one, and a slot that does not lapse meanwhile.
   hold_slots(call_id, was[3], redis.call('HGET', call_key, 'did'), at_ms + lease_ttl_ms)
   return admitted()
 end
@@ -58,7 +60,7 @@ local admission = merged(
 redis.call('DECRBY', key.balance .. tenant.organization_id, digits(block))
 hold_slots(call_id, tenant.organization_id, did, at_ms + lease_ttl_ms)
 redis.call('HSET', call_key, 'admitted_at_ms', digits(at_ms), 'seen_at_ms', digits(at_ms),
-  'organization_id', tenant.organization_id, 'project_id', tenant.project_id,
+  'job_id', job_id, 'organization_id', tenant.organization_id, 'project_id', tenant.project_id,
   'profile', agent[4], 'metadata', tenant.metadata,
   'price', digits(price), 'block', digits(block), 'reserved', digits(block),
   'funded', digits(block))

@@ -1,0 +1,86 @@
+"""A job's way through one call, with what it talks to faked at its edges."""
+
+import asyncio
+import uuid
+from datetime import datetime
+from typing import Any, cast
+
+import pytest
+from livekit import rtc
+
+from dispatch.calls import Arrival, CallEnd, RefusalReason, Refused, Settlement
+from dispatch.settings import DispatchSettings
+from telephony.calls import CallDirection, CallKind, CallState
+from worker.bootstrap import JobServices
+from worker.ending import CALLER_HUNG_UP, Ending
+from worker.job import ActiveCall, CallTakenError, admit, close
+from worker.line import Line
+from worker.settings import WorkerSettings
+from worker.transcript import CallJournal
+
+pytestmark = pytest.mark.unit
+
+ARRIVAL = Arrival(
+    uuid.uuid4(), CallKind.SIP, CallDirection.INBOUND, "call_+12015550100_a", "sip_+12015550123"
+)
+
+
+class Calls:
+    """Live calls of which one is another job's."""
+
+    def __init__(self) -> None:
+        self.settled = asyncio.Event()
+
+    async def admit(self, arrival: Arrival, job_id: str) -> Refused:
+        assert job_id == "AJ_second"
+        return Refused(arrival.call_id, RefusalReason.ALREADY_TAKEN)
+
+    async def end(self, call_id: uuid.UUID, call_end: CallEnd, at: datetime) -> Settlement:
+        assert call_end == CALLER_HUNG_UP
+        self.settled.set()
+        return Settlement(call_id, CallState.ENDED, at, 3, 5_000, 95_000, repeated=False)
+
+
+class SilentLiveKit:
+    """A LiveKit that takes requests and never answers."""
+
+    async def delete_room(self, _name: str) -> None:
+        await asyncio.Event().wait()
+
+
+def services_over(calls: Calls) -> JobServices:
+    return JobServices(
+        worker_settings=WorkerSettings(),
+        dispatch_settings=cast("DispatchSettings", None),
+        live_calls=cast("Any", calls),
+        voice_sessions=cast("Any", None),
+        rooms=cast("Any", SilentLiveKit()),
+    )
+
+
+def line() -> Line:
+    return Line(cast("rtc.Room", rtc.EventEmitter[Any]()), Ending())
+
+
+async def test_leaves_a_call_that_another_job_has() -> None:
+    with pytest.raises(CallTakenError):
+        await admit(line(), ARRIVAL, "AJ_second", services_over(Calls()))
+
+
+async def test_settles_the_bill_while_livekit_does_not_answer() -> None:
+    calls = Calls()
+    call = ActiveCall(
+        line(),
+        ARRIVAL,
+        cast("Any", None),
+        CallJournal(cast("Any", calls), ARRIVAL.call_id),
+        cast("Any", None),
+    )
+    call.line.ending.cut_off(CALLER_HUNG_UP)
+
+    closing = asyncio.ensure_future(close(call, None, services_over(calls)))
+    async with asyncio.timeout(5):
+        await calls.settled.wait()
+
+    assert not closing.done()
+    closing.cancel()
