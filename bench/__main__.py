@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -26,6 +27,8 @@ async def main(*, quick: bool) -> int:
     """Measure and print; return 1 when a call did not go as it should, which voids the run."""
     settings = StackSettings()
     bin_dir = await asyncio.to_thread(ensure_servers, settings.var, print)
+    # Every run starts from empty stores, so that runs can be compared.
+    await asyncio.to_thread(shutil.rmtree, Path(settings.var) / "bench", ignore_errors=True)
     bench_settings = settings.model_copy(update={"var": Path(settings.var) / "bench"})
     cores = os.cpu_count() or 1
     environment = {"WORKER_IDLE_JOBS": str(_WARM_JOBS), "WORKER_MAX_CALLS": "50"}

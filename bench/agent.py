@@ -17,15 +17,9 @@ QUESTION = "what are your opening hours"
 REPLY = "We are open from nine to five."
 
 SPEECH = Speech()
-SCRIPT = Script.model_validate({"steps": [{"phrases": [QUESTION], "reply": REPLY}]})
+STEPS: list[dict[str, Any]] = [{"phrases": [QUESTION], "reply": REPLY}]
+SCRIPT = Script.model_validate({"steps": STEPS})
 TURN_TAKING = turn_handling(TurnTaking(), "vad")
 
-DRAFT: dict[str, Any] = {
-    "name": "Benchmark",
-    "greeting": GREETING,
-    "speech": SPEECH.model_dump(mode="json", by_alias=True)
-    | {"wordsPerMinute": SPEECH.words_per_minute},
-    "script": SCRIPT.model_dump(mode="json", exclude_none=True),
-}
-"""The same agent as the API takes it."""
-DRAFT["speech"].pop("words_per_minute", None)
+DRAFT: dict[str, Any] = {"name": "Benchmark", "greeting": GREETING, "script": {"steps": STEPS}}
+"""The same agent as the API takes it; speech and turn taking are the defaults on both sides."""

@@ -5,6 +5,7 @@ no tenant, no credit, no record, no transcript, no limits.
 """
 
 import asyncio
+import logging
 import os
 
 from livekit.agents import Agent, AgentServer, AgentSession, JobContext, JobProcess, inference
@@ -44,8 +45,15 @@ async def entrypoint(ctx: JobContext) -> None:
 
 def main() -> None:
     """Register with the LiveKit server of the environment and work until stopped."""
+    logging.basicConfig(level=logging.INFO)
     idle = int(os.environ["WORKER_IDLE_JOBS"])
-    server = AgentServer(setup_fnc=setup, num_idle_processes=idle, port=0, load_threshold=1e9)
+    # By default a worker's load is the CPU of its machine, and LiveKit sends a loaded one nothing.
+    server = AgentServer(
+        setup_fnc=setup,
+        num_idle_processes=idle,
+        port=0,
+        load_fnc=lambda worker: len(worker.active_jobs) / 50,
+    )
     server.rtc_session(entrypoint, agent_name=MINIMAL_NAME)
     asyncio.run(server.run())
 
