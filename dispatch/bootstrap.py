@@ -13,6 +13,7 @@ from dispatch.loops import Loop
 from dispatch.projection import Projection
 from dispatch.provisioning import Provisioning
 from dispatch.reaper import Reaper
+from dispatch.reconciliation import Reconciliation
 from dispatch.routes import Routes
 from dispatch.settings import DispatchSettings
 from dispatch.store.engine import Database
@@ -28,7 +29,7 @@ from telephony.settings import LiveKitSettings
 _AT_ONCE: Final = timedelta(0)
 """The drain waits for events by itself."""
 
-_LOCKED: Final = ("convergence", "drain", "projection")
+_LOCKED: Final = ("convergence", "drain", "projection", "reconciliation")
 """Loops that one process runs at a time: these change what is elsewhere in a certain order."""
 
 _TRUNK_TIMEOUT: Final = timedelta(seconds=30)
@@ -37,6 +38,9 @@ shard that is there already, on a busy 2-core machine."""
 
 _PROJECTION_INTERVAL: Final = timedelta(seconds=2)
 """Use cases publish by themselves; this only repairs what they could not."""
+
+_RECONCILIATION_INTERVAL: Final = timedelta(seconds=10)
+"""Seldom, for it repairs only what a Redis that lost data left; often enough to count as alive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,9 @@ def build_dispatch(
     has to end while Postgres is away, too.
     """
     signals = LoopSignals(redis)
-    reaper = Reaper(LiveCalls(redis, settings), rooms)
+    live_calls = LiveCalls(redis, settings)
+    reaper = Reaper(live_calls, rooms)
+    reconciliation = Reconciliation(live_calls, redis, database, rooms)
     drain = EventDrain(redis, database)
     projection = Projection(database, Routes(redis), Balances(redis))
     provisioning = Provisioning(database, trunks, settings)
@@ -103,6 +109,7 @@ def build_dispatch(
                 ("drain", drain.run_once, _AT_ONCE),
                 ("reaper", reaper.run_once, settings.reap_interval),
                 ("projection", projection.run_once, _PROJECTION_INTERVAL),
+                ("reconciliation", reconciliation.run_once, _RECONCILIATION_INTERVAL),
             )
         ],
         signals=signals,

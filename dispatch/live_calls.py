@@ -3,7 +3,7 @@
 import json
 import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -210,6 +210,11 @@ class LiveCalls:
             admitted=fields["admitted_at_ms"] is not None,
             room_name=fields["room_name"] or "",
         )
+
+    async def known(self, call_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+        """Return those of the calls that Redis holds, live or over."""
+        held = await self._store.known(call_ids)
+        return {call_id for call_id, is_held in zip(call_ids, held, strict=True) if is_held}
 
     async def find_in_room(self, room_name: str) -> LiveCall | None:
         """Return the call that lives (or lived) in this room; None for rooms that are not ours."""

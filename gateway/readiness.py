@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dispatch.errors import DispatchError
+from dispatch.store import redis_keys
 from dispatch.store.engine import Database
 from dispatch.store.loop_signals import LoopBeat, LoopSignals
 from dispatch.store.redis_client import RedisClient, translate_redis_errors
@@ -19,7 +20,7 @@ logger = logging.getLogger(__name__)
 CHECK_TIMEOUT_S: Final = 1.5
 """Less than the usual two seconds for which a load balancer waits."""
 
-LOOPS: Final = ("convergence", "drain", "reaper", "projection")
+LOOPS: Final = ("convergence", "drain", "reaper", "projection", "reconciliation")
 """The loops of `dispatch`, as in their Redis keys."""
 
 _NO_ROOM: Final = "readiness-probe"
@@ -96,7 +97,11 @@ class Readiness:
         ]
         if complaints:
             return Check(ok=False, detail="; ".join(complaints))
-        return Check(ok=True, detail=f"{len(LOOPS)} loops run")
+        with translate_redis_errors():
+            rejected = await self._redis.xlen(redis_keys.EVENTS_REJECTED)
+        # An operator must look at them, but calls are answered, so traffic must not be taken away.
+        aside = f"; {rejected} events rejected, see {redis_keys.EVENTS_REJECTED}"
+        return Check(ok=True, detail=f"{len(LOOPS)} loops run{aside if rejected else ''}")
 
     async def _check_workers(self) -> Check:
         workers = await self._workers.list()

@@ -75,6 +75,16 @@ class EventStream:
             summary = await self._redis.xpending(redis_keys.EVENTS, redis_keys.EVENTS_GROUP)
         return bool(summary["pending"])
 
+    async def lag_s(self) -> float:
+        """Return how old the oldest entry is that is not written yet; 0 when there is none."""
+        with translate_redis_errors():
+            seconds, microseconds = await self._redis.time()
+            oldest = await self._redis.xrange(redis_keys.EVENTS, count=1)
+        if not oldest:
+            return 0.0
+        appended_at_ms = int(str(oldest[0][0]).partition("-")[0])
+        return max(0.0, seconds + microseconds / 1e6 - appended_at_ms / 1000)
+
     async def confirm(self, entry_ids: Iterable[str]) -> None:
         """Take written entries off the stream; repeating it is fine."""
         ids = list(entry_ids)

@@ -2,7 +2,7 @@
 
 import math
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -161,6 +161,14 @@ class LiveCallStore:
             name: None if value is None else str(value)
             for name, value in zip(names, values, strict=True)
         }
+
+    async def known(self, call_ids: Sequence[uuid.UUID]) -> list[bool]:
+        """Return for each call whether Redis holds it."""
+        with translate_redis_errors():
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for call_id in call_ids:
+                    pipe.exists(redis_keys.call(call_id))
+                return [bool(held) for held in await pipe.execute()]
 
     def _price(self, kind: CallKind) -> tuple[int, int]:
         """Return the price of a minute and of one block, in micro-credits."""

@@ -175,6 +175,7 @@ class CallRow(Table):
         Index("ix_calls_project_id_called_number", "project_id", "called_number"),
         Index("ix_calls_project_id_caller_number", "project_id", "caller_number"),
         Index("ix_calls_project_id_agent_id", "project_id", "agent_id"),
+        Index("ix_calls_open", "id", postgresql_where=text("ended_at IS NULL")),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)

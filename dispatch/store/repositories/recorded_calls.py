@@ -6,14 +6,15 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 from sqlalchemy import Table as SqlTable
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 
 from dispatch.errors import DispatchError
-from dispatch.store.engine import WriteSession
+from dispatch.store.engine import ReadSession, WriteSession
 from dispatch.store.event_stream import StreamedEvent
 from dispatch.store.tables import CallEventRow, CallRow, LedgerEntryRow, TranscriptTurnRow
+from telephony.calls import CallState
 
 
 class UnwritableRow(DispatchError):
@@ -84,14 +85,32 @@ async def change_call(db: WriteSession, call_id: uuid.UUID, columns: Mapping[str
 
 
 async def bill_from_ledger(db: WriteSession, call_id: uuid.UUID) -> None:
-    """Make a call's cost what its ledger entries took."""
+    """Make a call's cost what its ledger entries took; without any it was never answered."""
     taken = (
         select(-func.coalesce(func.sum(_LEDGER.c.amount_microcredits), 0))
         .where(_LEDGER.c.call_id == call_id)
         .scalar_subquery()
     )
+    never_answered = and_(_CALLS.c.answered_at.is_(None), taken == 0)
     statement = update(_CALLS).where(_CALLS.c.id == call_id)
-    await db.execute(statement.values(cost_microcredits=taken, billed_s=None))
+    await db.execute(
+        statement.values(
+            state=case((never_answered, CallState.MISSED.value), else_=_CALLS.c.state),
+            cost_microcredits=taken,
+            billed_s=None,
+        )
+    )
+
+
+async def list_open_calls(
+    db: ReadSession, after: uuid.UUID | None, most: int
+) -> Sequence[tuple[uuid.UUID, str]]:
+    """Return (id, room name) of calls that are not over, by id, those behind `after`."""
+    query = select(CallRow.id, CallRow.room_name).where(CallRow.ended_at.is_(None))
+    if after is not None:
+        query = query.where(CallRow.id > after)
+    found = await db.execute(query.order_by(CallRow.id).limit(most))
+    return [(row.id, row.room_name) for row in found]
 
 
 async def add_turns(db: WriteSession, turns: Sequence[Mapping[str, Any]]) -> None:

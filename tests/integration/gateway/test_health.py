@@ -2,6 +2,7 @@
 
 import pytest
 
+from dispatch.store import redis_keys
 from dispatch.store.loop_signals import LoopSignals
 from dispatch.store.redis_client import RedisClient
 from dispatch.workers import WorkerPresence
@@ -33,9 +34,19 @@ async def test_is_ready_when_everything_is_there(gateway: Gateway, redis: RedisC
             "redis": {"ok": True, "detail": "answers"},
             "postgres": {"ok": True, "detail": "answers"},
             "livekit": {"ok": True, "detail": "answers"},
-            "dispatch": {"ok": True, "detail": "4 loops run"},
+            "dispatch": {"ok": True, "detail": "5 loops run"},
             "workers": {"ok": True, "detail": "2 workers, 50 free"},
         },
+    }
+
+
+async def test_reports_events_that_were_rejected(gateway: Gateway, redis: RedisClient):
+    await beat_all(redis)
+    await redis.xadd(redis_keys.EVENTS_REJECTED, {"why": "DataError"})
+    dispatch = (await gateway.http.get("/readyz")).json()["checks"]["dispatch"]
+    assert dispatch == {
+        "ok": True,
+        "detail": f"5 loops run; 1 events rejected, see {redis_keys.EVENTS_REJECTED}",
     }
 
 
