@@ -1,11 +1,13 @@
 """Logging of every process, set up in one place: text or JSON lines to stderr.
 
 Messages are constant text; what varies is in fields (`extra=`). Fields whose name starts with
-`pii.` hold personal data (numbers, names, spoken words) and are dropped unless asked for.
+`pii.` hold personal data (numbers, names, spoken words) and are dropped unless asked for. So are
+the numbers in LiveKit's names of rooms and participants, wherever an entry quotes one.
 """
 
 import json
 import logging
+import re
 import sys
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -14,6 +16,12 @@ _OWN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"
 """Attributes every log record has; all others were given as `extra=`."""
 
 _PERSONAL: Final = "pii."
+
+_NUMBER_IN_NAME: Final = re.compile(r"(call|sip)_(?:\+|%2B)?\d{5,}", re.IGNORECASE)
+"""The dialled number in a room's name and the caller's in an identity, also within a URL.
+
+Source: livekit/protocol sip/sip.go (identity `sip_<number>`; rooms of an individual dispatch rule:
+prefix, number, random end)."""
 
 
 class FieldsFormatter(logging.Formatter):
@@ -37,9 +45,9 @@ class FieldsFormatter(logging.Formatter):
             if name not in _OWN and (self._personal_data or not name.startswith(_PERSONAL))
         }
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        if self._json:
-            return self._as_json(record, at, fields)
-        return self._as_text(record, at, fields)
+        written = self._as_json if self._json else self._as_text
+        entry = written(record, at, fields)
+        return entry if self._personal_data else _NUMBER_IN_NAME.sub(r"\1_…", entry)
 
     def _as_json(self, record: logging.LogRecord, at: str, fields: dict[str, object]) -> str:
         entry: dict[str, object] = {

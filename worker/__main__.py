@@ -88,7 +88,7 @@ def _stop_signals() -> "asyncio.Queue[signal.Signals]":
     return received
 
 
-class _WithoutPersonalData(logging.Filter):
+class WithoutPersonalData(logging.Filter):
     """Drops personal data that the framework adds to its messages.
 
     The name of a room holds the dialled number (the room's id stays), and some messages quote what
@@ -115,7 +115,7 @@ def main() -> int:
         return 2
     configure_logging(dispatch_settings.log_level, dispatch_settings.log_format)
     for handler in logging.getLogger().handlers:
-        handler.addFilter(_WithoutPersonalData())
+        handler.addFilter(WithoutPersonalData())
     if dispatch_settings.log_level != "DEBUG":
         # The framework writes identities of participants and names of rooms, which hold phone
         # numbers, into its everyday messages.

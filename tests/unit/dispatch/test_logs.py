@@ -51,6 +51,18 @@ def test_drops_personal_data_unless_asked_for(log_format: Any) -> None:
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
+@pytest.mark.parametrize("name", ["call_+12015550100_x1", "sip_12015550100", "call_%2B12015550100"])
+def test_hides_numbers_in_livekits_names_wherever_they_stand(log_format: Any, name: str) -> None:
+    try:
+        int(name)
+    except ValueError:
+        quoting = record(msg=f"left {name}", room=name, exc_info=sys.exc_info())
+
+    assert "2015550100" not in FieldsFormatter(log_format, personal_data=False).format(quoting)
+    assert "2015550100" in FieldsFormatter(log_format, personal_data=True).format(quoting)
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
 def test_shows_where_an_error_came_from(log_format: Any) -> None:
     try:
         int("broken")
