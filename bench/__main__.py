@@ -20,7 +20,7 @@ _WARM_JOBS = 12
 _ROUNDS = {1: 20, 4: 6, 12: 5}
 """Pairs of rounds for each number of callers at once: at least 5, and 20 calls each at one."""
 _QUICK_ROUNDS = {1: 2, 4: 1}
-_SESSION_REQUESTS = 400
+_SESSION_REQUESTS = 384
 
 
 async def main(*, quick: bool) -> int:

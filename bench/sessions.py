@@ -1,4 +1,4 @@
-"""Voice sessions over HTTP: ours against the bare route, request by request in turn."""
+"""Voice sessions over HTTP: ours against the bare route, block by block."""
 
 import asyncio
 import os
@@ -18,6 +18,8 @@ from stack.tenant import create_tenant, top_up
 
 _START_TIMEOUT_S = 20.0
 _WARM_UP = 20
+_BLOCKS = 6
+"""Blocks of either side, in the order A B B A: enough pairs that a drift hits both alike."""
 _CREDITS = 1_000_000_000
 
 
@@ -49,22 +51,20 @@ async def measure_sessions(
         for _ in range(_WARM_UP):
             await _open(http, ours)
             await _open(http, bare)
-        taken = await asyncio.gather(
-            *(_one_client(http, ours, bare, requests // clients) for _ in range(clients))
-        )
-    return [s for mine, _ in taken for s in mine], [s for _, theirs in taken for s in theirs]
-
-
-async def _one_client(
-    http: aiohttp.ClientSession, ours: Target, bare: Target, requests: int
-) -> tuple[list[float], list[float]]:
-    mine: list[float] = []
-    theirs: list[float] = []
-    for turn in range(requests):
-        pair = [(ours, mine), (bare, theirs)]
-        for target, seconds in pair if turn % 2 == 0 else reversed(pair):
-            seconds.append(await _open(http, target))
+        mine: list[float] = []
+        theirs: list[float] = []
+        for turn in range(_BLOCKS):
+            pair = [(ours, mine), (bare, theirs)]
+            for target, seconds in pair if turn % 2 == 0 else reversed(pair):
+                each = requests // _BLOCKS // clients
+                blocks = (_block(http, target, each) for _ in range(clients))
+                seconds += [s for block in await asyncio.gather(*blocks) for s in block]
     return mine, theirs
+
+
+async def _block(http: aiohttp.ClientSession, target: Target, requests: int) -> list[float]:
+    """Send requests to one side only, so that its load never counts against the other."""
+    return [await _open(http, target) for _ in range(requests)]
 
 
 async def _open(http: aiohttp.ClientSession, target: Target) -> float:

@@ -16,6 +16,10 @@ SIP_VERSION = "v1.8.0"
 ALL_OF_THE_CPU = 1.0
 """livekit-sip refuses calls above this share; here it shares the machine with everything else."""
 
+WEBHOOK_EVENTS = ("participant_joined", "participant_left", "room_finished")
+"""All that the gateway acts on; without a filter each room sends several more.
+Source: livekit/protocol webhook/notifier.go, `FilterParams`."""
+
 
 @dataclass(frozen=True)
 class LiveKitKeys:
@@ -46,6 +50,7 @@ def server_config(ports: Ports, keys: LiveKitKeys, redis_password: str) -> dict[
         "webhook": {
             "api_key": keys.key,
             "urls": [f"http://{LOOPBACK}:{ports.gateway}/webhooks/livekit"],
+            "filter_params": {"include_events": list(WEBHOOK_EVENTS)},
         },
         "logging": {"level": "info", "json": True},
     }

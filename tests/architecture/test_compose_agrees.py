@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from stack import livekit_config, postgres, redis
-from stack.livekit_config import LiveKitKeys, server_config, sip_config
+from stack.livekit_config import WEBHOOK_EVENTS, LiveKitKeys, server_config, sip_config
 from stack.parts import PART_NAMES, PartFactory
 from stack.ports import Ports
 
@@ -91,6 +91,7 @@ def test_livekit_server_is_configured_alike(services: dict[str, Any]) -> None:
     config = inline(services["livekit"]["environment"]["LIVEKIT_CONFIG"])
     assert shape(config) == shape(server_config(PORTS, KEYS, "password"))
     assert config["webhook"]["api_key"] in config["keys"]
+    assert config["webhook"]["filter_params"] == {"include_events": list(WEBHOOK_EVENTS)}
 
 
 def test_livekit_sip_is_configured_alike(services: dict[str, Any]) -> None:
