@@ -5,6 +5,7 @@ import uuid
 from time import monotonic
 from typing import Final
 
+from dispatch.errors import StoreUnavailable
 from dispatch.live_calls import LiveCall, LiveCalls
 from dispatch.room_events import ABANDONED, NO_WORKER
 from telephony.calls import CallKind
@@ -20,6 +21,14 @@ the creation of a web session's room can take."""
 SWEEP_INTERVAL_S: Final = 10.0
 """How often all rooms are compared with the calls known to be over. A room that two sweeps in a
 row find left behind is deleted, so a call has at least this long to say goodbye and go."""
+
+UNANSWERED_S: Final = 90.0
+"""A call that still rings after this is nobody's: a trunk gives up after 20 s, and a job after
+waiting 60 s for a browser. Without this a web caller would wait in silence where no worker is."""
+
+HEAL_S: Final = 6.0
+"""After an outage of Redis the heartbeats of all calls look missed: until each worker has had time
+to try again (every 0.5 s, with a timeout of 4 s) nobody is taken for lost."""
 
 
 class Reaper:
@@ -37,11 +46,16 @@ class Reaper:
         *,
         sweep_interval_s: float = SWEEP_INTERVAL_S,
         stale_ringing_s: float = STALE_RINGING_S,
+        unanswered_s: float = UNANSWERED_S,
+        heal_s: float = HEAL_S,
     ) -> None:
         self._live_calls = live_calls
         self._rooms = rooms
         self._sweep_interval_s = sweep_interval_s
         self._stale_ringing_s = stale_ringing_s
+        self._unanswered_s = unanswered_s
+        self._heal_s = heal_s
+        self._reachable_since: float | None = None
         self._next_sweep = monotonic()
         self._left_behind: set[str] = set()
 
@@ -52,8 +66,13 @@ class Reaper:
             StoreUnavailable: Redis could not be reached.
             VendorError: LiveKit could not be reached; lapsed calls were settled all the same.
         """
-        ended = await self._end_lost_calls()
-        ended += await self._miss_gone_calls()
+        try:
+            ended = await self._end_lost_calls()
+            ended += await self._miss_gone_calls()
+            ended += await self._miss_unanswered_calls()
+        except StoreUnavailable:
+            self._reachable_since = None
+            raise
         if monotonic() >= self._next_sweep:
             await self._sweep_rooms()
             # After the sweep: one that failed is due again at once, and its beat stays bad.
@@ -62,7 +81,12 @@ class Reaper:
 
     async def _end_lost_calls(self) -> int:
         ended = 0
-        for call_id in await self._live_calls.lapsed():
+        lapsed = await self._live_calls.lapsed()
+        if self._reachable_since is None:
+            self._reachable_since = monotonic()
+        if monotonic() - self._reachable_since < self._heal_s:
+            return 0
+        for call_id in lapsed:
             call = await self._live_calls.find(call_id)
             settlement = await self._live_calls.end_lost(call_id)
             if settlement is None or call is None:
@@ -77,7 +101,7 @@ class Reaper:
             await self._rooms.delete_room(call.room_name)
         except VendorError:
             # Other calls wait for their settlement; the sweep deletes the room later.
-            _log.warning("Room of a lost call not deleted", extra={"call_id": str(call.call_id)})
+            _log.warning("Room of an ended call not deleted", extra={"call_id": str(call.call_id)})
 
     async def _miss_gone_calls(self) -> int:
         """Miss the calls that still ring in Redis and whose room LiveKit no longer has."""
@@ -96,6 +120,16 @@ class Reaper:
             if call.room_name not in present:
                 unanswered = NO_WORKER if call.kind is CallKind.SIP else ABANDONED
                 missed += await self._live_calls.miss(call_id, unanswered)
+        return missed
+
+    async def _miss_unanswered_calls(self) -> int:
+        """Miss the calls that no job took, although their callers are still there."""
+        missed = 0
+        for call_id in await self._live_calls.stale_ringing(self._unanswered_s):
+            call = await self._live_calls.find(call_id)
+            if call is not None and await self._live_calls.miss(call_id, NO_WORKER):
+                missed += 1
+                await self._delete_room(call)
         return missed
 
     async def _sweep_rooms(self) -> None:

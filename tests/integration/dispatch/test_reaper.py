@@ -1,15 +1,19 @@
 """Calls nobody ends, on a real Redis and fake rooms."""
 
+import uuid
 from datetime import UTC, datetime
 
 import pytest
 from redis.asyncio import Redis
 
+from dispatch.accounts import Principal
+from dispatch.balances import Balances
 from dispatch.calls import CallEnd
 from dispatch.reaper import Reaper
+from dispatch.voice_sessions import VoiceSessions
 from telephony.calls import CallState, EndedBy, EndReason
 from telephony.errors import VendorUnavailable
-from tests.builders.live_calls import Tenant, events_of, lapse, live_calls
+from tests.builders.live_calls import Tenant, events_of, lapse, live_calls, settings
 from tests.fakes.livekit_rooms import FakeRooms
 
 pytestmark = pytest.mark.integration
@@ -29,7 +33,7 @@ def rooms() -> FakeRooms:
 
 @pytest.fixture
 def reaper(redis: Redis, rooms: FakeRooms) -> Reaper:
-    return Reaper(live_calls(redis), rooms, sweep_interval_s=0, stale_ringing_s=0)
+    return Reaper(live_calls(redis), rooms, sweep_interval_s=0, stale_ringing_s=0, heal_s=0)
 
 
 async def test_a_lost_workers_call_is_ended_and_its_room_deleted(
@@ -93,3 +97,42 @@ async def test_only_rooms_of_calls_known_to_be_over_are_deleted(
     assert over.room_name in rooms.rooms
     await reaper.run_once()
     assert set(rooms.rooms) == {live.room_name, "call_somebody_elses", "meeting"}
+
+
+async def test_a_web_session_nobody_joined_is_missed_and_free(
+    redis: Redis, tenant: Tenant, rooms: FakeRooms, reaper: Reaper
+) -> None:
+    sessions = VoiceSessions(redis, rooms, settings())
+    owner = Principal(tenant.organization_id, tenant.project_id, uuid.uuid4(), "key")
+    opened = await sessions.open(owner, tenant.agent_id, "web_1", "web-user")
+    assert await reaper.run_once() == 0
+    await rooms.delete_room("web_1")
+    assert await reaper.run_once() == 1
+    missed = (await events_of(redis, opened.call_id))[-1]
+    assert (missed["type"], missed["end_reason"]) == ("call.missed", "abandoned")
+    assert missed["cost_microcredits"] == 0
+    assert await Balances(redis).get(tenant.organization_id) == 1_000_000
+
+
+async def test_a_caller_whom_no_job_takes_is_not_left_in_silence(
+    redis: Redis, tenant: Tenant, rooms: FakeRooms
+) -> None:
+    calls, waiting, talking = live_calls(redis), tenant.arrival(), tenant.arrival()
+    for arrival in (waiting, talking):
+        rooms.open_sip_room(arrival.room_name)
+        await calls.ring(arrival)
+    await calls.admit(talking)
+    assert await Reaper(calls, rooms, unanswered_s=0).run_once() == 1
+    missed = (await events_of(redis, waiting.call_id))[-1]
+    assert (missed["type"], missed["end_reason"]) == ("call.missed", "no_worker")
+    assert set(rooms.rooms) == {talking.room_name}
+
+
+async def test_workers_may_beat_again_before_they_count_as_lost(
+    redis: Redis, tenant: Tenant, rooms: FakeRooms
+) -> None:
+    calls, arrival = live_calls(redis), tenant.arrival()
+    await calls.admit(arrival)
+    await lapse(redis, tenant, arrival.call_id)
+    assert await Reaper(calls, rooms).run_once() == 0
+    assert (await calls.beat(arrival.call_id)).known
