@@ -67,18 +67,6 @@ class TestAdmission:
         assert await Balances(redis).get(tenant.organization_id) == 900_000
         assert len(await events_of(redis, arrival.call_id)) == 3
 
-    async def test_a_call_belongs_to_the_job_that_was_admitted(
-        self, redis: Redis, tenant: Tenant
-    ) -> None:
-        calls, arrival = live_calls(redis), tenant.arrival()
-        first = await calls.admit(arrival, "AJ_first")
-        await lapse(redis, tenant, arrival.call_id)
-        taken = Refused(arrival.call_id, RefusalReason.ALREADY_TAKEN)
-        assert await calls.admit(arrival, "AJ_second") == taken
-        assert await calls.lapsed() == [arrival.call_id]
-        assert await calls.admit(arrival, "AJ_first") == first
-        assert len(await events_of(redis, arrival.call_id)) == 3
-
     async def test_rings_once(self, redis: Redis, tenant: Tenant) -> None:
         calls, arrival = live_calls(redis), tenant.arrival()
         await calls.ring(arrival)

@@ -1,0 +1,37 @@
+"""Two jobs for one call: never two agents for one caller."""
+
+import pytest
+from redis.asyncio import Redis
+
+from dispatch.calls import Admitted, RefusalReason, Refused
+from tests.builders.live_calls import Tenant, events_of, lapse, live_calls
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+async def tenant(redis: Redis) -> Tenant:
+    tenant = Tenant()
+    await tenant.publish(redis, balance=1_000_000)
+    return tenant
+
+
+async def test_a_job_whose_answer_was_lost_asks_again_and_gets_the_same(
+    redis: Redis, tenant: Tenant
+) -> None:
+    calls, arrival = live_calls(redis), tenant.arrival()
+    first = await calls.admit(arrival, "AJ_first")
+    assert isinstance(first, Admitted)
+    assert await calls.admit(arrival, "AJ_first") == first
+    assert len(await events_of(redis, arrival.call_id)) == 3
+
+
+async def test_a_second_job_is_refused_and_does_not_keep_the_first_alive(
+    redis: Redis, tenant: Tenant
+) -> None:
+    calls, arrival = live_calls(redis), tenant.arrival()
+    await calls.admit(arrival, "AJ_first")
+    await lapse(redis, tenant, arrival.call_id)
+    taken = Refused(arrival.call_id, RefusalReason.ALREADY_TAKEN)
+    assert await calls.admit(arrival, "AJ_second") == taken
+    assert await calls.lapsed() == [arrival.call_id]
