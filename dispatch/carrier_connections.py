@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 _LONGEST_NAME = 100
 _LONGEST_CREDENTIAL = 255
 _MOST_ADDRESSES = 200
+_SHORTEST_OPEN_PREFIX = 8
+"""No carrier calls from more than a block this wide; scanners call from everywhere."""
 _PROVIDER = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
@@ -47,7 +49,8 @@ class CarrierConnections:
             principal: On whose behalf.
             name: For people; 1 to 100 characters.
             provider: The carrier in one lower-case word, such as `twilio`.
-            allowed_addresses: IP addresses or CIDR ranges the carrier calls from.
+            allowed_addresses: IP addresses or CIDR ranges the carrier calls from; without a user
+                name each has a prefix of at least 8 bits.
             auth_username: User name the carrier must give; only with a password.
             auth_password: Its password; never returned.
 
@@ -59,7 +62,7 @@ class CarrierConnections:
             raise InvalidField("name", f"name must have 1 to {_LONGEST_NAME} characters.")
         provider = checked_provider(provider)
         _check_credentials(auth_username, auth_password)
-        addresses = _checked_addresses(allowed_addresses)
+        addresses = _checked_addresses(allowed_addresses, has_password=auth_username is not None)
         if not addresses and auth_username is None:
             raise InvalidField(
                 "allowed_addresses",
@@ -129,19 +132,37 @@ def checked_provider(provider: str) -> str:
     return provider
 
 
-def _checked_addresses(addresses: Sequence[str]) -> tuple[str, ...]:
-    """Return the addresses as written, once each."""
+def _checked_addresses(addresses: Sequence[str], *, has_password: bool) -> tuple[str, ...]:
+    """Return the addresses in the one form that LiveKit reads too, once each."""
     if len(addresses) > _MOST_ADDRESSES:
         raise InvalidField("allowed_addresses", f"At most {_MOST_ADDRESSES} addresses.")
+    checked = []
     for index, address in enumerate(addresses):
-        try:
-            ipaddress.ip_network(address)
-        except ValueError as exc:
+        field = f"allowed_addresses.{index}"
+        network = _parse_network(field, address)
+        if network.prefixlen < _SHORTEST_OPEN_PREFIX and not has_password:
             raise InvalidField(
-                f"allowed_addresses.{index}",
-                "Not an IP address or a CIDR range without host bits, such as 192.0.2.0/24.",
-            ) from exc
-    return tuple(dict.fromkeys(addresses))
+                field,
+                "A network this wide lets nearly anybody call in; name the carrier's own, "
+                "or give a user name and a password too.",
+            )
+        checked.append(str(network) if "/" in address else str(network.network_address))
+    return tuple(dict.fromkeys(checked))
+
+
+def _parse_network(field: str, address: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    try:
+        network = ipaddress.ip_network(address)
+    except ValueError as exc:
+        raise InvalidField(
+            field, "Not an IP address or a CIDR range without host bits, such as 192.0.2.0/24."
+        ) from exc
+    first = network.network_address
+    if isinstance(first, ipaddress.IPv6Address) and (first.scope_id or first.ipv4_mapped):
+        raise InvalidField(
+            field, "An IPv6 address has no zone here, and an IPv4 address is written as such."
+        )
+    return network
 
 
 def _check_credentials(username: str | None, password: SecretStr | None) -> None:
@@ -154,3 +175,5 @@ def _check_credentials(username: str | None, password: SecretStr | None) -> None
     ):
         if value is not None and not 1 <= len(value) <= _LONGEST_CREDENTIAL:
             raise InvalidField(field, f"1 to {_LONGEST_CREDENTIAL} characters.")
+        if value is not None and not value.isprintable():
+            raise InvalidField(field, "No line breaks or other control characters.")

@@ -42,6 +42,13 @@ async def test_never_returns_a_password(gateway: Gateway):
         ({"allowedAddresses": ["192.0.2.1/24"]}, "allowedAddresses.0"),
         ({"allowedAddresses": [5]}, "allowedAddresses.0"),
         ({"allowedAddresses": []}, "allowedAddresses"),
+        ({"allowedAddresses": ["0.0.0.0/0"]}, "allowedAddresses.0"),
+        ({"allowedAddresses": ["192.0.2.1", "128.0.0.0/1"]}, "allowedAddresses.1"),
+        ({"allowedAddresses": ["::/0"]}, "allowedAddresses.0"),
+        ({"allowedAddresses": ["::ffff:0:0/96"]}, "allowedAddresses.0"),
+        ({"allowedAddresses": ["fe80::1%eth0"]}, "allowedAddresses.0"),
+        ({"authUsername": "a\r\nb", "authPassword": "secret"}, "authUsername"),
+        ({"authUsername": "carrier", "authPassword": "a\nb"}, "authPassword"),
         ({"authUsername": "carrier"}, "authPassword"),
         ({"authPassword": "secret"}, "authUsername"),
         ({"allowed_addresses": []}, "allowed_addresses"),
@@ -53,6 +60,21 @@ async def test_refuses_a_bad_connection(gateway: Gateway, change: dict[str, obje
     assert error_of(answer)[:2] == (400, "VALIDATION_ERROR")
     assert answer.json()["error"]["details"][0]["field"] == field
     assert (await tenant.http.get("/v1/carrier-connections")).json()["data"] == []
+
+
+async def test_writes_networks_as_livekit_reads_them(gateway: Gateway):
+    tenant = await gateway.tenant()
+    written = ["198.51.100.0/255.255.255.0", "192.0.2.1/032", "192.0.2.9", "198.51.100.0/24"]
+    made = await tenant.connection(allowedAddresses=written)
+    assert made["allowedAddresses"] == ["198.51.100.0/24", "192.0.2.1/32", "192.0.2.9"]
+
+
+async def test_a_password_may_guard_what_addresses_do_not(gateway: Gateway):
+    tenant = await gateway.tenant()
+    made = await tenant.connection(
+        allowedAddresses=["0.0.0.0/0"], authUsername="carrier", authPassword="secret"
+    )
+    assert made["allowedAddresses"] == ["0.0.0.0/0"]
 
 
 async def test_deletes_a_connection(gateway: Gateway):
