@@ -1,11 +1,15 @@
-"""How request bodies are read: strict JSON, and no NUL character anywhere in it."""
+"""How request bodies are read: strict JSON, not nested too deep, and no NUL anywhere in it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import orjson
 from fastapi.exceptions import RequestValidationError
 from fastapi.requests import Request
+
+MAX_DEPTH: Final = 64
+"""Far more than any body of ours needs, and less than every parser and store behind us can take:
+orjson writes 254 levels, pydantic and Redis's cjson have limits of their own."""
 
 _ESCAPED_NUL: Final = b"\\u0000"
 
@@ -20,10 +24,15 @@ class JsonRequest(Request):
         """Return the parsed body.
 
         Raises:
-            json.JSONDecodeError: The body is not JSON.
+            json.JSONDecodeError: The body is not JSON, or nested deeper than `MAX_DEPTH`.
         """
         if not hasattr(self, "_json"):
-            self._json = orjson.loads(await self.body())
+            body = await self.body()
+            parsed = orjson.loads(body)
+            if _is_too_deep(body, parsed):
+                message = f"nested more than {MAX_DEPTH} levels deep"
+                raise orjson.JSONDecodeError(message, "", 0)
+            self._json = parsed
         return self._json
 
     async def refuse_nul(self) -> None:
@@ -46,8 +55,29 @@ class JsonRequest(Request):
             raise RequestValidationError(errors)
 
 
+def _is_too_deep(body: bytes, parsed: Any) -> bool:
+    # Nearly every body has fewer brackets than the limit, so that counting them is enough.
+    if body.count(b"{") + body.count(b"[") <= MAX_DEPTH:
+        return False
+    level = [parsed]
+    for _ in range(MAX_DEPTH + 1):
+        level = [item for value in level for item in _items_of(value)]
+        if not level:
+            return False
+    return True
+
+
+def _items_of(value: Any) -> Iterable[Any]:
+    """Return what a list or an object holds; an empty one is as deep as one that holds text."""
+    if isinstance(value, dict):
+        return value.values() or (None,)
+    if isinstance(value, list):
+        return value or (None,)
+    return ()
+
+
 def _nul_places(value: Any) -> Iterator[tuple[str | int, ...]]:
-    """Yield the path to each text with a NUL; orjson's depth limit bounds the recursion."""
+    """Yield the path to each text with a NUL; `MAX_DEPTH` bounds the recursion."""
     if isinstance(value, str):
         if "\0" in value:
             yield ()

@@ -25,6 +25,8 @@ _SNAKE_NAME: Final = re.compile(
     "|".join(rf"\b{name}\b" for name in AgentDraft.model_fields if "_" in name)
 )
 
+_LONGEST_PART: Final = 100
+
 _INNER: Final = re.compile(r"([A-Za-z][\w.-]*): (.+)", re.DOTALL)
 
 
@@ -65,7 +67,7 @@ def _field_error(error: Mapping[str, Any]) -> FieldError:
     if kind == "json_invalid":
         sentence = _SENTENCES[kind].format(error=error["ctx"]["error"])
         return FieldError("", sentence)
-    name = ".".join(str(part) for part in rest)
+    name = ".".join(_shortened(str(part)) for part in rest)
     if place == "body" and not name and kind != "value_error":
         return FieldError("", NOT_AN_OBJECT)
     if kind in _SENTENCES:
@@ -73,6 +75,11 @@ def _field_error(error: Mapping[str, Any]) -> FieldError:
     if kind == "value_error":
         return _of_validator(name, str(error["ctx"]["error"]))
     return FieldError(name, _sentence(name, str(error["msg"])))
+
+
+def _shortened(part: str) -> str:
+    # An unknown field's name is the client's own, and may be as long as the body.
+    return part if len(part) <= _LONGEST_PART else part[: _LONGEST_PART - 1] + "…"
 
 
 def _of_validator(name: str, message: str) -> FieldError:
