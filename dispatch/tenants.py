@@ -109,7 +109,8 @@ class Tenants:
 
         Raises:
             NotFound: There is no such project.
-            InvalidField: A bad name, an unknown prefix, or an `expires_at` that is naive or past.
+            InvalidField: A bad name, an unknown prefix, or an `expires_at` that is naive, past
+                or after the year 9999.
         """
         name = _checked_name(name)
         if prefix not in PREFIXES:
@@ -204,6 +205,11 @@ def _check_expiry(expires_at: datetime | None) -> None:
     if expires_at is None:
         return
     if expires_at.tzinfo is None:
-        raise InvalidField("expires_at", "expires_at must carry its time zone.")
+        raise InvalidField("expires_at", "expiresAt must carry its time zone.")
     if expires_at <= datetime.now(UTC):
-        raise InvalidField("expires_at", "expires_at must lie in the future.")
+        raise InvalidField("expires_at", "expiresAt must lie in the future.")
+    try:
+        expires_at.astimezone(UTC)
+    except OverflowError as exc:
+        # Postgres would take the year 10000, and nobody could read it back.
+        raise InvalidField("expires_at", "expiresAt must lie before the year 10000.") from exc

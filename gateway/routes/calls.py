@@ -4,12 +4,11 @@ import uuid
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Security
-from pydantic import AwareDatetime
 
 from dispatch.call_history import CallFilters
 from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header
 from gateway.dependencies import NumberFilter, RequestedPage, ServicesOf
-from gateway.schemas.base import PageAnswer
+from gateway.schemas.base import Instant, PageAnswer
 from gateway.schemas.calls import CallAnswer, CallRecordAnswer
 from gateway.schemas.errors import native_errors
 from gateway.schemas.tenants import BalanceAnswer
@@ -28,10 +27,10 @@ async def _call_filters(
     number: Annotated[NumberFilter | None, Query(description="Either party's number.")] = None,
     agent_id: Annotated[uuid.UUID | None, Query(alias="agentId")] = None,
     started_from: Annotated[
-        AwareDatetime | None, Query(alias="from", description="Started at this time or later.")
+        Instant | None, Query(alias="from", description="Started at this time or later.")
     ] = None,
     started_to: Annotated[
-        AwareDatetime | None, Query(alias="to", description="Started before this time.")
+        Instant | None, Query(alias="to", description="Started before this time.")
     ] = None,
 ) -> CallFilters:
     return CallFilters(

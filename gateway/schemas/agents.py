@@ -13,6 +13,7 @@ from pydantic.alias_generators import to_camel
 
 from dispatch.agent_profile import AgentDraft, AgentProfile, Name, Speech, TurnTaking
 from dispatch.script import Script
+from gateway.schemas.base import without_defaults
 
 _REQUEST = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
 _ANSWER = ConfigDict(alias_generator=to_camel, extra="ignore", frozen=True, populate_by_name=True)
@@ -76,12 +77,15 @@ class AgentBody(AgentDraft):
         return AgentDraft.model_validate(self.model_dump())
 
 
+def _describe_patch(schema: dict[str, Any]) -> None:
+    without_defaults(schema)
+    schema["examples"] = [{"greeting": "Good morning!", "isActive": True}]
+
+
 class AgentPatch(AgentBody):
     """The fields of an agent to change; what is absent stays, nested objects are replaced."""
 
-    model_config = _REQUEST | ConfigDict(
-        json_schema_extra={"examples": [{"greeting": "Good morning!", "isActive": True}]}
-    )
+    model_config = _REQUEST | ConfigDict(json_schema_extra=_describe_patch)
 
     name: Name = "unchanged"
 

@@ -1,15 +1,45 @@
 """What all bodies share: spelling, strictness and the shape of a page."""
 
+import re
 from collections.abc import Callable
 from typing import Annotated, Any, Generic, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 from pydantic.alias_generators import to_camel
 
 from dispatch.paging import Page
 
+_NUMBER = re.compile(r"\s*[-+]?[0-9.]+(?:e[-+]?[0-9]+)?\s*", re.IGNORECASE)
+
 Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 """A name given by people."""
+
+
+def _not_a_number(value: object) -> object:
+    # Pydantic also reads seconds since 1970, so that `20261121` would be a day in August 1970.
+    if isinstance(value, int | float) or (isinstance(value, str) and _NUMBER.fullmatch(value)):
+        raise ValueError("must be an RFC 3339 time, such as 2026-01-31T12:00:00Z")
+    return value
+
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_not_a_number)]
+"""A point in time, written with its time zone."""
+
+
+def without_defaults(schema: dict[str, Any]) -> None:
+    """Take the defaults out of a patch's schema: what is absent stays as it is.
+
+    Clients generated from a schema with defaults would send them, and so undo what was set.
+    """
+    for field in schema["properties"].values():
+        field.pop("default", None)
 
 
 class RequestBody(BaseModel):

@@ -4,10 +4,10 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from dispatch.credits import LARGEST_TOP_UP_MICROCREDITS
-from gateway.schemas.base import Answer, Label, RequestBody
+from gateway.schemas.base import Answer, Instant, Label, RequestBody
 
 
 class OrganizationBody(RequestBody):
@@ -51,7 +51,7 @@ class KeyBody(RequestBody):
 
     name: Label
     prefix: Literal["pk", "tk"] = Field(default="pk", description="How the key begins.")
-    expires_at: AwareDatetime | None = Field(
+    expires_at: Instant | None = Field(
         default=None, description="When it stops working; never when absent."
     )
 

@@ -145,6 +145,7 @@ async def test_filters_and_pages(
         ("state=over", "state"),
         ("agentId=7", "agentId"),
         ("from=yesterday", "from"),
+        ("from=20261121", "from"),
         ("to=2026-01-01T12:00:00", "to"),
         ("number=" + "1" * 41, "number"),
         ("page=0", "page"),

@@ -126,6 +126,26 @@ async def test_lists_the_ledger(gateway: Gateway):
     assert (entry["kind"], entry["amountMicrocredits"], entry["callId"]) == ("topup", 7, None)
 
 
+@pytest.mark.parametrize(
+    "expires_at",
+    [
+        "9999-12-31T23:59:59-00:01",
+        "2020-01-01T00:00:00Z",
+        "2030-01-01T00:00:00",
+        4_102_444_800,
+        "4.1e9",
+    ],
+)
+async def test_refuses_an_expiry_that_cannot_be(gateway: Gateway, expires_at: object):
+    tenant = await gateway.tenant()
+    at = f"/admin/v1/projects/{tenant.project_id}/keys"
+    answer = await gateway.admin.post(at, json={"name": "late", "expiresAt": expires_at})
+    status, code, message = error_of(answer)
+    assert (status, code) == (400, "VALIDATION_ERROR")
+    assert message.startswith("expiresAt")
+    assert [key["name"] for key in (await gateway.admin.get(at)).json()["data"]] == ["tests"]
+
+
 async def test_shows_a_key_only_when_it_is_made(gateway: Gateway):
     tenant = await gateway.tenant()
     at = f"/admin/v1/projects/{tenant.project_id}/keys"
