@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from gateway.errors import install_error_handlers
 from gateway.middleware import BodyLimit, RequestContext
@@ -25,6 +26,17 @@ OpenServices = Callable[[], AbstractAsyncContextManager[Services]]
 
 DEFAULT_MAX_BODY_BYTES: Final = 1_048_576
 
+_RESOURCES: Final = (
+    voice_sessions,
+    phone_numbers,
+    carrier_connections,
+    agents,
+    calls,
+    organizations,
+    livekit_webhooks,
+    health,
+)
+
 _DESCRIPTION: Final = """
 AI agents on phone numbers, self-hosted, on LiveKit.
 
@@ -32,6 +44,10 @@ Every request of a project carries its key, as `x-api-key` or as `Authorization:
 administration has a key of its own. Times are RFC 3339 in UTC, amounts are whole micro-credits
 (1 credit is 1,000,000), numbers are E.164. Lists are paged by `page` and `limit`. What belongs to
 another project is answered like what does not exist.
+
+Keys belong on servers: whoever has one can spend the organisation's credits. There are therefore no
+CORS headers, and a page of another origin cannot call this API. Let your server open a voice
+session and hand only its `token` and `serverUrl` to the browser, which then talks to LiveKit.
 """
 
 
@@ -51,31 +67,26 @@ def create_app(
             app.state.services = services
             yield
 
-    app = FastAPI(
+    # As FastAPI, but the reference page comes from here: it works without the internet, and no
+    # content delivery network runs scripts in a page where people type in their keys.
+    app = FastAPIOffline(
         title="Dialplane",
         summary="AI agents on phone numbers.",
         description=_DESCRIPTION,
         version="0.1.0",
         lifespan=lifespan,
         redoc_url=None,
+        # The redirect would name whatever host the client did, and proxies' plain http.
+        redirect_slashes=False,
         separate_input_output_schemas=False,
         # Curl and webhooks of simple clients send JSON without saying so; keys are in headers of
         # their own, so no browser can be tricked into such a request.
         strict_content_type=False,
     )
-    install_error_handlers(app)
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, max_bytes=max_body_bytes)
     app.add_middleware(RequestContext)
-    for resource in (
-        voice_sessions,
-        phone_numbers,
-        carrier_connections,
-        agents,
-        calls,
-        organizations,
-        livekit_webhooks,
-        health,
-    ):
+    for resource in _RESOURCES:
         app.include_router(resource.router)
+    install_error_handlers(app, [route for each in _RESOURCES for route in each.router.routes])
     return app

@@ -6,7 +6,7 @@ TalkifAI path answers `{"detail": "…"}` in that product's published words.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
@@ -16,6 +16,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, Route
 
 from dispatch.errors import (
     AgentNotVoiceReady,
@@ -67,11 +68,21 @@ class _Row:
     message: str | None = None
     field: str | None = None
     retry_after_s: int | None = None
+    challenge: str | None = None
+    """How to authenticate, which a 401 must say (RFC 9110, 11.6.1)."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that go with the answer."""
+        retry = {"Retry-After": str(self.retry_after_s)} if self.retry_after_s else {}
+        return retry | ({"WWW-Authenticate": self.challenge} if self.challenge else {})
 
 
 _TABLE: Final[dict[type[Exception], _Row]] = {
-    Unauthenticated: _Row(401, "UNAUTHORIZED"),
-    InvalidWebhook: _Row(401, "UNAUTHORIZED", "The webhook's signature is wrong."),
+    Unauthenticated: _Row(401, "UNAUTHORIZED", challenge="Bearer"),
+    InvalidWebhook: _Row(
+        401, "UNAUTHORIZED", "The webhook's signature is wrong.", challenge="Bearer"
+    ),
     NotFound: _Row(404, "NOT_FOUND"),
     InvalidNumber: _Row(400, "VALIDATION_ERROR", field="number"),
     Conflict: _Row(409, "CONFLICT"),
@@ -131,8 +142,7 @@ def problem_of(error: Exception) -> Problem:
         return _INTERNAL
     message = row.message or str(error)
     details = (FieldError(row.field, message),) if row.field else ()
-    headers = {"Retry-After": str(row.retry_after_s)} if row.retry_after_s else {}
-    return Problem(row.status, row.code, message, details, headers)
+    return Problem(row.status, row.code, message, details, row.headers)
 
 
 def native_body(problem: Problem, request_id: str) -> dict[str, Any]:
@@ -163,8 +173,14 @@ def talkifai_problem_of(error: Exception) -> Problem:
     return problem
 
 
-def install_error_handlers(app: FastAPI) -> None:
-    """Answer every error of the application through this module's tables."""
+def install_error_handlers(app: FastAPI, routes: Sequence[BaseRoute] = ()) -> None:
+    """Answer every error of the application through this module's tables.
+
+    Args:
+        app: The application.
+        routes: Its routes, to name every method of a path that was asked with a wrong one; by
+            itself the router names those of one route.
+    """
     kinds: tuple[type[Exception], ...] = (
         Unauthenticated,
         DispatchError,
@@ -175,6 +191,15 @@ def install_error_handlers(app: FastAPI) -> None:
     )
     for kind in kinds:
         app.add_exception_handler(kind, answer_error)
+
+    async def answer_wrong_method(request: Request, error: Exception) -> Response:
+        answer = await answer_error(request, error)
+        methods = _methods_at(routes, request)
+        if methods:
+            answer.headers["Allow"] = ", ".join(sorted(methods))
+        return answer
+
+    app.add_exception_handler(405, answer_wrong_method)
 
 
 async def answer_error(request: Request, error: Exception) -> Response:
@@ -194,6 +219,11 @@ async def answer_error(request: Request, error: Exception) -> Response:
         media_type="application/json",
         headers=dict(problem.headers),
     )
+
+
+def _methods_at(routes: Sequence[BaseRoute], request: Request) -> set[str]:
+    here = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return {method for route in here if isinstance(route, Route) for method in route.methods or ()}
 
 
 def _log(error: Exception, problem: Problem, request_id: str) -> None:

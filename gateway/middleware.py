@@ -18,6 +18,13 @@ logger = logging.getLogger(__name__)
 
 REQUEST_ID_HEADER: Final = "x-request-id"
 
+_EVERY_ANSWER: Final = {
+    # Answers hold keys, tokens and transcripts; `x-api-key` does not keep a shared cache from
+    # storing them, as `Authorization` would.
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+}
+
 _ACCEPTABLE_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 """Ids of others are echoed and logged, so they may hold nothing that needs escaping."""
 
@@ -47,7 +54,9 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
+                headers = MutableHeaders(scope=message)
+                headers[REQUEST_ID_HEADER] = request_id
+                headers.update(_EVERY_ANSWER)
             await send(message)
 
         try:

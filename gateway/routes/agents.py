@@ -19,7 +19,9 @@ router = APIRouter(
 )
 
 
-@router.post("/v1/agents", status_code=201, summary="Create an agent", responses=native_errors(400))
+@router.post(
+    "/v1/agents", status_code=201, summary="Create an agent", responses=native_errors(400, 413)
+)
 async def create_agent(
     body: AgentBody, principal: CurrentPrincipal, services: ServicesOf
 ) -> AgentAnswer:
@@ -44,7 +46,9 @@ async def get_agent(
     return AgentAnswer.of(await services.agents.get(principal, agent_id))
 
 
-@router.patch("/v1/agents/{agent_id}", summary="Change an agent", responses=native_errors(400, 404))
+@router.patch(
+    "/v1/agents/{agent_id}", summary="Change an agent", responses=native_errors(400, 404, 413)
+)
 async def patch_agent(
     agent_id: uuid.UUID, body: AgentPatch, principal: CurrentPrincipal, services: ServicesOf
 ) -> AgentAnswer:

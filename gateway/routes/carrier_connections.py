@@ -23,7 +23,7 @@ router = APIRouter(
     "/v1/carrier-connections",
     status_code=201,
     summary="Create a carrier connection",
-    responses=native_errors(400),
+    responses=native_errors(400, 413),
 )
 async def create_connection(
     body: CarrierConnectionBody, principal: CurrentPrincipal, services: ServicesOf

@@ -33,7 +33,7 @@ router = APIRouter(
     "/admin/v1/organizations",
     status_code=201,
     summary="Create an organisation",
-    responses=native_errors(400),
+    responses=native_errors(400, 413),
 )
 async def create_organization(body: OrganizationBody, services: ServicesOf) -> OrganizationAnswer:
     """Create a customer with an empty balance."""
@@ -67,7 +67,7 @@ async def get_organization(organization_id: uuid.UUID, services: ServicesOf) -> 
     "/admin/v1/organizations/{organization_id}/projects",
     status_code=201,
     summary="Create a project",
-    responses=native_errors(400, 404),
+    responses=native_errors(400, 404, 413),
 )
 async def create_project(
     organization_id: uuid.UUID, body: ProjectBody, services: ServicesOf
@@ -93,7 +93,7 @@ async def list_projects(
     "/admin/v1/organizations/{organization_id}/credits",
     status_code=201,
     summary="Add credits",
-    responses=native_errors(400, 404, 409),
+    responses=native_errors(400, 404, 409, 413),
 )
 async def add_credits(
     organization_id: uuid.UUID, body: CreditsBody, services: ServicesOf
@@ -131,7 +131,7 @@ async def list_ledger(
     "/admin/v1/projects/{project_id}/keys",
     status_code=201,
     summary="Create an API key",
-    responses=native_errors(400, 404),
+    responses=native_errors(400, 404, 413),
 )
 async def create_key(project_id: uuid.UUID, body: KeyBody, services: ServicesOf) -> NewKeyAnswer:
     """Create a key of a project; this answer is the only one that holds the key itself."""

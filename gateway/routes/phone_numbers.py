@@ -3,7 +3,7 @@
 import uuid
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Security
+from fastapi import APIRouter, Path, Query, Security
 
 from dispatch.errors import AgentNotVoiceReady, InvalidField, NotFound
 from dispatch.numbers import UNCHANGED
@@ -27,12 +27,16 @@ router = APIRouter(
     responses=native_errors(401),
 )
 
+# OpenAPI knows one path by one name, whatever its parameter means to each method.
+NumberId = Annotated[uuid.UUID, Path(description="The number's id.")]
+NumberItself = Annotated[str, Path(description="The number itself, in E.164 form.")]
+
 
 @router.post(
     "/v1/chat/phone-numbers",
     status_code=201,
     summary="Create a number",
-    responses=native_errors(400, 404, 409),
+    responses=native_errors(400, 404, 409, 413),
 )
 async def create_number(
     body: PhoneNumberBody, principal: CurrentPrincipal, services: ServicesOf
@@ -64,24 +68,24 @@ async def list_numbers(
 
 
 @router.get(
-    "/v1/chat/phone-numbers/{phone_number_id}",
+    "/v1/chat/phone-numbers/{phone_number}",
     summary="Get a number",
     responses=native_errors(404),
 )
 async def get_number(
-    phone_number_id: uuid.UUID, principal: CurrentPrincipal, services: ServicesOf
+    phone_number: NumberId, principal: CurrentPrincipal, services: ServicesOf
 ) -> PhoneNumberAnswer:
     """Return one number."""
-    return PhoneNumberAnswer.of(await services.phone_numbers.get(principal, phone_number_id))
+    return PhoneNumberAnswer.of(await services.phone_numbers.get(principal, phone_number))
 
 
 @router.patch(
-    "/v1/chat/phone-numbers/{phone_number_id}",
+    "/v1/chat/phone-numbers/{phone_number}",
     summary="Assign or unassign agents",
-    responses=native_errors(400, 404),
+    responses=native_errors(400, 404, 413),
 )
 async def assign_agents(
-    phone_number_id: uuid.UUID,
+    phone_number: NumberId,
     body: PhoneNumberPatch,
     principal: CurrentPrincipal,
     services: ServicesOf,
@@ -91,7 +95,7 @@ async def assign_agents(
     try:
         assigned = await services.phone_numbers.assign(
             principal,
-            phone_number_id,
+            phone_number,
             inbound_agent_id=body.in_bound_agent_id if "in_bound_agent_id" in sent else UNCHANGED,
             outbound_agent_id=(
                 body.out_bound_agent_id if "out_bound_agent_id" in sent else UNCHANGED
@@ -110,7 +114,7 @@ async def assign_agents(
     responses=native_errors(404),
 )
 async def delete_number(
-    phone_number: str, principal: CurrentPrincipal, services: ServicesOf
+    phone_number: NumberItself, principal: CurrentPrincipal, services: ServicesOf
 ) -> PhoneNumberAnswer:
     """Take a number (by the number itself) off the installation; the carrier keeps it."""
     did = _path_number(phone_number)
@@ -123,7 +127,7 @@ async def delete_number(
     responses=native_errors(404),
 )
 async def explain_number(
-    phone_number: str, principal: CurrentPrincipal, services: ServicesOf
+    phone_number: NumberItself, principal: CurrentPrincipal, services: ServicesOf
 ) -> ExplainAnswer:
     """Tell what would happen if somebody rang the number now, step by step."""
     explanation = await services.explain.explain(principal, _path_number(phone_number))

@@ -39,7 +39,7 @@ _GRANTS: Final = SessionGrants(can_publish=True, can_subscribe=True, can_publish
     "/v1/voice/sessions",
     status_code=201,
     summary="Open a voice session",
-    responses=native_errors(400, 401, 402, 404, 429, 502),
+    responses=native_errors(400, 401, 402, 404, 413, 429, 502),
 )
 async def open_voice_session(
     body: VoiceSessionBody, principal: CurrentPrincipal, services: ServicesOf
@@ -76,6 +76,7 @@ async def open_voice_session(
             401: ["Invalid API key"],
             402: ["Insufficient credits"],
             404: ["Agent not found or does not belong to your organization"],
+            413: ["The body is longer than 1048576 bytes."],
             429: ["Every call slot is taken; try again shortly."],
             500: ["Failed to create voice session: LiveKit connection failed"],
             503: ["A store is unavailable; nothing was changed. Try again shortly."],

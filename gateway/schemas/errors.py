@@ -57,6 +57,15 @@ _NATIVE: dict[int, tuple[str, str, str]] = {
     503: ("UNAVAILABLE", "A store is unavailable.", "Postgres or Redis is not there; try again."),
 }
 
+_RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+_HEADERS: dict[int, dict[str, Any]] = {
+    401: {
+        "WWW-Authenticate": {"description": "Always `Bearer`.", "schema": {"type": "string"}},
+    },
+    429: _RETRY_AFTER,
+    503: _RETRY_AFTER,
+}
+
 Responses = dict[int | str, dict[str, Any]]
 
 
@@ -74,6 +83,7 @@ def talkifai_errors(texts: dict[int, list[str]]) -> Responses:
         status: {
             "model": TalkifaiErrorAnswer,
             "description": " / ".join(details),
+            "headers": _HEADERS.get(status, {}),
             "content": {
                 "application/json": {
                     "examples": {text: {"value": {"detail": text}} for text in details}
@@ -93,5 +103,6 @@ def _documented(status: int) -> dict[str, Any]:
     return {
         "model": ErrorAnswer,
         "description": description,
+        "headers": _HEADERS.get(status, {}),
         "content": {"application/json": {"example": example}},
     }

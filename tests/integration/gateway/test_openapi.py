@@ -5,6 +5,7 @@ review. `DIALPLANE_WRITE_SNAPSHOTS=1` writes it anew.
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -80,3 +81,25 @@ def test_every_operation_of_a_tenant_documents_how_it_fails(
 
 def test_nothing_is_answered_with_fastapis_own_error(operations: dict[str, dict[str, Any]]):
     assert [name for name, op in operations.items() if "422" in op["responses"]] == []
+
+
+def test_no_two_paths_differ_only_in_a_parameters_name(description: dict[str, Any]):
+    shapes = [re.sub(r"{[^}]*}", "{}", path) for path in description["paths"]]
+    assert len(shapes) == len(set(shapes))
+
+
+def test_what_a_patch_leaves_out_has_no_default(description: dict[str, Any]):
+    schemas = description["components"]["schemas"]
+    for name in ("AgentPatch", "PhoneNumberPatch"):
+        properties = schemas[name]["properties"]
+        assert [field for field, schema in properties.items() if "default" in schema] == []
+
+
+def test_every_body_that_can_be_too_long_says_so(operations: dict[str, dict[str, Any]]):
+    bodies = {name: op["responses"] for name, op in operations.items() if "requestBody" in op}
+    assert [name for name, answers in bodies.items() if "413" not in answers] == []
+
+
+def test_every_401_says_how_to_authenticate(operations: dict[str, dict[str, Any]]):
+    refusals = [op["responses"].get("401") for op in operations.values()]
+    assert all("WWW-Authenticate" in refusal["headers"] for refusal in refusals if refusal)

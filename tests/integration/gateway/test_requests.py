@@ -1,6 +1,7 @@
 """What every request has in common."""
 
 import logging
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -132,3 +133,69 @@ async def test_a_request_is_logged_by_its_route(gateway: Gateway, caplog: pytest
     with caplog.at_level(logging.INFO, logger="gateway.middleware"):
         await tenant.http.get("/v1/agents/5b710eca-4a0e-4b52-9c53-3b2f6f0f8d11")
     assert vars(caplog.records[-1])["route"] == "/v1/agents/{agent_id}"
+
+
+@pytest.mark.parametrize("depth", [65, 300, 1_000])
+@pytest.mark.parametrize("opening", [b'{"a":', b"["])
+async def test_a_body_nested_too_deep_is_refused(gateway: Gateway, depth: int, opening: bytes):
+    tenant = await gateway.tenant(credits_microcredits=5_000_000)
+    agent = await tenant.agent()
+    deep = opening * depth + b"1" + (b"}" if opening[:1] == b"{" else b"]") * depth
+    body = b'{"agentId":"%s","metadata":{"x":%s}}' % (agent["id"].encode(), deep)
+    answer = await tenant.http.post("/v1/voice/sessions", content=body)
+    assert error_of(answer) == (
+        400,
+        "VALIDATION_ERROR",
+        "The body is not valid JSON: nested more than 64 levels deep.",
+    )
+
+
+async def test_a_wide_body_is_not_taken_for_a_deep_one(gateway: Gateway):
+    tenant = await gateway.tenant(credits_microcredits=5_000_000)
+    agent = await tenant.agent()
+    body = {"agentId": agent["id"], "metadata": {"x": [[]] * 200, "text": "[" * 200}}
+    assert (await tenant.http.post("/v1/voice/sessions", json=body)).status_code == 201
+
+
+async def test_a_long_unknown_field_is_not_sent_back_whole(gateway: Gateway):
+    tenant = await gateway.tenant()
+    answer = await tenant.http.post("/v1/agents", json={"name": "A", "x" * 100_000: 1})
+    assert error_of(answer)[:2] == (400, "VALIDATION_ERROR")
+    assert len(answer.content) < 2_000
+
+
+async def test_a_trailing_slash_is_not_redirected_to_whatever_host_was_named(gateway: Gateway):
+    answer = await gateway.http.get("/v1/agents/", headers={"host": "elsewhere.example"})
+    assert error_of(answer)[:2] == (404, "NOT_FOUND")
+    assert "location" not in answer.headers
+
+
+async def test_a_wrong_method_is_told_all_right_ones(gateway: Gateway):
+    answer = await gateway.http.put("/v1/chat/phone-numbers/+12015550100")
+    assert answer.headers["allow"] == "DELETE, GET, PATCH"
+
+
+async def test_a_missing_key_is_told_how_to_send_one(gateway: Gateway):
+    answer = await gateway.http.get("/v1/agents")
+    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+
+
+async def test_no_answer_is_kept_or_read_as_something_else(gateway: Gateway):
+    answer = await gateway.admin.get("/admin/v1/organizations")
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_no_page_of_another_origin_may_use_a_key(gateway: Gateway):
+    asked = {"origin": "https://shop.example", "access-control-request-method": "POST"}
+    answer = await gateway.http.options("/v1/voice/sessions", headers=asked)
+    assert answer.status_code == 405
+    assert not [name for name in answer.headers if name.startswith("access-control-")]
+
+
+async def test_the_reference_page_needs_no_other_server(gateway: Gateway):
+    page = await gateway.http.get("/docs")
+    assert page.status_code == 200
+    assert "https://" not in page.text
+    for asset in re.findall(r'(?:href|src)="([^"]+)"', page.text):
+        assert (await gateway.http.get(asset)).status_code == 200, asset
