@@ -57,24 +57,6 @@ class TestAdmission:
         assert events[1]["price_microcredits_per_minute"] == BLOCK
         assert events[2]["amount_microcredits"] == -BLOCK
 
-    async def test_answers_the_same_when_asked_twice_after_the_agent_changed(
-        self, redis: Redis, tenant: Tenant
-    ) -> None:
-        calls, arrival = live_calls(redis), tenant.arrival()
-        first = await calls.admit(arrival)
-        await Routes(redis).publish_agent(tenant.agent(version=4, name="Other"))
-        assert await calls.admit(arrival) == first
-        assert await Balances(redis).get(tenant.organization_id) == 900_000
-        assert len(await events_of(redis, arrival.call_id)) == 3
-
-    async def test_rings_once(self, redis: Redis, tenant: Tenant) -> None:
-        calls, arrival = live_calls(redis), tenant.arrival()
-        await calls.ring(arrival)
-        await calls.ring(arrival)
-        await calls.admit(arrival)
-        await calls.ring(arrival)
-        assert (await types_of(redis, arrival.call_id)).count("call.ringing") == 1
-
     async def test_an_unknown_number_is_refused_and_on_record(self, redis: Redis) -> None:
         arrival = Tenant().arrival()
         assert await live_calls(redis).admit(arrival) == Refused(
@@ -337,15 +319,6 @@ class TestEnd:
         for entry_id in ("first", "first", "second"):
             await calls.record_keys(arrival.call_id, entry_id, "2", datetime.now(UTC))
         assert (await types_of(redis, arrival.call_id)).count("keys") == 2
-
-    async def test_a_call_whose_state_was_lost_is_put_on_record(self, redis: Redis) -> None:
-        call_id = uuid.uuid4()
-        settlement = await live_calls(redis).end(
-            call_id, CallEnd(EndedBy.SYSTEM, EndReason.STATE_LOST)
-        )
-        assert settlement.state is CallState.ENDED
-        [event] = await events_of(redis, call_id)
-        assert (event["type"], event["state_lost"]) == ("call.ended", True)
 
 
 class TestLost:

@@ -1,18 +1,20 @@
 """Calls on record that Redis forgot, on a real Redis and a real Postgres."""
 
+import uuid
 from datetime import UTC, datetime
 
 import pytest
 from redis.asyncio import Redis
 
-from dispatch.calls import Arrival
+from dispatch.calls import Arrival, CallEnd
 from dispatch.event_drain import EventDrain
 from dispatch.reconciliation import Reconciliation
 from dispatch.store import redis_keys
 from dispatch.store.engine import Database
 from dispatch.store.tables import CallRow
+from telephony.calls import CallState, EndedBy, EndReason
 from telephony.errors import VendorUnavailable
-from tests.builders.live_calls import Tenant, live_calls
+from tests.builders.live_calls import Tenant, events_of, live_calls
 from tests.fakes.livekit_rooms import FakeRooms
 
 pytestmark = pytest.mark.integration
@@ -130,3 +132,11 @@ async def test_it_ends_the_call_when_livekit_is_back(
         await reconciliation.run_once()
     rooms.unreachable = False
     assert (await reconciliation.run_once()).ended == 1
+
+
+async def test_a_call_whose_state_was_lost_is_put_on_record(redis: Redis) -> None:
+    call_id = uuid.uuid4()
+    settlement = await live_calls(redis).end(call_id, CallEnd(EndedBy.SYSTEM, EndReason.STATE_LOST))
+    assert settlement.state is CallState.ENDED
+    [event] = await events_of(redis, call_id)
+    assert (event["type"], event["state_lost"]) == ("call.ended", True)
