@@ -14,7 +14,8 @@ from telephony.speech.espeak import CALLER_VOICE, CALLER_WORDS_PER_MINUTE, synth
 from telephony.speech.pocketsphinx import recognise
 from telephony.speech.resampling import resample
 
-_ENDING_QUIET_S = 0.5
+_ENDING_QUIET_S = 0.8
+"""Longer than the pause between two sentences of the greeting."""
 _WAIT_S = 20.0
 _MARGIN_S = 0.15
 
