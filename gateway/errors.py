@@ -30,6 +30,7 @@ from dispatch.errors import (
     StoreUnavailable,
 )
 from gateway.auth import Unauthenticated
+from gateway.middleware import REQUEST_ID_HEADER
 from gateway.validation import (
     NOT_AN_OBJECT,
     FieldError,
@@ -217,7 +218,8 @@ async def answer_error(request: Request, error: Exception) -> Response:
         orjson.dumps(body),
         status_code=problem.status,
         media_type="application/json",
-        headers=dict(problem.headers),
+        # Starlette answers what nobody foresaw outside of the middleware that adds the id.
+        headers={REQUEST_ID_HEADER: request_id, **problem.headers},
     )
 
 

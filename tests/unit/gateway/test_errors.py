@@ -4,6 +4,7 @@ import inspect
 
 import pytest
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 from dispatch import errors as dispatch_errors
 from dispatch.errors import (
@@ -18,7 +19,7 @@ from dispatch.errors import (
     StoreUnavailable,
 )
 from gateway.auth import Unauthenticated
-from gateway.errors import native_body, problem_of, talkifai_problem_of
+from gateway.errors import answer_error, native_body, problem_of, talkifai_problem_of
 from telephony.errors import InvalidWebhook, VendorUnavailable
 
 pytestmark = pytest.mark.unit
@@ -117,3 +118,11 @@ def test_the_native_body_names_the_wrong_field():
     }
     assert body["meta"]["requestId"] == "req_1"
     assert body["meta"]["timestamp"].endswith("Z")
+
+
+async def test_an_error_nobody_foresaw_is_answered_with_the_requests_id():
+    scope = {"type": "http", "path": "/v1/agents", "headers": [], "query_string": b""}
+    request = Request(scope | {"state": {"request_id": "req_1"}})
+    answer = await answer_error(request, ZeroDivisionError("secret"))
+    assert (answer.status_code, answer.headers["x-request-id"]) == (500, "req_1")
+    assert b"secret" not in bytes(answer.body)
