@@ -52,6 +52,7 @@ class Routes:
                     "profile": agent.model_dump_json(),
                     "ready": int(agent.is_voice_ready),
                     "version": agent.version,
+                    "name": agent.name,
                     "organization_id": str(agent.organization_id),
                     "project_id": str(agent.project_id),
                 },

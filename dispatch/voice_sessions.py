@@ -1,5 +1,6 @@
 """Opens a call from a browser: checks it, names it, makes its room and hands out a token."""
 
+import asyncio
 import json
 import logging
 import uuid
@@ -8,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dispatch.accounts import Principal
-from dispatch.agent_profile import AgentProfile
 from dispatch.calls import REFUSAL_SENTENCES, Arrival, CallEnd, RefusalReason
 from dispatch.errors import (
     AgentNotVoiceReady,
@@ -72,7 +72,7 @@ class OpenedVoiceSession:
     call_id: uuid.UUID
     room_name: str
     token: str
-    agent: AgentProfile
+    agent_name: str
     created_at: datetime
 
 
@@ -140,7 +140,8 @@ class VoiceSessions:
         )
         if answer[0] != "opened":
             raise _refusal(answer[0], agent_id)
-        await self._create_room(arrival)
+        # The token is signed while LiveKit works; without the room it is of no use to anybody.
+        creating = asyncio.ensure_future(self._create_room(arrival))
         grants = grants or SessionGrants()
         token = self._rooms.mint_token(
             TokenSpec(
@@ -152,12 +153,13 @@ class VoiceSessions:
                 can_publish_data=grants.can_publish_data,
             )
         )
+        await creating
         return OpenedVoiceSession(
             session_id=session_id,
             call_id=arrival.call_id,
             room_name=room_name,
             token=token,
-            agent=AgentProfile.model_validate_json(answer[1]),
+            agent_name=answer[1],
             created_at=_from_ms(answer[2]),
         )
 

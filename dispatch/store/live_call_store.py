@@ -73,7 +73,7 @@ class LiveCallStore:
         return answer
 
     async def open_session(self, arrival: Arrival, fields: SessionFields) -> list[str]:
-        """Run the open script; answers `opened`, profile, created-at ms, or why not."""
+        """Run the open script; answers `opened`, the agent's name, created-at ms, or why not."""
         settings = self._settings
         call_id, arrival_json, room_name, *_ = _arrival_args(arrival)
         answer: list[str] = await self._run(

@@ -3,7 +3,7 @@
 | key | type | lives | written by | read by |
 |---|---|---|---|---|
 | `dp:route:{did}` | string, JSON `Route` | while the number exists | number use cases, projection | admit script, explain |
-| `dp:agent:{agent_id}` | hash: profile (JSON `AgentProfile`), ready, version, organization_id, project_id | while the agent exists | agent use cases, projection | admit, open scripts, explain |
+| `dp:agent:{agent_id}` | hash: profile (JSON `AgentProfile`), ready, version, name, organization_id, project_id | while the agent exists | agent use cases, projection | admit, open scripts, explain |
 | `dp:key:{key_hash}` | string, JSON principal | 60 s | authentication | authentication; a revoked key is refused here at once |
 | `dp:balance:{org_id}` | string, integer micro-credits free to reserve | forever | scripts: top up, admit, beat, end; rebuilt by projection | the same, explain |
 | `dp:operation:{operation_id}` | string `1` | 30 days | top-up script | top-up script (applies once) |

@@ -105,7 +105,7 @@ async def open_talkifai_session(
         room_name=opened.room_name,
         token=opened.token,
         livekit_url=services.livekit_url,
-        agent_name=opened.agent.name,
+        agent_name=opened.agent_name,
     )
 
 

@@ -10,7 +10,7 @@ local keep_s = ARGV[13]
 
 local session_key = key.voice_session .. room_name
 local was = redis.call('HMGET', session_key, 'session_id', 'created_at_ms')
-local agent = redis.call('HMGET', key.agent .. agent_id, 'ready', 'project_id', 'profile')
+local agent = redis.call('HMGET', key.agent .. agent_id, 'ready', 'project_id', 'name')
 if was[1] and was[1] ~= session_id then return { 'room_in_use' } end
 if agent[2] ~= project_id then return { 'agent_unknown' } end
 -- Sent again after a lost connection.
