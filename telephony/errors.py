@@ -1,14 +1,14 @@
 """What can go wrong on the phone network.
 
-    TelephonyError
-    ├── InvalidNumber             text that is not an E.164 number
-    ├── IllegalTransition         a call cannot go from this state to that one
-    ├── InvalidWebhook            a room event whose signature or body cannot be trusted
-    └── VendorError               LiveKit (or a carrier) refused, failed or was not there
-        ├── VendorUnavailable     no answer, or a 5xx: the same request may be sent again
-        ├── VendorRejected        the vendor understood and said no: do not retry
-        ├── VendorNotFound        the thing named is not there
-        └── TrunkConflict         another trunk already owns one of the numbers
+TelephonyError
+├── InvalidNumber             text that is not an E.164 number
+├── IllegalTransition         a call cannot go from this state to that one
+├── InvalidWebhook            a room event whose signature or body cannot be trusted
+└── VendorError               LiveKit (or a carrier) refused, failed or was not there
+    ├── VendorUnavailable     no answer, or a 5xx: the same request may be sent again
+    ├── VendorRejected        the vendor understood and said no: do not retry
+    ├── VendorNotFound        the thing named is not there
+    └── TrunkConflict         another trunk already owns one of the numbers
 """
 
 

@@ -14,9 +14,6 @@ SoftphoneError
 """
 
 
-
-
-
 class SoftphoneError(Exception):
     """Base of everything the softphone raises."""
 
