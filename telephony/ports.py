@@ -129,6 +129,24 @@ class RoomControl(Protocol):
         """Return who is in the room; an unknown room has nobody in it."""
         ...
 
+    async def ensure_job(self, room_name: str, worker_name: str) -> bool:
+        """Dispatch a job into the room unless one is on its way or at work there.
+
+        LiveKit gives a job to nobody, for good, when no worker takes it at once.
+
+        Args:
+            room_name: An open room.
+            worker_name: Agent name to dispatch.
+
+        Returns:
+            Whether a job was dispatched, which does not say that a worker took it.
+
+        Raises:
+            VendorNotFound: The room is gone.
+            VendorUnavailable: LiveKit could not be reached; a job may be dispatched all the same.
+        """
+        ...
+
     def mint_token(self, token: TokenSpec) -> str:
         """Return a signed access token. No I/O."""
         ...

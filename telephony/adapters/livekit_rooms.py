@@ -1,12 +1,13 @@
 """Rooms, participants and access tokens over LiveKit's room service."""
 
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal
 
 from livekit import api
 
-from telephony.adapters.livekit_client import LiveKitClient
+from telephony.adapters.livekit_client import VENDOR, LiveKitClient
 from telephony.errors import VendorNotFound
 from telephony.ports import ObservedParticipant, ObservedRoom, RoomSpec, TokenSpec
 
@@ -20,6 +21,10 @@ _KINDS: Final[dict[int, _Kind]] = {
     api.ParticipantInfo.Kind.INGRESS: "ingress",
     api.ParticipantInfo.Kind.CONNECTOR: "connector",
 }
+
+_JOB_STARTS_S: Final = 3.0
+"""How long a dispatch counts as a job on its way, and a job that was taken as one about to join:
+both take a fraction of a second where a worker is free."""
 
 
 class LiveKitRooms:
@@ -87,6 +92,32 @@ class LiveKitRooms:
             return []
         return [observed_participant(participant) for participant in answer.participants]
 
+    async def ensure_job(self, room_name: str, worker_name: str) -> bool:
+        """Dispatch a job into the room unless one is on its way or at work there.
+
+        An agent in the room tells that a job is at work. LiveKit's list of jobs does not: it shows
+        a job up to 5 s late, and the job of a worker that was killed as running for ever.
+
+        Source: livekit-server pkg/agent/client.go, LaunchJob and CheckEnabledTimeout;
+        pkg/service/agentservice.go, deregisterJob.
+        """
+        # Asked first: dispatching into an unknown room would open it, and listing there takes 3 s.
+        if not await self.list_rooms([room_name]):
+            raise VendorNotFound(VENDOR, "ensure_job", "the room is gone")
+        present = await self.list_participants(room_name)
+        if any(participant.kind == "agent" for participant in present):
+            return False
+        dispatches = await self._client.once(
+            "list_dispatch", lambda livekit: livekit.agent_dispatch.list_dispatch(room_name)
+        )
+        if any(_is_starting(made) for made in dispatches if made.agent_name == worker_name):
+            return False
+        request = api.CreateAgentDispatchRequest(room=room_name, agent_name=worker_name)
+        await self._client.once(
+            "create_dispatch", lambda livekit: livekit.agent_dispatch.create_dispatch(request)
+        )
+        return True
+
     def mint_token(self, token: TokenSpec) -> str:
         """Return a signed access token. No I/O."""
         settings = self._client.settings
@@ -121,6 +152,12 @@ def observed_participant(info: api.ParticipantInfo) -> ObservedParticipant:
         joined_at=_at(info.joined_at, info.joined_at_ms) if info.joined_at else None,
         disconnect_reason="" if reason == "unknown_reason" else reason,
     )
+
+
+def _is_starting(dispatch: api.AgentDispatch) -> bool:
+    state = dispatch.state
+    last_step_ns = max([state.created_at, *(job.state.started_at for job in state.jobs)])
+    return time.time_ns() - last_step_ns < _JOB_STARTS_S * 1e9
 
 
 def _at(seconds: int, milliseconds: int) -> datetime:

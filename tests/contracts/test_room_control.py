@@ -1,5 +1,6 @@
 """What the call path relies on in LiveKit's rooms."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
@@ -9,9 +10,10 @@ from livekit import api
 from stack.ports import free_port
 from telephony.adapters.livekit_client import LiveKitClient
 from telephony.adapters.livekit_rooms import LiveKitRooms
-from telephony.errors import VendorRejected, VendorUnavailable
+from telephony.errors import VendorNotFound, VendorRejected, VendorUnavailable
 from telephony.ports import RoomControl, RoomSpec, TokenSpec
 from tests.fakes.livekit_rooms import API_KEY, API_SECRET, FakeRooms
+from tests.servers.job_worker import agent_in_room, registered_worker
 from tests.servers.livekit_server import KEYS, LiveKitServer
 
 
@@ -26,6 +28,13 @@ async def rooms(request: pytest.FixtureRequest, edge: str) -> AsyncIterator[Room
         for room in await rooms.list_rooms():
             await rooms.delete_room(room.name)
         yield rooms
+
+
+async def ensured(rooms: RoomControl, room_name: str, worker_name: str) -> None:
+    """Return when a job was dispatched, which is once the last one counts as lost."""
+    async with asyncio.timeout(10):
+        while not await rooms.ensure_job(room_name, worker_name):
+            await asyncio.sleep(0.1)
 
 
 async def test_creating_a_room_twice_is_creating_it_once(rooms: RoomControl) -> None:
@@ -66,6 +75,26 @@ async def test_nobody_is_in_a_new_room(rooms: RoomControl) -> None:
     assert await rooms.list_participants("vs_1") == []
 
 
+async def test_dispatches_a_job_once_while_it_is_on_its_way(rooms: RoomControl) -> None:
+    await rooms.create_room(RoomSpec("vs_1", worker_name=None))
+
+    assert await rooms.ensure_job("vs_1", "dialplane")
+    assert not await rooms.ensure_job("vs_1", "dialplane")
+
+
+async def test_a_room_made_with_its_job_needs_no_other(rooms: RoomControl) -> None:
+    await rooms.create_room(RoomSpec("vs_1", worker_name="dialplane"))
+
+    assert not await rooms.ensure_job("vs_1", "dialplane")
+
+
+async def test_dispatches_no_job_into_a_room_that_is_gone(rooms: RoomControl) -> None:
+    with pytest.raises(VendorNotFound):
+        await rooms.ensure_job("vs_1", "dialplane")
+
+    assert await rooms.list_rooms() == []
+
+
 def test_a_token_opens_one_room_for_one_identity(rooms: RoomControl, edge: str) -> None:
     token = rooms.mint_token(
         TokenSpec(
@@ -97,6 +126,43 @@ async def test_creating_a_room_dispatches_the_agent(livekit_server: LiveKitServe
         )
 
         assert (dispatch.agent_name, dispatch.metadata) == ("dialplane", "for the job")
+
+
+@pytest.mark.integration
+async def test_a_job_no_worker_took_is_dispatched_again_and_taken(
+    livekit_server: LiveKitServer,
+) -> None:
+    async with LiveKitClient(livekit_server.settings) as client:
+        rooms = LiveKitRooms(client)
+        await rooms.create_room(RoomSpec("vs_dropped", worker_name="late"))
+        async with registered_worker(livekit_server.settings, "late") as worker:
+            await ensured(rooms, "vs_dropped", "late")
+
+            await asyncio.wait_for(worker.took_a_job.wait(), 10)
+
+
+@pytest.mark.integration
+async def test_a_job_whose_worker_vanished_is_dispatched_again(
+    livekit_server: LiveKitServer,
+) -> None:
+    async with LiveKitClient(livekit_server.settings) as client:
+        rooms = LiveKitRooms(client)
+        async with registered_worker(livekit_server.settings, "killed") as worker:
+            await rooms.create_room(RoomSpec("vs_lost", worker_name="killed"))
+            await asyncio.wait_for(worker.took_a_job.wait(), 10)
+        async with registered_worker(livekit_server.settings, "killed") as successor:
+            await ensured(rooms, "vs_lost", "killed")
+
+            await asyncio.wait_for(successor.took_a_job.wait(), 10)
+
+
+@pytest.mark.integration
+async def test_an_agent_in_the_room_is_a_job_at_work(livekit_server: LiveKitServer) -> None:
+    async with LiveKitClient(livekit_server.settings) as client:
+        rooms = LiveKitRooms(client)
+        await rooms.create_room(RoomSpec("vs_served", worker_name=None))
+        async with agent_in_room(livekit_server.settings, "vs_served"):
+            assert not await rooms.ensure_job("vs_served", "dialplane")
 
 
 @pytest.mark.integration

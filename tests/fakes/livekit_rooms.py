@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from livekit import api
 
-from telephony.errors import VendorUnavailable
+from telephony.errors import VendorNotFound, VendorUnavailable
 from telephony.ports import ObservedParticipant, ObservedRoom, RoomSpec, TokenSpec
 
 API_KEY = "fake"
@@ -22,6 +22,10 @@ class FakeRooms:
     specs: dict[str, RoomSpec] = field(default_factory=dict)
     """What each room was created with; SIP rooms have none."""
     participants: dict[str, list[ObservedParticipant]] = field(default_factory=dict)
+    jobs: dict[str, str] = field(default_factory=dict)
+    """Name of the worker whose job is on its way or at work, by room."""
+    dispatched: list[str] = field(default_factory=list)
+    """Rooms into which `ensure_job` dispatched, in order."""
     calls: list[str] = field(default_factory=list)
     """Every request, by name, in order."""
     unreachable: bool = False
@@ -35,12 +39,15 @@ class FakeRooms:
     async def create_room(self, room: RoomSpec) -> str:
         self._answer("create_room")
         self.specs.setdefault(room.name, room)
+        if room.worker_name is not None and room.name not in self.rooms:
+            self.jobs[room.name] = room.worker_name
         return self._open(room.name).room_sid
 
     async def delete_room(self, name: str) -> None:
         self._answer("delete_room")
         self.rooms.pop(name, None)
         self.specs.pop(name, None)
+        self.jobs.pop(name, None)
         self.participants.pop(name, None)
 
     async def list_rooms(self, names: Sequence[str] = ()) -> Sequence[ObservedRoom]:
@@ -50,6 +57,16 @@ class FakeRooms:
     async def list_participants(self, room_name: str) -> Sequence[ObservedParticipant]:
         self._answer("list_participants")
         return list(self.participants.get(room_name, ()))
+
+    async def ensure_job(self, room_name: str, worker_name: str) -> bool:
+        self._answer("ensure_job")
+        if room_name not in self.rooms:
+            raise VendorNotFound("livekit", "ensure_job", "the room is gone")
+        if self.jobs.get(room_name) == worker_name:
+            return False
+        self.jobs[room_name] = worker_name
+        self.dispatched.append(room_name)
+        return True
 
     def mint_token(self, token: TokenSpec) -> str:
         return (
