@@ -20,6 +20,8 @@ from dispatch.store.engine import Database
 from dispatch.store.loop_lock import LoopLock
 from dispatch.store.loop_signals import LoopSignals
 from dispatch.store.redis_client import RedisClient, connect_redis
+from dispatch.unanswered import UnansweredCalls
+from dispatch.workers import WorkerPresence
 from telephony.adapters.livekit_client import LiveKitClient
 from telephony.adapters.livekit_rooms import LiveKitRooms
 from telephony.adapters.livekit_sip import LiveKitTrunks
@@ -35,6 +37,9 @@ _LOCKED: Final = ("convergence", "drain", "projection", "reconciliation")
 _TRUNK_TIMEOUT: Final = timedelta(seconds=30)
 """LiveKit compares a new trunk with every number it holds: measured 0.6 s more for each full
 shard that is there already, on a busy 2-core machine."""
+
+_UNANSWERED_INTERVAL: Final = timedelta(seconds=1)
+"""How soon a call is tried after a worker became free."""
 
 _PROJECTION_INTERVAL: Final = timedelta(seconds=2)
 """Use cases publish by themselves; this only repairs what they could not."""
@@ -91,12 +96,15 @@ def build_dispatch(
 ) -> Dispatch:
     """Build the loops over clients that are open; tests hand in their own edges here.
 
-    The reaper takes no lock: a call is ended once, whoever does it, and a call whose worker died
-    has to end while Postgres is away, too.
+    Two loops take no lock, because they are needed while Postgres is away, too: the reaper (a call
+    is ended once, whoever does it) and the unanswered calls (one job at most gets the call).
     """
     signals = LoopSignals(redis)
     live_calls = LiveCalls(redis, settings)
     reaper = Reaper(live_calls, rooms)
+    unanswered = UnansweredCalls(
+        live_calls, WorkerPresence(redis), rooms, settings.dialplane_worker_name
+    )
     reconciliation = Reconciliation(live_calls, redis, database, rooms)
     drain = EventDrain(redis, database)
     projection = Projection(database, Routes(redis), Balances(redis))
@@ -108,6 +116,7 @@ def build_dispatch(
                 ("convergence", provisioning.run_once, settings.converge_interval),
                 ("drain", drain.run_once, _AT_ONCE),
                 ("reaper", reaper.run_once, settings.reap_interval),
+                ("unanswered", unanswered.run_once, _UNANSWERED_INTERVAL),
                 ("projection", projection.run_once, _PROJECTION_INTERVAL),
                 ("reconciliation", reconciliation.run_once, _RECONCILIATION_INTERVAL),
             )

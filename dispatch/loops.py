@@ -49,7 +49,7 @@ class Loop:
     """A piece of work that is done again and again."""
 
     name: str
-    """As in its Redis keys: `convergence`, `drain`, `reaper`, `projection`,
+    """As in its Redis keys: `convergence`, `drain`, `reaper`, `unanswered`, `projection`,
     `reconciliation`."""
     run_once: Callable[[], Awaitable[object]]
     """Does what there is to do. Its answer's `sentence`, if it has one, goes into the beat."""

@@ -9,14 +9,14 @@
 | `dp:operation:{operation_id}` | string `1` | 30 days | top-up script | top-up script (applies once) |
 | `dp:session:{room_name}` | hash: the fields of `VoiceSession` | 1 day | open script | admit script, worker, reaper |
 | `dp:call:{call_id}` | hash, see below | while live, then 1 h | call scripts | call scripts, reaper |
-| `dp:calls:ringing` | sorted set call_id by registered-at ms | while ringing | ring, admit, end scripts | reaper |
+| `dp:calls:ringing` | sorted set call_id by registered-at ms | while ringing | ring, admit, end scripts | reaper, unanswered calls |
 | `dp:calls:live` | sorted set call_id by lease expiry ms: the installation's slots | while admitted | admit, beat, end scripts | admit, open scripts, reaper |
 | `dp:leases:organization:{org_id}` | sorted set call_id by lease expiry ms | while admitted | admit, beat, end scripts | admit, open scripts |
 | `dp:leases:number:{did}` | as above | | | |
 | `dp:events` | stream: call_id, seq, type, at_ms, data | until written to Postgres | call scripts | event drain (group `record`) |
 | `dp:events:rejected` | stream: the event and why Postgres refused it | until an operator deletes it | event drain | /readyz, operators |
-| `dp:workers` | sorted set worker_id by expiry ms | 15 s after the last beat | worker | explain, /readyz |
-| `dp:worker:{worker_id}` | hash: active_calls, max_calls | 15 s | worker | explain, /readyz |
+| `dp:workers` | sorted set worker_id by expiry ms | 15 s after the last beat | worker | explain, /readyz, unanswered calls |
+| `dp:worker:{worker_id}` | hash: active_calls, max_calls | 15 s | worker | explain, /readyz, unanswered calls |
 | `dp:dispatch:beat:{loop}` | string, JSON `{at_ms, ok, detail}` | 30 s | each dispatch loop | /readyz, number status |
 | `dp:wake:{loop}` | list, at most one element | until taken | whoever wants a loop to run now | that loop (BLPOP) |
 
