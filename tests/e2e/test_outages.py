@@ -115,6 +115,31 @@ async def test_a_killed_worker_ends_the_call_bills_to_its_last_heartbeat_and_fre
     assert list(rooms.rooms) == []
 
 
+async def test_a_caller_who_rings_while_the_worker_restarts_is_answered(
+    stack: Stack, office: Office, dial: Dial
+) -> None:
+    number = await office.number((await office.agent())["id"])
+    await stack.stop("worker")
+
+    async def greeted() -> list[str]:
+        async with dial(number, ring_timeout_s=20) as call:
+            caller = Caller(call, sentences_of(AGENT), lambda _line: None)
+            await caller.listen()
+            await call.hang_up()
+        return [line.text for line in caller.conversation.lines]
+
+    async def rings() -> bool | None:
+        records = await office.calls(number)
+        return True if records and records[0]["state"] == "ringing" else None
+
+    async with asyncio.TaskGroup() as tasks:
+        calling = tasks.create_task(greeted())
+        # LiveKit has dropped the call's job by now, or is about to.
+        await until(rings)
+        await stack.start("worker")
+    assert calling.result() == [AGENT["greeting"]]
+
+
 async def test_an_assignment_made_while_livekit_is_down_is_kept_pending_and_converges(
     stack: Stack, office: Office, dial: Dial
 ) -> None:
