@@ -19,6 +19,9 @@ _LONGEST_BACKOFF_S: Final = 5.0
 _STANDBY_S: Final = 1.0
 """How soon another process takes a loop over when the one that ran it has died."""
 
+_DEAF_S: Final = 0.2
+"""A loop that has not ended so long after it was cancelled did not hear of it."""
+
 
 class Lock(Protocol):
     """Decides which of several processes runs a loop."""
@@ -154,5 +157,9 @@ async def run_loops(loops: list[Loop], signals: Signals, stopping: asyncio.Event
             tasks.create_task(LoopRunner(loop, signals).run(), name=loop.name) for loop in loops
         ]
         await stopping.wait()
-        for task in running:
-            task.cancel()
+        # A cancellation can be lost in a library below (asyncio.wait_for of Python 3.11 loses one
+        # that comes in the moment its work is done), so it is repeated until it is heard.
+        while left := [task for task in running if not task.done()]:
+            for task in left:
+                task.cancel()
+            await asyncio.wait(left, timeout=_DEAF_S)

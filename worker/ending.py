@@ -62,8 +62,11 @@ class Ending:
         self._cause = cause
         return True
 
-    def finish(self) -> None:
-        """Let the call be over now, by the cause that was decided.
+    def finish(self, at: datetime | None = None) -> None:
+        """Let the call be over, by the cause that was decided.
+
+        Args:
+            at: When it was over, if that was noticed only now.
 
         Raises:
             RuntimeError: Nothing was decided.
@@ -71,13 +74,13 @@ class Ending:
         if self._cause is None:
             raise RuntimeError("a call cannot be over without a cause")
         if not self._over.is_set():
-            self._at = self._clock()
+            self._at = at or self._clock()
             self._over.set()
 
-    def cut_off(self, cause: CallEnd) -> None:
+    def cut_off(self, cause: CallEnd, at: datetime | None = None) -> None:
         """End the call at once: the line is down, or nobody can speak any more."""
         self.decide(cause)
-        self.finish()
+        self.finish(at)
 
     async def wait(self) -> tuple[CallEnd, datetime]:
         """Wait until the call is over; return the cause and the moment."""

@@ -1,6 +1,7 @@
 """One call from the job's start to its end: join, identify, admit, converse, close."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Coroutine
@@ -13,6 +14,7 @@ from livekit.agents import JobContext
 from dispatch.calls import Admitted, Arrival, RefusalReason, Refused, call_id_of_sip_room
 from dispatch.errors import StoreUnavailable
 from dispatch.sip_arrivals import sip_arrival
+from telephony.calls import CallKind
 from worker.agents import VoiceAgent
 from worker.bootstrap import JobServices, open_services
 from worker.closing import hang_up, settle
@@ -178,6 +180,7 @@ async def converse(call: ActiveCall, conversation: Conversation, services: JobSe
     settings = services.worker_settings
     ending = call.line.ending
     farewell_s = settings.farewell_timeout.total_seconds()
+    watching = _watched(_keep_in_sight(call, services), ending)
     metering = _watched(
         run_meter(
             call.meter,
@@ -195,6 +198,17 @@ async def converse(call: ActiveCall, conversation: Conversation, services: JobSe
         await ending.wait()
     finally:
         metering.cancel()
+        watching.cancel()
+
+
+async def _keep_in_sight(call: ActiveCall, services: JobServices) -> None:
+    """Watch a telephone leg; a browser's connection says itself when it is lost."""
+    if call.arrival.kind is not CallKind.SIP:
+        return
+    interval_s = services.dispatch_settings.heartbeat_interval.total_seconds()
+    with contextlib.suppress(LineDownError):
+        await call.line.wait_for_active(call.arrival.caller_identity)
+        await call.line.keep_in_sight(call.arrival.caller_identity, interval_s)
 
 
 async def close(call: ActiveCall, conversation: Conversation | None, services: JobServices) -> None:

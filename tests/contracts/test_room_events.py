@@ -32,7 +32,7 @@ async def posted_by_livekit(server: LiveKitServer) -> SignedWebhook:
             await rooms.delete_room("vs_hook")
         while True:
             webhook = await asyncio.wait_for(webhooks.get(), 10)
-            if b"room_started" in webhook.body and b"vs_hook" in webhook.body:
+            if b"room_finished" in webhook.body and b"vs_hook" in webhook.body:
                 return webhook
 
 
@@ -55,17 +55,17 @@ async def caught_webhooks(port: int) -> AsyncIterator["asyncio.Queue[SignedWebho
         await runner.cleanup()
 
 
-async def test_reads_a_room_that_started(request: pytest.FixtureRequest, edge: str) -> None:
+async def test_reads_a_room_that_finished(request: pytest.FixtureRequest, edge: str) -> None:
     if edge == "real":
         webhook = await posted_by_livekit(request.getfixturevalue("livekit_server"))
         events = LiveKitRoomEvents(KEYS.key, KEYS.secret)
     else:
-        webhook = sign_webhook(room_event("room_started", "vs_hook"))
+        webhook = sign_webhook(room_event("room_finished", "vs_hook"))
         events = LiveKitRoomEvents(API_KEY, API_SECRET)
 
     event = events.receive(webhook.body, webhook.authorization)
 
-    assert (event.type, event.room_name, event.participant) == ("room_started", "vs_hook", None)
+    assert (event.type, event.room_name, event.participant) == ("room_finished", "vs_hook", None)
     assert event.event_id.startswith("EV_")
     assert event.room_sid.startswith("RM_")
     assert abs(datetime.now(UTC) - event.at) < timedelta(minutes=1)

@@ -20,6 +20,10 @@ pytestmark = pytest.mark.e2e
 GREETING = AGENT["greeting"]
 HOURS, ADDRESS, FAREWELL = (step["reply"] for step in AGENT["script"]["steps"])
 SIP_PRICE_MICROCREDITS_PER_MINUTE = 100_000
+HEARTBEAT_S = 5
+LOST_LEG_S = 25
+"""Now and then livekit-server sees a leg's connection close before the word of leaving in it; then
+it keeps the leg for some 20 s."""
 
 
 async def converse(call: PhoneCall, *actions: Say | Press) -> Conversation:
@@ -36,7 +40,7 @@ async def only_record(office: Office, number: str, state: str = "ended") -> dict
         assert len(records) <= 1
         return records[0] if records else None
 
-    return await until(find)
+    return await until(find, timeout_s=LOST_LEG_S + 15)
 
 
 class TestAConversation:
@@ -104,7 +108,7 @@ class TestAConversation:
             records = await office.calls(number)
             return records if [r["state"] for r in records] == ["ended"] * 3 else None
 
-        records = await until(three_records)
+        records = await until(three_records, timeout_s=LOST_LEG_S + 15)
         replies = {record["callerNumber"]: said(record)[-1][1] for record in records}
         assert replies == {"+12015550111": HOURS, "+12015550112": ADDRESS, "+12015550113": HOURS}
 
@@ -116,7 +120,9 @@ class TestTheRecord:
         agent = await office.agent()
         number = await office.number(agent["id"])
         async with dial(number, from_number="+12015550123") as call:
-            conversation = await converse(call, Say("what are your opening hours"), Press("2"))
+            conversation = await converse(
+                call, Say("what are your opening hours"), Press("2"), Press("9")
+            )
         record = await only_record(office, number)
         assert said(record) == [
             ("agent", GREETING),
@@ -124,13 +130,26 @@ class TestTheRecord:
             ("agent", HOURS),
             ("caller", "[key 2]"),
             ("agent", ADDRESS),
+            ("caller", "[key 9]"),
+            ("agent", FAREWELL),
         ]
         assert record["calledNumber"] == number
         assert record["callerNumber"] == "+12015550123"
         assert (record["agentId"], record["agentVersion"]) == (agent["id"], agent["version"])
-        assert (record["endedBy"], record["endReason"]) == ("caller", "hang_up")
+        assert (record["endedBy"], record["endReason"]) == ("agent", "hang_up")
         talked_s = (moment(record, "endedAt") - moment(record, "answeredAt")).total_seconds()
         assert talked_s == pytest.approx(conversation.duration_s, abs=0.7)
+
+    async def test_a_caller_who_hangs_up_pays_to_that_moment_at_most(
+        self, office: Office, dial: Dial
+    ) -> None:
+        number = await office.number((await office.agent())["id"])
+        async with dial(number) as call:
+            conversation = await converse(call, Press("1"))
+        record = await only_record(office, number)
+        assert record["endedBy"] == "caller"
+        talked_s = (moment(record, "endedAt") - moment(record, "answeredAt")).total_seconds()
+        assert conversation.duration_s - HEARTBEAT_S - 1 < talked_s < conversation.duration_s + 0.7
 
     async def test_the_bill_is_the_talk_and_the_ledger_proves_it(
         self, office: Office, dial: Dial

@@ -6,6 +6,7 @@ import pytest
 
 from dispatch.agent_profile import AgentDraft
 from dispatch.errors import StoreUnavailable
+from dispatch.store import redis_keys
 from dispatch.store.repositories import ledger
 
 pytestmark = pytest.mark.integration
@@ -49,7 +50,8 @@ async def test_what_was_deleted_is_withdrawn(use_cases, cut_off, owner) -> None:
     assert await use_cases.routes.get_agent(agent.agent_id) is None
 
 
-async def test_a_new_organisations_balance_becomes_known(use_cases, owner) -> None:
+async def test_a_balance_that_redis_lost_becomes_known_again(use_cases, owner, redis) -> None:
+    await redis.delete(redis_keys.balance(owner.organization_id))
     assert await use_cases.balances.get(owner.organization_id) is None
     await use_cases.projection.run_once()
     assert await use_cases.balances.get(owner.organization_id) == 0

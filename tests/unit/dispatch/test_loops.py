@@ -154,3 +154,25 @@ async def test_stops_all_loops_when_asked() -> None:
 
     await asyncio.wait_for(running, 5)
     assert signals.loops == {"drain", "convergence"}
+
+
+async def test_stops_a_loop_that_does_not_hear_the_first_time() -> None:
+    stopping, begun, cancellations = asyncio.Event(), asyncio.Event(), 0
+
+    async def deaf() -> None:
+        nonlocal cancellations
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancellations += 1
+            if cancellations > 1:
+                raise
+
+    loop = Loop("drain", deaf, timedelta(seconds=5))
+    running = asyncio.create_task(run_loops([loop], FakeSignals(turns=100), stopping))
+    await begun.wait()
+    stopping.set()
+
+    await asyncio.wait_for(running, 5)
+    assert cancellations == 2

@@ -1,11 +1,13 @@
 """When the line to the caller goes down."""
 
+import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from livekit import rtc
 
-from worker.ending import CALLER_GAVE_UP, CALLER_HUNG_UP, Ending
+from worker.ending import CALLER_GAVE_UP, CALLER_HUNG_UP, CALLER_LOST, Ending
 from worker.line import Line
 
 pytestmark = pytest.mark.unit
@@ -17,10 +19,26 @@ class Person:
     """A participant as the room shows it."""
 
     kind = rtc.ParticipantKind.PARTICIPANT_KIND_SIP
+    disconnect_reason: int | None = None
 
     def __init__(self, identity: str, status: str) -> None:
         self.identity = identity
         self.attributes = {"sip.callStatus": status}
+
+
+class Myself:
+    """Our own participant, which can ask a leg whether it is there."""
+
+    def __init__(self) -> None:
+        self.leg_answers = True
+        self.asked = asyncio.Event()
+
+    async def perform_rpc(self, **_question: Any) -> str:
+        await asyncio.sleep(0)
+        self.asked.set()
+        if not self.leg_answers:
+            raise rtc.RpcError(1501, "Connection timeout")
+        return "{}"
 
 
 class Room(rtc.EventEmitter[Any]):
@@ -29,7 +47,12 @@ class Room(rtc.EventEmitter[Any]):
     def __init__(self) -> None:
         super().__init__()
         self.caller = Person(CALLER, "ringing")
+        self.local_participant = Myself()
         self.remote_participants = {CALLER: self.caller}
+
+    def lose(self) -> None:
+        self.caller.disconnect_reason = rtc.DisconnectReason.CONNECTION_TIMEOUT
+        self.emit("participant_disconnected", self.caller)
 
     def show(self, identity: str, status: str) -> None:
         person = self.remote_participants.get(identity) or Person(identity, status)
@@ -65,3 +88,30 @@ async def test_a_cancel_before_the_answer_is_giving_up(line: Line) -> None:
 async def test_another_leg_that_hangs_up_leaves_the_call_alone(line: Line) -> None:
     show(line, "sip_+12015550199", "hangup")
     assert not line.ending.is_decided
+
+
+async def test_a_leg_that_vanished_ended_the_call_when_it_last_answered(line: Line) -> None:
+    room: Any = line.room
+    line.mark_answered()
+    watching = asyncio.ensure_future(line.keep_in_sight(CALLER, interval_s=0))
+    await room.local_participant.asked.wait()
+    room.local_participant.leg_answers = False
+    room.local_participant.asked.clear()
+    await room.local_participant.asked.wait()
+    last_answer_at = datetime.now(UTC)
+    later = datetime.now(UTC) + timedelta(microseconds=1)
+    while datetime.now(UTC) <= later:
+        await asyncio.sleep(0)
+    room.lose()
+    cause, at = await line.ending.wait()
+    watching.cancel()
+    assert cause == CALLER_LOST
+    assert at <= last_answer_at
+
+
+async def test_a_leg_that_never_answered_ended_the_call_when_it_was_given_up(line: Line) -> None:
+    room: Any = line.room
+    line.mark_answered()
+    given_up_at = datetime.now(UTC)
+    room.lose()
+    assert (await line.ending.wait())[1] >= given_up_at
