@@ -51,7 +51,7 @@ fmt: $(INSTALLED) ## Format and fix what can be fixed
 
 .PHONY: bench
 bench: servers ## Compare with a minimal livekit-agents worker, side by side
-	@$(BIN)/python -m bench
+	@$(BIN)/python -u -m bench
 
 .PHONY: migrate
 migrate: $(INSTALLED) ## Bring the database of DATABASE_URL to the newest schema

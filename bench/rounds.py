@@ -9,8 +9,9 @@ from bench.calls import CallFigures, check_words, place_call, question_sound
 from bench.resources import Usage, usage_of
 from bench.sides import Side
 
-_CALM_CORES = 0.03
-"""A worker that uses less than this much of a core has put its last calls away."""
+_CALM_CORES = 0.15
+"""A worker that uses less than this much of a core has put its last calls away; a dozen warm
+processes that wait use about half of it."""
 _CALM_WINDOW_S = 0.5
 _CALM_TIMEOUT_S = 30.0
 _MID_CALL_S = 1.0
