@@ -208,11 +208,13 @@ async def test_livekit_gets_its_trunks_back_after_redis_forgot_them(
                 api.DeleteSIPTrunkRequest(sip_trunk_id=trunk.sip_trunk_id)
             )
 
-        async def trunk_is_back() -> bool | None:
+        async def number_is_back() -> bool | None:
             trunks = await livekit.sip.list_inbound_trunk(api.ListSIPInboundTrunkRequest())
-            return True if any(number in trunk.numbers for trunk in trunks.items) else None
+            rules = await livekit.sip.list_dispatch_rule(api.ListSIPDispatchRuleRequest())
+            ours = {trunk.sip_trunk_id for trunk in trunks.items if number in trunk.numbers}
+            return True if any(ours & set(rule.trunk_ids) for rule in rules.items) else None
 
-        await until(trunk_is_back, timeout_s=20)
+        await until(number_is_back, timeout_s=20)
     finally:
         await livekit.aclose()
     async with dial(number) as call:
