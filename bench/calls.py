@@ -34,6 +34,8 @@ class CallFigures:
     turn_s: float = 0.0
     """End of the caller's speech to the first sound of the reply."""
     fault: str | None = None
+    misheard: bool = False
+    """The words that arrived could not be understood: the machine was too busy to carry them."""
 
 
 def question_sound() -> Pcm:
@@ -95,11 +97,11 @@ async def place_call(
 
 
 def check_words(figures: CallFigures, greeting: Pcm, reply: Pcm) -> None:
-    """Fault a call whose greeting or reply cannot be understood."""
+    """Mark a call whose greeting or reply cannot be understood."""
     for heard, expected in ((greeting, GREETING), (reply, REPLY)):
         if (
             figures.fault is None
             and recognise(heard, SAMPLE_RATE_HZ, [GREETING, REPLY, "something else entirely"]).text
             != expected
         ):
-            figures.fault = f"heard something other than {expected!r}"
+            figures.misheard = True

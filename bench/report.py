@@ -1,6 +1,7 @@
 """The table of ratios."""
 
 import statistics
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from bench.calls import CallFigures
@@ -51,21 +52,22 @@ def print_calls(callers: int, samples: dict[str, Samples]) -> int:
         ("PSS, MB a call", ours.pss_bytes_per_call, bare.pss_bytes_per_call),
     ):
         _row(callers, label, _scaled(mine, 1 / _MB), _scaled(theirs, 1 / _MB))
-    faults = [
+    faults = Counter(
         f"{name}: {call.fault}"
         for name, side in samples.items()
         for call in side.calls
         if call.fault
-    ]
+    )
+    misheard = " and ".join(str(sum(call.misheard for call in s.calls)) for s in (ours, bare))
     share = statistics.mean(ours.generator_share + bare.generator_share)
     print(
         f"{callers:>7}  {'integrity':<34} {len(ours.calls)} and {len(bare.calls)} calls, "
-        f"{len(faults)} faulty; callers used {share:.0%} of the machine"
+        f"{faults.total()} faulty, {misheard} misheard; callers used {share:.0%} of the machine"
         + (" (too much: read with care)" if share > _MOST_GENERATOR_SHARE else "")
     )
-    for fault in faults:
-        print(f"         fault: {fault}")
-    return len(faults)
+    for fault, times in faults.items():
+        print(f"         fault: {times} times {fault}")
+    return faults.total()
 
 
 def print_sessions(clients: int, ours: Sequence[float], bare: Sequence[float]) -> None:
