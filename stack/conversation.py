@@ -11,12 +11,9 @@ from telephony.softphone.call import PhoneCall
 from telephony.softphone.errors import CallIsOver, NothingHeard
 from telephony.softphone.g711 import SAMPLE_RATE_HZ, Pcm
 from telephony.softphone.phone import Softphone
-from telephony.speech.espeak import synthesize
+from telephony.speech.espeak import CALLER_VOICE, CALLER_WORDS_PER_MINUTE, synthesize
 from telephony.speech.pocketsphinx import recognise
 from telephony.speech.resampling import resample
-
-CALLER_VOICE = "en-us+f2"
-CALLER_WORDS_PER_MINUTE = 150
 
 QUIET_S = 0.5
 """Silence that ends what the agent says; longer than its pauses between two sentences."""
