@@ -9,7 +9,7 @@ import uuid
 from datetime import timedelta
 
 from dispatch.balances import Balances
-from dispatch.errors import Conflict, InvalidField, NotFound, StoreUnavailable
+from dispatch.errors import Conflict, InvalidField, StoreUnavailable
 from dispatch.ledger import LedgerEntry, TopUp
 from dispatch.paging import Page, PageRequest
 from dispatch.store.engine import Database
@@ -62,8 +62,7 @@ class Credits:
         """
         _check_top_up(amount_microcredits, reason, operation_id)
         async with self._database.transaction() as db:
-            if await accounts.find_organization(db, organization_id) is None:
-                raise NotFound("organization", organization_id)
+            await accounts.get_organization(db, organization_id)
             entry = await ledger.ensure_top_up(
                 db,
                 organization_id,
@@ -94,8 +93,7 @@ class Credits:
             NotFound: There is no such organisation.
         """
         async with self._database.reading() as db:
-            if await accounts.find_organization(db, organization_id) is None:
-                raise NotFound("organization", organization_id)
+            await accounts.get_organization(db, organization_id)
             return await ledger.list_entries(db, organization_id, page)
 
     async def apply_outstanding(self, organization_id: uuid.UUID) -> int:

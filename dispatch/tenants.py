@@ -63,10 +63,7 @@ class Tenants:
             NotFound: There is none of this id.
         """
         async with self._database.reading() as db:
-            organization = await accounts.find_organization(db, organization_id)
-        if organization is None:
-            raise NotFound("organization", organization_id)
-        return organization
+            return await accounts.get_organization(db, organization_id)
 
     async def list_organizations(self, page: PageRequest) -> Page[Organization]:
         """Return a page of organisations, newest first."""
@@ -82,8 +79,7 @@ class Tenants:
         """
         name = _checked_name(name)
         async with self._database.transaction() as db:
-            if await accounts.find_organization(db, organization_id) is None:
-                raise NotFound("organization", organization_id)
+            await accounts.get_organization(db, organization_id)
             return await accounts.insert_project(db, organization_id, name)
 
     async def list_projects(self, organization_id: uuid.UUID, page: PageRequest) -> Page[Project]:
@@ -93,8 +89,7 @@ class Tenants:
             NotFound: There is no such organisation.
         """
         async with self._database.reading() as db:
-            if await accounts.find_organization(db, organization_id) is None:
-                raise NotFound("organization", organization_id)
+            await accounts.get_organization(db, organization_id)
             return await accounts.list_projects(db, organization_id, page)
 
     async def create_key(
@@ -118,8 +113,7 @@ class Tenants:
         _check_expiry(expires_at)
         key = generate_key(prefix)
         async with self._database.transaction() as db:
-            if await accounts.find_project(db, project_id) is None:
-                raise NotFound("project", project_id)
+            await accounts.get_project(db, project_id)
             stored = await accounts.insert_key(
                 db,
                 accounts.NewKey(
@@ -140,8 +134,7 @@ class Tenants:
             NotFound: There is no such project.
         """
         async with self._database.reading() as db:
-            if await accounts.find_project(db, project_id) is None:
-                raise NotFound("project", project_id)
+            await accounts.get_project(db, project_id)
             return await accounts.list_keys(db, project_id, page)
 
     async def revoke_key(self, key_id: uuid.UUID) -> ApiKey:

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import func, insert, select, update
 
 from dispatch.accounts import ApiKey, Organization, Project
+from dispatch.errors import NotFound
 from dispatch.paging import Page, PageRequest
 from dispatch.store.engine import ReadSession, WriteSession
 from dispatch.store.key_cache import CachedKey
@@ -49,11 +50,17 @@ async def insert_organization(db: WriteSession, name: str) -> Organization:
     return Organization(organization_id, name, 0, created_at)
 
 
-async def find_organization(db: ReadSession, organization_id: uuid.UUID) -> Organization | None:
-    """Return an organisation with its ledger's sum."""
+async def get_organization(db: ReadSession, organization_id: uuid.UUID) -> Organization:
+    """Return an organisation with its ledger's sum.
+
+    Raises:
+        NotFound: There is none of this id.
+    """
     query = _organizations().where(OrganizationRow.id == organization_id)
     row = (await db.execute(query)).one_or_none()
-    return None if row is None else _to_organization(row)
+    if row is None:
+        raise NotFound("organization", organization_id)
+    return _to_organization(row)
 
 
 async def list_organizations(db: ReadSession, page: PageRequest) -> Page[Organization]:
@@ -88,10 +95,16 @@ async def insert_project(db: WriteSession, organization_id: uuid.UUID, name: str
     return Project(*(await db.execute(statement)).one())
 
 
-async def find_project(db: ReadSession, project_id: uuid.UUID) -> Project | None:
-    """Return a project."""
+async def get_project(db: ReadSession, project_id: uuid.UUID) -> Project:
+    """Return a project.
+
+    Raises:
+        NotFound: There is none of this id.
+    """
     row = (await db.execute(select(*_PROJECT).where(ProjectRow.id == project_id))).one_or_none()
-    return None if row is None else Project(*row)
+    if row is None:
+        raise NotFound("project", project_id)
+    return Project(*row)
 
 
 async def list_projects(
