@@ -1,4 +1,4 @@
-"""What dispatch can refuse or fail to do. No HTTP here: `gateway.errors` maps these.
+"""What dispatch can refuse or fail to do. No HTTP here: `gateway.problems` maps these.
 
 DispatchError
 ├── NotFound              no such thing for this tenant (another tenant's is not there either)

@@ -7,35 +7,15 @@ from typing import Final
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from gateway.errors import install_error_handlers
+from gateway.error_answers import install_error_handlers
+from gateway.faces import FACES
 from gateway.middleware import BodyLimit, RequestContext
-from gateway.routes import (
-    agents,
-    calls,
-    carrier_connections,
-    health,
-    livekit_webhooks,
-    organizations,
-    phone_numbers,
-    voice_sessions,
-)
 from gateway.services import Services
 
 OpenServices = Callable[[], AbstractAsyncContextManager[Services]]
 """Builds the services and closes them again."""
 
 DEFAULT_MAX_BODY_BYTES: Final = 1_048_576
-
-_RESOURCES: Final = (
-    voice_sessions,
-    phone_numbers,
-    carrier_connections,
-    agents,
-    calls,
-    organizations,
-    livekit_webhooks,
-    health,
-)
 
 _DESCRIPTION: Final = """
 AI agents on phone numbers, self-hosted, on LiveKit.
@@ -86,7 +66,8 @@ def create_app(
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, max_bytes=max_body_bytes)
     app.add_middleware(RequestContext)
-    for resource in _RESOURCES:
-        app.include_router(resource.router)
-    install_error_handlers(app, [route for each in _RESOURCES for route in each.router.routes])
+    routers = [router for face in FACES for router in face.routers]
+    for router in routers:
+        app.include_router(router)
+    install_error_handlers(app, [route for router in routers for route in router.routes])
     return app

@@ -5,8 +5,11 @@ from typing import Annotated
 from fastapi import Depends, Query, Request
 from pydantic import AfterValidator, StringConstraints
 
+from dispatch.errors import NotFound
 from dispatch.paging import DEFAULT_LIMIT, MAX_LIMIT, PageRequest
 from gateway.services import Services, services_of
+from telephony.e164 import E164, parse_e164
+from telephony.errors import InvalidNumber
 
 MAX_PAGE = 1_000_000
 
@@ -40,3 +43,16 @@ async def _page_request(
 
 
 RequestedPage = Annotated[PageRequest, Depends(_page_request)]
+
+
+def path_number(text: str) -> E164:
+    """Return the number a path names.
+
+    Raises:
+        NotFound: It is no number.
+    """
+    try:
+        return parse_e164(text)
+    except InvalidNumber as exc:
+        # What is no number cannot be one of the project's numbers.
+        raise NotFound("phone number", text) from exc

@@ -1,1 +1,1 @@
-"""The bodies of requests and answers, one module for each module of `gateway.routes`."""
+"""The bodies of requests and answers, as far as several APIs share them."""

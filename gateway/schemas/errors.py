@@ -1,8 +1,8 @@
-"""The error bodies, for the documentation; `gateway.errors` writes them."""
+"""The error bodies, for the documentation; `gateway.problems` writes them."""
 
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from gateway.schemas.base import Answer
 
@@ -39,12 +39,6 @@ class ErrorAnswer(Answer):
     meta: ErrorMeta
 
 
-class TalkifaiErrorAnswer(BaseModel):
-    """Every error of the TalkifAI path."""
-
-    detail: str = Field(examples=["Insufficient credits"])
-
-
 _NATIVE: dict[int, tuple[str, str, str]] = {
     400: ("VALIDATION_ERROR", "agentId must be a UUID.", "A field or the body is wrong."),
     401: ("UNAUTHORIZED", "Authentication required.", "No valid key came with the request."),
@@ -58,7 +52,7 @@ _NATIVE: dict[int, tuple[str, str, str]] = {
 }
 
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
-_HEADERS: dict[int, dict[str, Any]] = {
+HEADERS: dict[int, dict[str, Any]] = {
     401: {
         "WWW-Authenticate": {"description": "Always `Bearer`.", "schema": {"type": "string"}},
     },
@@ -76,24 +70,6 @@ def native_errors(*statuses: int) -> Responses:
     return documented | {"default": {"model": ErrorAnswer, "description": "Any other error."}}
 
 
-def talkifai_errors(texts: dict[int, list[str]]) -> Responses:
-    """Return the documentation of the TalkifAI path's statuses and their exact texts."""
-    other = {"model": TalkifaiErrorAnswer, "description": "Any other error."}
-    return {"default": other} | {
-        status: {
-            "model": TalkifaiErrorAnswer,
-            "description": " / ".join(details),
-            "headers": _HEADERS.get(status, {}),
-            "content": {
-                "application/json": {
-                    "examples": {text: {"value": {"detail": text}} for text in details}
-                }
-            },
-        }
-        for status, details in texts.items()
-    }
-
-
 def _documented(status: int) -> dict[str, Any]:
     code, message, description = _NATIVE[status]
     example = {
@@ -103,6 +79,6 @@ def _documented(status: int) -> dict[str, Any]:
     return {
         "model": ErrorAnswer,
         "description": description,
-        "headers": _HEADERS.get(status, {}),
+        "headers": HEADERS.get(status, {}),
         "content": {"application/json": {"example": example}},
     }

@@ -19,7 +19,10 @@ from dispatch.errors import (
     StoreUnavailable,
 )
 from gateway.auth import Unauthenticated
-from gateway.errors import answer_error, native_body, problem_of, talkifai_problem_of
+from gateway.error_answers import answer_error
+from gateway.faces.native.errors import native_body
+from gateway.faces.talkifai.errors import talkifai_problem_of
+from gateway.problems import problem_of
 from telephony.errors import InvalidWebhook, VendorUnavailable
 
 pytestmark = pytest.mark.unit

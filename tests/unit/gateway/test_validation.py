@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from gateway.schemas.agents import AgentBody, AgentPatch
-from gateway.schemas.phone_numbers import PhoneNumberBody
-from gateway.schemas.voice_sessions import VoiceSessionBody
+from gateway.faces.agntix.schemas.phone_numbers import PhoneNumberBody
+from gateway.faces.agntix.schemas.voice_sessions import VoiceSessionBody
+from gateway.faces.native.schemas.agents import AgentBody, AgentPatch
 from gateway.validation import FieldError, field_errors_of, missing_thing_of, of_invalid_field
 
 pytestmark = pytest.mark.unit

@@ -3,7 +3,7 @@
 import pytest
 
 from dispatch.agent_profile import AgentDraft
-from gateway.schemas.agents import AgentBody
+from gateway.faces.native.schemas.agents import AgentBody
 from stack.conversation import Press, Say
 from stack.demo import ACTIONS
 from stack.demo_agent import AGENT, sentences_of

@@ -1,0 +1,29 @@
+"""Every table in Postgres.
+
+Two families. *What is wanted* (tenants, keys, agents, numbers) is written by use cases and tied
+together by foreign keys. *What happened* (calls, events, turns, ledger) is written from the event
+stream and has none: there a foreign key could only turn a fact into an event that cannot be stored.
+
+Rows that others refer to are never deleted, only marked with `deleted_at`.
+"""
+
+from dispatch.store.tables.accounts import ApiKeyRow, OrganizationRow, ProjectRow
+from dispatch.store.tables.agents import AgentRow
+from dispatch.store.tables.base import Table
+from dispatch.store.tables.calls import CallEventRow, CallRow, TranscriptTurnRow
+from dispatch.store.tables.ledger import LedgerEntryRow
+from dispatch.store.tables.numbers import CarrierConnectionRow, PhoneNumberRow
+
+__all__ = [
+    "AgentRow",
+    "ApiKeyRow",
+    "CallEventRow",
+    "CallRow",
+    "CarrierConnectionRow",
+    "LedgerEntryRow",
+    "OrganizationRow",
+    "PhoneNumberRow",
+    "ProjectRow",
+    "Table",
+    "TranscriptTurnRow",
+]

@@ -1,0 +1,65 @@
+"""Carrier connections and phone numbers."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from dispatch.store.tables.base import Table
+from telephony.e164 import E164
+
+
+class CarrierConnectionRow(Table):
+    """How one carrier reaches us for one project: becomes trunks and a rule in LiveKit."""
+
+    __tablename__ = "carrier_connections"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    organization_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("organizations.id"))
+    project_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("projects.id"), index=True)
+    name: Mapped[str] = mapped_column(String(100))
+    provider: Mapped[str] = mapped_column(String(40))
+    allowed_addresses: Mapped[list[str]]
+    auth_username: Mapped[str | None] = mapped_column(String(255))
+    auth_password: Mapped[str | None] = mapped_column(String(255), info={"secret": True})
+    """Secret in clear: LiveKit must be told it again whenever a trunk is rebuilt."""
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    deleted_at: Mapped[datetime | None]
+
+
+class PhoneNumberRow(Table):
+    """A DID, the agents it is assigned to, and whether LiveKit holds it yet."""
+
+    __tablename__ = "phone_numbers"
+    __table_args__ = (
+        # One installation has a number once, whoever's it is; a deleted one may come back.
+        Index(
+            "uq_phone_numbers_did_live",
+            "did",
+            unique=True,
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+        Index("ix_phone_numbers_project_id_created_at", "project_id", "created_at"),
+        Index("ix_phone_numbers_updated_at", "updated_at"),
+        CheckConstraint("sync_state IN ('pending', 'active', 'conflict')", name="sync_state"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    organization_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("organizations.id"))
+    project_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("projects.id"))
+    connection_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("carrier_connections.id"), index=True
+    )
+    did: Mapped[E164]
+    inbound_agent_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("agents.id"), index=True)
+    outbound_agent_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("agents.id"), index=True)
+    sync_state: Mapped[str] = mapped_column(String(16), server_default="pending")
+    sync_error: Mapped[str | None] = mapped_column(Text)
+    """Why it is in conflict, as a sentence for the number's owner."""
+    shard: Mapped[int | None] = mapped_column(Integer)
+    """Which trunk of its connection carries it; None until convergence chose one."""
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    """Last change of what the route is made from; convergence does not touch it."""
+    deleted_at: Mapped[datetime | None]

@@ -1,0 +1,17 @@
+"""The administration of an installation: organisations, projects, keys, credits."""
+
+import re
+from typing import Final
+
+from gateway.faces.admin.routes import organizations
+from gateway.faces.face import Face
+from gateway.faces.native.errors import native_body
+from gateway.problems import problem_of
+
+ADMIN: Final = Face(
+    name="admin",
+    paths=re.compile(r"/admin/"),
+    routers=(organizations.router,),
+    problem_of=problem_of,
+    body_of=native_body,
+)

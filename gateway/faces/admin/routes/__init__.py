@@ -1,0 +1,1 @@
+"""Routes: the administration of an installation."""

@@ -1,0 +1,1 @@
+"""Bodies: the administration of an installation."""

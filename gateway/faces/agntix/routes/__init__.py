@@ -1,0 +1,1 @@
+"""Routes: Agntix's API."""

@@ -1,0 +1,127 @@
+"""`/v1/chat/phone-numbers`: which numbers are answered, and by whom."""
+
+import uuid
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Security
+
+from dispatch.errors import AgentNotVoiceReady, InvalidField
+from dispatch.numbers import UNCHANGED
+from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header
+from gateway.dependencies import NumberFilter, RequestedPage, ServicesOf, path_number
+from gateway.faces.agntix.schemas.phone_numbers import (
+    PhoneNumberAnswer,
+    PhoneNumberBody,
+    PhoneNumberPatch,
+)
+from gateway.schemas.base import PageAnswer
+from gateway.schemas.errors import native_errors
+from telephony.e164 import E164, parse_e164
+from telephony.errors import InvalidNumber
+
+router = APIRouter(
+    route_class=TenantRoute,
+    tags=["Phone numbers"],
+    dependencies=[Security(key_header), Security(key_bearer)],
+    responses=native_errors(401),
+)
+
+# OpenAPI knows one path by one name, whatever its parameter means to each method.
+NumberId = Annotated[uuid.UUID, Path(description="The number's id.")]
+NumberItself = Annotated[str, Path(description="The number itself, in E.164 form.")]
+
+
+@router.post(
+    "/v1/chat/phone-numbers",
+    status_code=201,
+    summary="Create a number",
+    responses=native_errors(400, 404, 409, 413),
+)
+async def create_number(
+    body: PhoneNumberBody, principal: CurrentPrincipal, services: ServicesOf
+) -> PhoneNumberAnswer:
+    """Put a number on the installation; LiveKit holds it within seconds (`status`)."""
+    created = await services.phone_numbers.create(
+        principal,
+        provider=body.provider,
+        number=E164(body.number),
+        agent_id=body.agent_id,
+        connection_id=body.connection_id,
+    )
+    return PhoneNumberAnswer.of(created)
+
+
+@router.get("/v1/chat/phone-numbers", summary="List numbers", responses=native_errors(400))
+async def list_numbers(
+    page: RequestedPage,
+    principal: CurrentPrincipal,
+    services: ServicesOf,
+    number: Annotated[
+        NumberFilter | None, Query(description="Only this number, in E.164 form.")
+    ] = None,
+) -> PageAnswer[PhoneNumberAnswer]:
+    """List the project's numbers, newest first."""
+    wanted = None if number is None else _filter_number(number)
+    found = await services.phone_numbers.list(principal, page, number=wanted)
+    return PageAnswer[PhoneNumberAnswer].of(found, PhoneNumberAnswer.of)
+
+
+@router.get(
+    "/v1/chat/phone-numbers/{phone_number}",
+    summary="Get a number",
+    responses=native_errors(404),
+)
+async def get_number(
+    phone_number: NumberId, principal: CurrentPrincipal, services: ServicesOf
+) -> PhoneNumberAnswer:
+    """Return one number."""
+    return PhoneNumberAnswer.of(await services.phone_numbers.get(principal, phone_number))
+
+
+@router.patch(
+    "/v1/chat/phone-numbers/{phone_number}",
+    summary="Assign or unassign agents",
+    responses=native_errors(400, 404, 413),
+)
+async def assign_agents(
+    phone_number: NumberId,
+    body: PhoneNumberPatch,
+    principal: CurrentPrincipal,
+    services: ServicesOf,
+) -> PhoneNumberAnswer:
+    """Decide which agent answers; the next call to the number already goes there."""
+    sent = body.model_fields_set
+    try:
+        assigned = await services.phone_numbers.assign(
+            principal,
+            phone_number,
+            inbound_agent_id=body.in_bound_agent_id if "in_bound_agent_id" in sent else UNCHANGED,
+            outbound_agent_id=(
+                body.out_bound_agent_id if "out_bound_agent_id" in sent else UNCHANGED
+            ),
+        )
+    except AgentNotVoiceReady as exc:
+        # The error does not tell which agent it means; usually only one was sent.
+        field = "in_bound_agent_id" if body.in_bound_agent_id else "out_bound_agent_id"
+        raise InvalidField(field, str(exc)) from exc
+    return PhoneNumberAnswer.of(assigned)
+
+
+@router.delete(
+    "/v1/chat/phone-numbers/{phone_number}",
+    summary="Delete a number",
+    responses=native_errors(404),
+)
+async def delete_number(
+    phone_number: NumberItself, principal: CurrentPrincipal, services: ServicesOf
+) -> PhoneNumberAnswer:
+    """Take a number (by the number itself) off the installation; the carrier keeps it."""
+    did = path_number(phone_number)
+    return PhoneNumberAnswer.of(await services.phone_numbers.delete(principal, did))
+
+
+def _filter_number(text: str) -> E164:
+    try:
+        return parse_e164(text)
+    except InvalidNumber as exc:
+        raise InvalidField("number", str(exc)) from exc

@@ -1,0 +1,53 @@
+"""`/v1/voice/sessions`: calls from a browser."""
+
+import secrets
+from datetime import timedelta
+from typing import Final
+
+from fastapi import APIRouter, Security
+
+from dispatch.voice_sessions import SessionGrants
+from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header
+from gateway.dependencies import ServicesOf
+from gateway.faces.agntix.schemas.voice_sessions import VoiceSessionAnswer, VoiceSessionBody
+from gateway.schemas.errors import native_errors
+
+router = APIRouter(
+    route_class=TenantRoute,
+    tags=["Voice sessions"],
+    dependencies=[Security(key_header), Security(key_bearer)],
+)
+
+_TOKEN_TTL: Final = timedelta(minutes=10)
+"""A browser joins at once; LiveKit renews the tokens of those who are in the room."""
+
+_GRANTS: Final = SessionGrants(can_publish=True, can_subscribe=True, can_publish_data=False)
+
+
+@router.post(
+    "/v1/voice/sessions",
+    status_code=201,
+    summary="Open a voice session",
+    responses=native_errors(400, 401, 402, 404, 413, 429, 502),
+)
+async def open_voice_session(
+    body: VoiceSessionBody, principal: CurrentPrincipal, services: ServicesOf
+) -> VoiceSessionAnswer:
+    """Make a room, send the agent into it, and return a token with which a browser joins."""
+    visitor = secrets.token_hex(8)
+    opened = await services.voice_sessions.open(
+        principal,
+        body.agent_id,
+        f"web_{visitor}",
+        f"caller_{visitor}",
+        metadata=body.metadata,
+        ttl=_TOKEN_TTL,
+        grants=_GRANTS,
+    )
+    return VoiceSessionAnswer(
+        id=opened.session_id,
+        agent_id=body.agent_id,
+        token=opened.token,
+        server_url=services.livekit_url,
+        created_at=opened.created_at,
+    )

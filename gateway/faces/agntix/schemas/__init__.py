@@ -1,0 +1,1 @@
+"""Bodies: Agntix's API."""

@@ -1,0 +1,31 @@
+"""The API of Dialplane itself: agents, calls, carriers, credits, health."""
+
+import re
+from typing import Final
+
+from gateway.faces.face import Face
+from gateway.faces.native.errors import native_body
+from gateway.faces.native.routes import (
+    agents,
+    calls,
+    carrier_connections,
+    explain,
+    health,
+    livekit_webhooks,
+)
+from gateway.problems import problem_of
+
+NATIVE: Final = Face(
+    name="native",
+    paths=re.compile(r""),
+    routers=(
+        agents.router,
+        calls.router,
+        carrier_connections.router,
+        explain.router,
+        livekit_webhooks.router,
+        health.router,
+    ),
+    problem_of=problem_of,
+    body_of=native_body,
+)

@@ -1,0 +1,1 @@
+"""Routes: the API of Dialplane itself."""

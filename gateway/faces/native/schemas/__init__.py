@@ -1,0 +1,1 @@
+"""Bodies: the API of Dialplane itself."""

@@ -1,0 +1,1 @@
+"""Routes: TalkifAI's API."""

@@ -1,0 +1,89 @@
+"""`/v1/chat/voice-sessions`: calls from a browser."""
+
+import secrets
+import time
+import uuid
+from datetime import timedelta
+from typing import Final
+
+from fastapi import APIRouter, Security
+
+from dispatch.errors import NotFound
+from dispatch.voice_sessions import SessionGrants
+from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header
+from gateway.dependencies import ServicesOf
+from gateway.faces.talkifai.errors import talkifai_errors
+from gateway.faces.talkifai.schemas.voice_sessions import VoiceSessionAnswer, VoiceSessionBody
+
+router = APIRouter(
+    route_class=TenantRoute,
+    tags=["Voice sessions (TalkifAI)"],
+    dependencies=[Security(key_header), Security(key_bearer)],
+)
+
+_TOKEN_TTL: Final = timedelta(hours=1)
+"""Published by TalkifAI, with the grants below."""
+
+_GRANTS: Final = SessionGrants(can_publish=True, can_subscribe=True, can_publish_data=False)
+
+
+@router.post(
+    "/v1/chat/voice-sessions",
+    summary="Open a voice session (TalkifAI)",
+    responses=talkifai_errors(
+        {
+            400: [
+                "Agent ID is required",
+                "Agent must be Pipeline or Realtime architecture for voice sessions",
+            ],
+            401: ["Invalid API key"],
+            402: ["Insufficient credits"],
+            404: ["Agent not found or does not belong to your organization"],
+            413: ["The body is longer than 1048576 bytes."],
+            429: ["Every call slot is taken; try again shortly."],
+            500: ["Failed to create voice session: LiveKit connection failed"],
+            503: ["A store is unavailable; nothing was changed. Try again shortly."],
+        }
+    ),
+)
+async def open_voice_session(
+    body: VoiceSessionBody, principal: CurrentPrincipal, services: ServicesOf
+) -> VoiceSessionAnswer:
+    """Make a room, send the agent into it, and return a token with which a browser joins.
+
+    Checked in this order: key, agent, credits; then the room is made and the agent called, and
+    last the token is minted. It is valid for one hour; afterwards open a new session.
+    """
+    agent_id = _agent_id(body.agent_id)
+    user_id = _user_id(principal.key_id)
+    opened = await services.voice_sessions.open(
+        principal,
+        agent_id,
+        f"agent_{agent_id.hex[:8]}_{user_id}_{time.time_ns() // 1_000_000}",
+        user_id,
+        ttl=_TOKEN_TTL,
+        grants=_GRANTS,
+    )
+    return VoiceSessionAnswer(
+        room_name=opened.room_name,
+        token=opened.token,
+        livekit_url=services.livekit_url,
+        agent_name=opened.agent_name,
+    )
+
+
+def _agent_id(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError as exc:
+        # TalkifAI's ids are opaque text, so what is no id of ours is an agent nobody has.
+        raise NotFound("agent", text) from exc
+
+
+def _user_id(key_id: uuid.UUID) -> str:
+    """Return the user of a session: the key in short, and who of its visitors this is.
+
+    TalkifAI's user is the key's owner, whose sessions of one millisecond would all be given the
+    same room name. Here each visitor is a user.
+    """
+    return f"{key_id.hex[:8]}{secrets.token_hex(4)}"

@@ -1,0 +1,1 @@
+"""Bodies: TalkifAI's API."""

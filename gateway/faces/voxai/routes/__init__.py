@@ -1,0 +1,1 @@
+"""Routes: VoxAI's API."""

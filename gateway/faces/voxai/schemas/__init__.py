@@ -1,0 +1,1 @@
+"""Bodies: VoxAI's API."""

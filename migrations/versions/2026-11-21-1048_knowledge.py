@@ -1,0 +1,17 @@
+"""Knowledge bases, documents and chunks.
+
+Revision: 0006, follows 0005
+"""
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Nothing yet."""
+
+
+def downgrade() -> None:
+    """Nothing yet."""

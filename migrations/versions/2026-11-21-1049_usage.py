@@ -1,0 +1,17 @@
+"""What calls and chats used, and what it cost.
+
+Revision: 0007, follows 0006
+"""
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Nothing yet."""
+
+
+def downgrade() -> None:
+    """Nothing yet."""
