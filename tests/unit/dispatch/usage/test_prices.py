@@ -1,0 +1,100 @@
+"""Price tables as files: complete, versioned, and refused when they are not."""
+
+import re
+from datetime import UTC, datetime
+from importlib.resources import files
+
+import pytest
+
+from dispatch.usage.items import KeySource, Service, Unit, UsageItem
+from dispatch.usage.prices import PriceBook, PriceTableInvalid, parse_price_book
+
+pytestmark = pytest.mark.unit
+
+TEXT = files("dispatch.usage").joinpath("prices.toml").read_text("utf-8")
+
+
+def next_version(text: str, *, version: str, effective_from: str) -> str:
+    """The same prices again under another name and date."""
+    return re.sub(
+        r"id = .*\neffective_from = .*",
+        f'id = "{version}"\neffective_from = {effective_from}',
+        text,
+    )
+
+
+def test_a_minute_costs_what_it_always_did():
+    table = PriceBook.load().tables[0]
+    assert table.per_minute(Service.TELEPHONY, KeySource.PLATFORM) == 100_000
+    assert table.per_minute(Service.WEB, KeySource.PLATFORM) == 50_000
+    assert table.per_minute(Service.WEB, KeySource.OWN) == 20_000
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "price"),
+    [
+        ("openai", "gpt-4o-mini", "150000/1000000"),
+        ("openai", "gpt-unheard-of", "2500000/1000000"),
+        ("nobody", "x", "2500000/1000000"),
+        ("builtin", "script", "0/1"),
+    ],
+)
+def test_a_model_without_a_price_of_its_own_has_its_providers_or_everybodys(provider, model, price):
+    item = UsageItem(Service.LLM, provider, model, Unit.INPUT_TOKENS, 1)
+    assert str(PriceBook.load().tables[0].price_of(item)) == price
+
+
+def test_a_version_is_in_force_from_its_date_on_and_the_first_before_that():
+    later = next_version(TEXT, version="2027-01", effective_from="2027-01-01T00:00:00Z")
+    book = parse_price_book(later + TEXT)
+
+    def version_at(*date: int) -> str:
+        return book.in_force(datetime(*date, tzinfo=UTC)).version
+
+    assert version_at(2020, 1, 1) == "2026-11"
+    assert version_at(2026, 12, 31) == "2026-11"
+    assert version_at(2027, 1, 1) == "2027-01"
+    assert book.version("2026-11").version == "2026-11"
+    with pytest.raises(KeyError):
+        book.version("2025-01")
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (lambda text: text + "[", "at end of document"),
+        (lambda text: text + TEXT, "two versions are named 2026-11"),
+        (
+            lambda text: (
+                text + next_version(text, version="b", effective_from="2026-01-01T00:00:00Z")
+            ),
+            "two versions begin at",
+        ),
+        (
+            lambda text: text.replace("seconds = 50_000", "seconds = -1"),
+            "greater than or equal to 0",
+        ),
+        (lambda text: text.replace("seconds = 50_000", "seconds = 0.5"), "valid integer"),
+        (
+            lambda text: text.replace("seconds = 50_000", "characters = 1"),
+            "not counted in characters",
+        ),
+        (lambda text: text.replace("per = 60\n", "per = 1\n"), "time is priced per 60"),
+        (
+            lambda text: text.replace('model = "nova-2"', 'model = "nova-3"'),
+            "stt deepgram nova-3 audio_ms: priced twice",
+        ),
+        (
+            lambda text: text.replace(
+                'service = "embedding"\nprovider = "*"\nkeys = "own"',
+                'service = "embedding"\nprovider = "x"\nkeys = "own"',
+            ),
+            "no price for provider \\* model \\* of embedding input_tokens with own keys",
+        ),
+        (lambda text: text.replace("00:00:00Z", "00:00:00"), "timezone"),
+        (lambda text: text.replace("per = 1_000\n", "per = 0\n"), "greater than or equal to 1"),
+    ],
+)
+def test_a_file_that_is_no_price_table_says_what_is_wrong(change, complaint):
+    with pytest.raises(PriceTableInvalid, match=complaint):
+        parse_price_book(change(TEXT))
