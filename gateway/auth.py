@@ -6,14 +6,15 @@ parse anything. FastAPI reads bodies before dependencies run; hence route classe
 
 import hmac
 from collections.abc import Callable, Coroutine
+from functools import cached_property
 from typing import Annotated, Any, Final
 
-from fastapi import Request, Security
+from fastapi import Request, Security, params
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.responses import Response
 
-from dispatch.accounts import Principal
+from dispatch.accounts import Principal, Scope
 from gateway.json_requests import JsonRequest
 from gateway.services import services_of
 
@@ -38,7 +39,29 @@ class Unauthenticated(GatewayError):
         super().__init__("Authentication required.")
 
 
+class Forbidden(GatewayError):
+    """The credential is good but does not allow this."""
+
+
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class RequiredScope:
+    """Says on a route which scope it asks for; the route checks it before it reads the body."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+
+    async def __call__(self) -> None:
+        """Do nothing: `TenantRoute` has checked."""
+
+
+def requires(scope: Scope) -> params.Depends:
+    """Return the dependency with which a route asks for a scope.
+
+    `@router.get("/v1/agents", dependencies=[requires(Scope.AGENTS_READ)])`
+    """
+    return params.Depends(RequiredScope(scope))
 
 
 class ApiRoute(APIRoute):
@@ -62,7 +85,13 @@ class ApiRoute(APIRoute):
 
 
 class TenantRoute(ApiRoute):
-    """A route for the holder of a project's key."""
+    """A route for the holder of a project's key, which must have the scopes it `requires`."""
+
+    @cached_property
+    def scopes(self) -> frozenset[Scope]:
+        """What a caller must be allowed to do."""
+        required = (each.dependency for each in self.dependencies)
+        return frozenset(each.scope for each in required if isinstance(each, RequiredScope))
 
     async def authenticate(self, request: Request) -> None:
         """Find the key's project and keep it for `CurrentPrincipal`."""
@@ -72,6 +101,9 @@ class TenantRoute(ApiRoute):
         principal = await services_of(request).tenants.authenticate(key)
         if principal is None:
             raise Unauthenticated
+        lacking = self.scopes - principal.scopes
+        if lacking:
+            raise Forbidden(f"This key lacks the scope {min(lacking)}.")
         request.state.principal = principal
 
 

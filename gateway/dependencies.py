@@ -1,5 +1,6 @@
 """What routes ask for by type: the services, who is calling, and a page of a list."""
 
+import uuid
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
@@ -56,3 +57,17 @@ def path_number(text: str) -> E164:
     except InvalidNumber as exc:
         # What is no number cannot be one of the project's numbers.
         raise NotFound("phone number", text) from exc
+
+
+async def _new_id(request: Request) -> uuid.UUID:
+    derived: uuid.UUID | None = getattr(request.state, "new_id", None)
+    return derived or uuid.uuid4()
+
+
+NewId = Annotated[uuid.UUID, Depends(_new_id)]
+"""The id for what this request creates.
+
+With an `Idempotency-Key` it follows from the tenant, that key and the request, so that a repetition
+creates nothing twice, whatever became of the first answer. Hence every use case that creates takes
+its id and is idempotent by it.
+"""

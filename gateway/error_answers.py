@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 
 from dispatch.errors import DispatchError
-from gateway.auth import Unauthenticated
+from gateway.auth import GatewayError
 from gateway.faces import face_of
 from gateway.middleware import REQUEST_ID_HEADER
 from gateway.problems import Problem
@@ -29,7 +29,7 @@ def install_error_handlers(app: FastAPI, routes: Sequence[BaseRoute] = ()) -> No
             itself the router names those of one route.
     """
     kinds: tuple[type[Exception], ...] = (
-        Unauthenticated,
+        GatewayError,
         DispatchError,
         TelephonyError,
         RequestValidationError,

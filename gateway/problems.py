@@ -20,7 +20,7 @@ from dispatch.errors import (
     RoomUnavailable,
     StoreUnavailable,
 )
-from gateway.auth import Unauthenticated
+from gateway.auth import Forbidden, Unauthenticated
 from gateway.validation import (
     FieldError,
     field_errors_of,
@@ -66,6 +66,7 @@ class _Row:
 
 _TABLE: Final[dict[type[Exception], _Row]] = {
     Unauthenticated: _Row(401, "UNAUTHORIZED", challenge="Bearer"),
+    Forbidden: _Row(403, "FORBIDDEN"),
     InvalidWebhook: _Row(
         401, "UNAUTHORIZED", "The webhook's signature is wrong.", challenge="Bearer"
     ),

@@ -7,6 +7,7 @@ stream and has none: there a foreign key could only turn a fact into an event th
 Rows that others refer to are never deleted, only marked with `deleted_at`.
 """
 
+from dispatch.store.tables.access import AuditEntryRow, MemberRow
 from dispatch.store.tables.accounts import ApiKeyRow, OrganizationRow, ProjectRow
 from dispatch.store.tables.agents import AgentRow
 from dispatch.store.tables.base import Table
@@ -17,10 +18,12 @@ from dispatch.store.tables.numbers import CarrierConnectionRow, PhoneNumberRow
 __all__ = [
     "AgentRow",
     "ApiKeyRow",
+    "AuditEntryRow",
     "CallEventRow",
     "CallRow",
     "CarrierConnectionRow",
     "LedgerEntryRow",
+    "MemberRow",
     "OrganizationRow",
     "PhoneNumberRow",
     "ProjectRow",

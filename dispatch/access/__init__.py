@@ -1,0 +1,1 @@
+"""Who may do what: keys, members, tokens, rate limits, idempotency and the audit log."""
