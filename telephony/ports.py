@@ -85,6 +85,11 @@ class TokenSpec:
     can_publish: bool = True
     can_subscribe: bool = True
     can_publish_data: bool = False
+    can_update_own_metadata: bool = False
+    hidden: bool = False
+    """Others are not told that this participant is there."""
+    room_admin: bool = False
+    """May mute and remove others, in this room."""
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -98,6 +103,9 @@ class ObservedParticipant:
     joined_at: datetime | None
     disconnect_reason: str = ""
     """LiveKit's reason in lower case, such as `client_initiated`; empty while connected."""
+    name: str = ""
+    is_publisher: bool = False
+    """Whether it has published a track."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +151,14 @@ class RoomControl(Protocol):
 
         Raises:
             VendorNotFound: The room is gone.
+            VendorUnavailable: LiveKit could not be reached; a job may be dispatched all the same.
+        """
+        ...
+
+    async def dispatch_job(self, room_name: str, worker_name: str) -> None:
+        """Dispatch a job into an open room, whoever is at work there.
+
+        Raises:
             VendorUnavailable: LiveKit could not be reached; a job may be dispatched all the same.
         """
         ...

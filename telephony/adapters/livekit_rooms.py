@@ -112,11 +112,15 @@ class LiveKitRooms:
         )
         if any(_is_starting(made) for made in dispatches if made.agent_name == worker_name):
             return False
+        await self.dispatch_job(room_name, worker_name)
+        return True
+
+    async def dispatch_job(self, room_name: str, worker_name: str) -> None:
+        """Dispatch a job into an open room, whoever is at work there."""
         request = api.CreateAgentDispatchRequest(room=room_name, agent_name=worker_name)
         await self._client.once(
             "create_dispatch", lambda livekit: livekit.agent_dispatch.create_dispatch(request)
         )
-        return True
 
     def mint_token(self, token: TokenSpec) -> str:
         """Return a signed access token. No I/O."""
@@ -136,6 +140,9 @@ class LiveKitRooms:
                     can_publish=token.can_publish,
                     can_subscribe=token.can_subscribe,
                     can_publish_data=token.can_publish_data,
+                    can_update_own_metadata=token.can_update_own_metadata,
+                    hidden=token.hidden,
+                    room_admin=token.room_admin,
                 )
             )
         )
@@ -151,6 +158,8 @@ def observed_participant(info: api.ParticipantInfo) -> ObservedParticipant:
         attributes=dict(info.attributes),
         joined_at=_at(info.joined_at, info.joined_at_ms) if info.joined_at else None,
         disconnect_reason="" if reason == "unknown_reason" else reason,
+        name=info.name,
+        is_publisher=info.is_publisher,
     )
 
 

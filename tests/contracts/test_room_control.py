@@ -112,6 +112,27 @@ def test_a_token_opens_one_room_for_one_identity(rooms: RoomControl, edge: str) 
     assert (claims.video.room_join, claims.video.room) == (True, "vs_1")
     assert (claims.video.can_publish, claims.video.can_subscribe) == (True, True)
     assert claims.video.can_publish_data is False
+    assert not claims.video.room_admin
+
+
+def test_a_token_allows_more_when_it_is_asked_for(rooms: RoomControl, edge: str) -> None:
+    token = rooms.mint_token(
+        TokenSpec(
+            "operator",
+            "vs_1",
+            timedelta(minutes=10),
+            can_update_own_metadata=True,
+            hidden=True,
+            room_admin=True,
+        )
+    )
+
+    verifier = api.TokenVerifier(
+        *((API_KEY, API_SECRET) if edge == "fake" else (KEYS.key, KEYS.secret))
+    )
+    granted = verifier.verify(token).video
+    assert granted
+    assert (granted.can_update_own_metadata, granted.hidden, granted.room_admin) == (True,) * 3
 
 
 @pytest.mark.integration
@@ -154,6 +175,19 @@ async def test_a_job_whose_worker_vanished_is_dispatched_again(
             await ensured(rooms, "vs_lost", "killed")
 
             await asyncio.wait_for(successor.took_a_job.wait(), 10)
+
+
+@pytest.mark.integration
+async def test_a_job_is_dispatched_into_a_room_that_was_opened_without_one(
+    livekit_server: LiveKitServer,
+) -> None:
+    async with LiveKitClient(livekit_server.settings) as client:
+        rooms = LiveKitRooms(client)
+        async with registered_worker(livekit_server.settings, "late") as worker:
+            await rooms.create_room(RoomSpec("vs_joined_later", worker_name=None))
+            await rooms.dispatch_job("vs_joined_later", "late")
+
+            await asyncio.wait_for(worker.took_a_job.wait(), 10)
 
 
 @pytest.mark.integration

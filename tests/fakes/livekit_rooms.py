@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from livekit import api
@@ -52,7 +52,11 @@ class FakeRooms:
 
     async def list_rooms(self, names: Sequence[str] = ()) -> Sequence[ObservedRoom]:
         self._answer("list_rooms")
-        return [room for room in self.rooms.values() if not names or room.name in names]
+        return [
+            replace(room, num_participants=self._count(room.name))
+            for room in self.rooms.values()
+            if not names or room.name in names
+        ]
 
     async def list_participants(self, room_name: str) -> Sequence[ObservedParticipant]:
         self._answer("list_participants")
@@ -68,6 +72,11 @@ class FakeRooms:
         self.dispatched.append(room_name)
         return True
 
+    async def dispatch_job(self, room_name: str, worker_name: str) -> None:
+        self._answer("dispatch_job")
+        self.jobs[room_name] = worker_name
+        self.dispatched.append(room_name)
+
     def mint_token(self, token: TokenSpec) -> str:
         return (
             api.AccessToken(API_KEY, API_SECRET)
@@ -82,6 +91,9 @@ class FakeRooms:
                     can_publish=token.can_publish,
                     can_subscribe=token.can_subscribe,
                     can_publish_data=token.can_publish_data,
+                    can_update_own_metadata=token.can_update_own_metadata,
+                    hidden=token.hidden,
+                    room_admin=token.room_admin,
                 )
             )
             .to_jwt()
@@ -91,6 +103,9 @@ class FakeRooms:
         if self.unreachable:
             raise VendorUnavailable("livekit", operation, "could not be reached")
         self.calls.append(operation)
+
+    def _count(self, room_name: str) -> int:
+        return sum(found.kind != "agent" for found in self.participants.get(room_name, ()))
 
     def _open(self, name: str) -> ObservedRoom:
         if name not in self.rooms:
