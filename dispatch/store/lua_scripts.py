@@ -25,6 +25,8 @@ _KEYS = {
     "events": redis_keys.EVENTS,
     "leases_number": redis_keys.leases_number(""),
     "leases_organization": redis_keys.leases_organization(""),
+    "reservation": redis_keys.reservation(""),
+    "reservations": redis_keys.RESERVATIONS,
     "route": redis_keys.route(""),
     "voice_session": redis_keys.voice_session(""),
     "worker": redis_keys.worker(""),

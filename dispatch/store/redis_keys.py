@@ -7,6 +7,8 @@
 | `dp:key:{key_hash}` | string, JSON principal | 60 s | authentication | authentication; a revoked key is refused here at once |
 | `dp:balance:{org_id}` | string, integer micro-credits free to reserve | forever | scripts: top up, admit, beat, end; rebuilt by projection | the same, explain |
 | `dp:operation:{operation_id}` | string `1` | 30 days | top-up script | top-up script (applies once) |
+| `dp:reservation:{operation_id}` | hash: state, organization_id, project_id, agent_id, source, price_version, reserved, attempt, cost, uncollected | while open, then 1 day | reserve, charge scripts | the same |
+| `dp:reservations` | sorted set operation_id by lapse ms | while open | reserve, charge scripts | reaper |
 | `dp:session:{room_name}` | hash: the fields of `VoiceSession` | 1 day | open script | admit script, worker, reaper |
 | `dp:call:{call_id}` | hash, see below | while live, then 1 h | call scripts | call scripts, reaper |
 | `dp:calls:ringing` | sorted set call_id by registered-at ms | while ringing | ring, admit, end scripts | reaper, unanswered calls |
@@ -37,6 +39,7 @@ EVENTS_GROUP = "record"
 EVENTS_REJECTED = "dp:events:rejected"
 CALLS_RINGING = "dp:calls:ringing"
 CALLS_LIVE = "dp:calls:live"
+RESERVATIONS = "dp:reservations"
 WORKERS = "dp:workers"
 
 
@@ -63,6 +66,11 @@ def balance(organization_id: uuid.UUID | str) -> str:
 def operation(operation_id: str) -> str:
     """Marks a top-up as applied."""
     return f"dp:operation:{operation_id}"
+
+
+def reservation(operation_id: uuid.UUID | str) -> str:
+    """Credit set aside for an operation that is not a call."""
+    return f"dp:reservation:{operation_id}"
 
 
 def voice_session(room_name: str) -> str:

@@ -14,8 +14,10 @@ from dispatch.store.tables.base import Table
 from dispatch.store.tables.calls import CallEventRow, CallRow, TranscriptTurnRow
 from dispatch.store.tables.ledger import LedgerEntryRow
 from dispatch.store.tables.numbers import CarrierConnectionRow, PhoneNumberRow
+from dispatch.store.tables.usage import NO_AGENT, OpenReservationRow, UsageDayRow, UsageEventRow
 
 __all__ = [
+    "NO_AGENT",
     "AgentRow",
     "ApiKeyRow",
     "AuditEntryRow",
@@ -24,9 +26,12 @@ __all__ = [
     "CarrierConnectionRow",
     "LedgerEntryRow",
     "MemberRow",
+    "OpenReservationRow",
     "OrganizationRow",
     "PhoneNumberRow",
     "ProjectRow",
     "Table",
     "TranscriptTurnRow",
+    "UsageDayRow",
+    "UsageEventRow",
 ]
