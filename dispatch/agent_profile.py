@@ -1,24 +1,35 @@
-"""An agent's profile: what it says, how it listens, and with which models."""
+"""An agent's profile: what it says, how it listens, with which models and with which tools."""
 
+import json
 import uuid
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    JsonValue,
+    StrictBool,
+    StrictInt,
     StringConstraints,
     field_validator,
     model_validator,
 )
 
+from dispatch.models.choices import AgentModels
 from dispatch.script import Script
-from telephony.speech.errors import UnknownVoiceError
-from telephony.speech.espeak import DEFAULT_VOICE, DEFAULT_WORDS_PER_MINUTE, check_voice
+from dispatch.variables import fill
+
+_EXTENSIONS_MAX_BYTES: Final = 16 * 1024
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.]{0,63}$")]
+VariableValue = Annotated[str, StringConstraints(max_length=1_000)]
+FaceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Seconds = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
 
 class PipelineMode(StrEnum):
@@ -26,26 +37,21 @@ class PipelineMode(StrEnum):
 
     PIPELINE = "pipeline"
     """Speech to text, language model, text to speech."""
+    STS = "sts"
+    """Speech to speech in one model."""
+    HYBRID = "hybrid"
+    """Speech to speech, with a pipeline to go on with when that fails."""
 
 
-class Speech(BaseModel):
-    """Which provider listens and speaks, and how."""
+class GreetingMode(StrEnum):
+    """Who speaks first, once the call is answered."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    provider: Literal["builtin"] = "builtin"
-    voice: str = Field(default=DEFAULT_VOICE, max_length=40)
-    """An espeak-ng voice."""
-    words_per_minute: int = Field(default=DEFAULT_WORDS_PER_MINUTE, ge=80, le=300)
-
-    @field_validator("voice")
-    @classmethod
-    def _voice_exists(cls, voice: str) -> str:
-        try:
-            check_voice(voice)
-        except UnknownVoiceError as exc:
-            raise ValueError(str(exc)) from exc
-        return voice
+    SAY = "say"
+    """The agent says the greeting, word for word; without a greeting it waits."""
+    GENERATE = "generate"
+    """The agent makes up its first words, told by the greeting what they are about."""
+    WAIT = "wait"
+    """The caller."""
 
 
 class TurnTaking(BaseModel):
@@ -53,40 +59,90 @@ class TurnTaking(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    barge_in: bool = True
-    barge_in_min_speech_s: float = Field(default=0.4, ge=0.05, le=5)
-    endpointing_min_delay_s: float = Field(default=0.3, ge=0, le=5)
-    endpointing_max_delay_s: float = Field(default=2.5, ge=0.1, le=10)
+    barge_in: StrictBool = True
+    barge_in_greeting: StrictBool = True
+    """Whether the caller may talk over the greeting, too."""
+    barge_in_min_speech_s: Seconds = Field(default=0.4, ge=0.05, le=5)
+    barge_in_min_words: StrictInt = Field(default=0, ge=0, le=20)
+    """So many words must be understood first; 0 takes any speech."""
+    endpointing_min_delay_s: Seconds = Field(default=0.3, ge=0, le=5)
+    endpointing_max_delay_s: Seconds = Field(default=2.5, ge=0.1, le=10)
 
 
 class AgentDraft(BaseModel):
-    """What an admin writes down about an agent."""
+    """What an admin writes down about an agent.
+
+    Here stand the shapes; whether the models exist and fit is `dispatch.agents.check_draft`'s.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Name
-    is_active: bool = True
-    voice_enabled: bool = True
+    description: str = Field(default="", max_length=1_000)
+    """For the people who look after agents; no caller hears it."""
+    is_active: StrictBool = True
+    voice_enabled: StrictBool = True
     voice_pipeline_mode: PipelineMode | None = PipelineMode.PIPELINE
     language: str = Field(default="en-US", pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
+    role: str = Field(default="", max_length=1_000)
+    """What the agent is; the first line of its instructions."""
     system_prompt: str = Field(default="", max_length=20_000)
+    special_instructions: str = Field(default="", max_length=20_000)
+    """Added to the prompt, at its end."""
     greeting: str = Field(default="Hello. How can I help you?", max_length=1_000)
     """Spoken once the call is answered; empty waits for the caller."""
+    greeting_mode: GreetingMode = GreetingMode.SAY
     goodbye: str = Field(default="Goodbye.", max_length=1_000)
     """Spoken when the system ends the call: time limit, silence, credit spent."""
-    speech: Speech = Speech()
+    models: AgentModels = Field(default_factory=AgentModels)
     script: Script = Field(default_factory=Script)
-    """The language model of the builtin provider."""
+    """The language model `script` of the builtin provider."""
+    tool_ids: tuple[uuid.UUID, ...] = Field(default=(), max_length=64)
+    """HTTP tools that the agent may use."""
+    knowledge_base_ids: tuple[uuid.UUID, ...] = Field(default=(), max_length=20)
+    """Knowledge bases that the agent may search."""
+    variables: dict[VariableName, VariableValue] = Field(default_factory=dict, max_length=100)
+    """Values for `{{name}}` in prompt, greeting and goodbye; a call may bring others."""
     turn_taking: TurnTaking = TurnTaking()
-    max_duration_s: int = Field(default=3_600, ge=10, le=86_400)
-    silence_timeout_s: int = Field(default=60, ge=5, le=3_600)
+    max_duration_s: StrictInt = Field(default=3_600, ge=10, le=86_400)
+    silence_timeout_s: StrictInt = Field(default=60, ge=5, le=3_600)
     """Nobody speaks for this long: the agent says goodbye and ends the call."""
+    extensions: dict[FaceName, JsonValue] = Field(default_factory=dict, max_length=10)
+    """What a product's clients set and Dialplane gives no meaning to, by product, word for word;
+    16 KiB of JSON at most."""
+
+    @field_validator("extensions")
+    @classmethod
+    def _extensions_are_small(cls, extensions: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        if len(json.dumps(extensions).encode()) > _EXTENSIONS_MAX_BYTES:
+            raise ValueError(f"extensions may take {_EXTENSIONS_MAX_BYTES} bytes of JSON at most")
+        return extensions
+
+    @field_validator("tool_ids", "knowledge_base_ids")
+    @classmethod
+    def _ids_are_different(cls, ids: tuple[uuid.UUID, ...]) -> tuple[uuid.UUID, ...]:
+        if len(set(ids)) != len(ids):
+            raise ValueError("the same id stands there twice")
+        return ids
 
     @model_validator(mode="after")
     def _voice_needs_a_mode(self) -> "AgentDraft":
         if self.voice_enabled and self.voice_pipeline_mode is None:
             raise ValueError("voice_pipeline_mode is needed when voice_enabled is true")
         return self
+
+    def instructions(self, variables: Mapping[str, str] | None = None) -> str:
+        """Return everything a language model is told about itself, placeholders filled.
+
+        Args:
+            variables: A call's or chat's own values; they go before the agent's.
+        """
+        parts = (self.role, self.system_prompt, self.special_instructions)
+        return self.filled("\n\n".join(part for part in parts if part), variables)
+
+    def filled(self, text: str, variables: Mapping[str, str] | None = None) -> str:
+        """Return a text of this agent with its placeholders filled."""
+        return fill(text, {**self.variables, **(variables or {})})
 
 
 class AgentProfile(AgentDraft):
@@ -111,3 +167,8 @@ class AgentProfile(AgentDraft):
     def is_voice_ready(self) -> bool:
         """Whether the agent may be put on a call."""
         return self.is_active and self.voice_enabled and self.voice_pipeline_mode is not None
+
+    @property
+    def draft(self) -> AgentDraft:
+        """What was written down, without identity and owner."""
+        return AgentDraft.model_validate(self.model_dump(include=set(AgentDraft.model_fields)))

@@ -8,8 +8,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from dispatch.accounts import Principal
-from dispatch.agent_profile import AgentDraft, AgentProfile
+from dispatch.agent_profile import AgentDraft, AgentProfile, PipelineMode
 from dispatch.errors import InvalidField, NotFound, StoreUnavailable
+from dispatch.models.rules import check_models
 from dispatch.paging import Page, PageRequest
 from dispatch.routes import Route, Routes
 from dispatch.store.engine import Database
@@ -31,7 +32,12 @@ class Agents:
         self._routes = routes
 
     async def create(self, principal: Principal, draft: AgentDraft) -> AgentProfile:
-        """Create an agent of the principal's project, as version 1."""
+        """Create an agent of the principal's project, as version 1.
+
+        Raises:
+            InvalidField: The models it names do not exist or do not fit.
+        """
+        check_draft(draft)
         async with self._database.transaction() as db:
             agent = await agents.insert_agent(
                 db, principal.organization_id, principal.project_id, draft
@@ -64,7 +70,7 @@ class Agents:
         Args:
             principal: On whose behalf.
             agent_id: Which agent.
-            changes: New values by the names of `AgentDraft`'s fields. A nested object (`speech`,
+            changes: New values by the names of `AgentDraft`'s fields. A nested object (`models`,
                 `turn_taking`, `script`) replaces the old one whole.
 
         Raises:
@@ -76,6 +82,7 @@ class Agents:
             if agent is None:
                 raise NotFound("agent", agent_id)
             draft = merge_draft(agent, changes)
+            check_draft(draft)
             agent = await agents.update_agent(db, agent_id, draft)
         await self._publish(agent)
         return agent
@@ -115,15 +122,40 @@ class Agents:
             )
 
 
+def check_draft(draft: AgentDraft) -> None:
+    """Accept an agent whose models exist and fit its mode, its language and each other.
+
+    Raises:
+        InvalidField: The first thing that is wrong: which field, and what is allowed.
+    """
+    mode = draft.voice_pipeline_mode
+    check_models(
+        draft.models,
+        language=draft.language,
+        needs_sts=draft.voice_enabled and mode in {PipelineMode.STS, PipelineMode.HYBRID},
+        needs_phrases=draft.voice_enabled
+        and mode is PipelineMode.PIPELINE
+        and not draft.script.phrases,
+    )
+
+
 def merge_draft(agent: AgentProfile, changes: Mapping[str, Any]) -> AgentDraft:
     """Return the agent's draft with some fields replaced, validated as a whole.
 
     Raises:
         InvalidField: A field is unknown or the result is not valid; names the first such field.
     """
-    current = agent.model_dump(include=set(AgentDraft.model_fields))
+    return draft_of(agent.model_dump(include=set(AgentDraft.model_fields)) | dict(changes))
+
+
+def draft_of(fields: Mapping[str, Any]) -> AgentDraft:
+    """Return fields as a draft; that its models exist and fit is `check_draft`'s to say.
+
+    Raises:
+        InvalidField: A field is unknown, missing or of the wrong shape; names the first such field.
+    """
     try:
-        return AgentDraft.model_validate(current | dict(changes))
+        return AgentDraft.model_validate(dict(fields))
     except ValidationError as exc:
         first = exc.errors(include_url=False, include_context=False, include_input=False)[0]
         message = first["msg"].removeprefix("Value error, ")

@@ -25,6 +25,9 @@ _SNAKE_NAME: Final = re.compile(
     "|".join(rf"\b{name}\b" for name in AgentDraft.model_fields if "_" in name)
 )
 
+_FREE_FORM: Final = frozenset({"params", "variables", "extensions"})
+"""Objects whose names inside are not ours: a vendor's, a tenant's or a product's."""
+
 _LONGEST_PART: Final = 100
 
 _INNER: Final = re.compile(r"([A-Za-z][\w.-]*): (.+)", re.DOTALL)
@@ -57,7 +60,9 @@ def missing_thing_of(errors: Sequence[Any]) -> str | None:
 
 def of_invalid_field(path: str, message: str) -> FieldError:
     """Return an `InvalidField` of `dispatch`, which spells names its own way, as clients do."""
-    name = ".".join(to_camel(part) for part in path.split("."))
+    parts = path.split(".")
+    ours = next((at + 1 for at, part in enumerate(parts) if part in _FREE_FORM), len(parts))
+    name = ".".join([*map(to_camel, parts[:ours]), *parts[ours:]])
     return FieldError(name, _SNAKE_NAME.sub(lambda found: to_camel(found[0]), message))
 
 

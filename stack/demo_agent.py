@@ -14,7 +14,7 @@ AGENT: dict[str, Any] = {
     "name": "Harbour Books",
     "greeting": "Harbour Books. How can I help you?",
     "goodbye": "Goodbye.",
-    "speech": {"provider": "builtin", "voice": VOICE, "wordsPerMinute": 170},
+    "models": {"tts": {"voice": VOICE, "params": {"words_per_minute": 170}}},
     "turnTaking": {"endpointingMinDelayS": 0.3},
     "script": {
         "steps": [

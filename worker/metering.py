@@ -40,7 +40,7 @@ class MeterLimits:
     def of(profile: AgentProfile, heartbeat: timedelta) -> "MeterLimits":
         """Return the limits of a call with this agent."""
         words = len(profile.goodbye.split())
-        farewell_s = 1.0 + words * 60 / profile.speech.words_per_minute
+        farewell_s = 1.0 + words * 60 / profile.models.tts.words_per_minute
         return MeterLimits(
             heartbeat_s=heartbeat.total_seconds(),
             retry_s=min(0.5, heartbeat.total_seconds() / 2),

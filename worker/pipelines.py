@@ -57,7 +57,10 @@ def build_models(profile: AgentProfile) -> SpeechModels:
     return SpeechModels(
         stt=PhraseSTT(phrases=profile.script.phrases),
         llm=ScriptLLM(profile.script),
-        tts=EspeakTTS(voice=profile.speech.voice, words_per_minute=profile.speech.words_per_minute),
+        tts=EspeakTTS(
+            voice=profile.models.tts.voice,
+            words_per_minute=profile.models.tts.words_per_minute,
+        ),
     )
 
 

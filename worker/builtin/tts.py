@@ -12,12 +12,6 @@ from telephony.speech.errors import SpeechError
 PROVIDER: Final = "builtin"
 MODEL: Final = "espeak-ng"
 
-VOICES: Final = (
-    *("en-us", "en-us+f1", "en-us+f2", "en-us+f3", "en-us+klatt4", "en-us+m1", "en-us+m3"),
-    *("en-gb", "en-gb+f2", "de", "es", "fr-fr", "it", "nl", "pt-br"),
-)
-"""Voices worth offering; any language and variant of espeak-ng is accepted."""
-
 _SILENCE = bytes(espeak.SAMPLE_RATE_HZ // 50 * 2)
 
 

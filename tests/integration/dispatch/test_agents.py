@@ -46,7 +46,13 @@ async def test_changes_at_once_are_all_kept(use_cases, owner) -> None:
     [
         ({"name": ""}, "name"),
         ({"nme": "Desk"}, "nme"),
-        ({"name": "Desk", "speech": {"words_per_minute": 5}}, "speech.words_per_minute"),
+        ({"max_duration_s": "60"}, "max_duration_s"),
+        ({"is_active": 1}, "is_active"),
+        (
+            {"name": "Desk", "models": {"tts": {"params": {"words_per_minute": 5}}}},
+            "models.tts.params.words_per_minute",
+        ),
+        ({"voice_pipeline_mode": "sts"}, "models.realtime"),
         ({"voice_pipeline_mode": None}, "voice_pipeline_mode"),
         ({"max_duration_s": "soon"}, "max_duration_s"),
         ({"agent_id": str(uuid.uuid4())}, "agent_id"),

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from dispatch.agent_profile import Speech
+from dispatch.models.choices import TtsChoice
 from tests.integration.gateway.serving import Gateway, error_of
 
 pytestmark = pytest.mark.integration
@@ -22,21 +22,30 @@ async def test_creates_an_agent_with_defaults(gateway: Gateway):
         "createdAt",
         "updatedAt",
         "name",
+        "description",
         "isActive",
         "voiceEnabled",
         "voicePipelineMode",
         "language",
+        "role",
         "systemPrompt",
+        "specialInstructions",
         "greeting",
+        "greetingMode",
         "goodbye",
-        "speech",
+        "models",
         "script",
+        "toolIds",
+        "knowledgeBaseIds",
+        "variables",
+        "extensions",
         "turnTaking",
         "maxDurationS",
         "silenceTimeoutS",
     }
     assert (made["configId"], made["version"]) == (1, 1)
-    assert made["speech"]["wordsPerMinute"] == Speech().words_per_minute
+    assert made["models"]["tts"]["voice"] == TtsChoice.model_validate({}).voice
+    assert made["models"]["stt"]["baseUrl"] is None
     assert made["turnTaking"]["bargeIn"] is True
     assert made["script"]["errorReply"]
 
@@ -47,7 +56,7 @@ async def test_what_is_answered_can_be_sent_again(gateway: Gateway):
         "steps": [{"phrases": ["hello"], "keys": ["1"], "reply": "Hi.", "goto": "more"}],
         "menus": {"more": {"steps": [{"keys": ["2"], "action": {"end_call": {}}}]}},
     }
-    made = await tenant.agent(script=script, speech={"wordsPerMinute": 120})
+    made = await tenant.agent(script=script, models={"tts": {"params": {"words_per_minute": 120}}})
     server_side = {"id", "configId", "version", "createdAt", "updatedAt"}
     fields = {name: value for name, value in made.items() if name not in server_side}
     again = await tenant.agent(**fields)

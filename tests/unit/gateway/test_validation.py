@@ -54,7 +54,7 @@ def test_says_what_is_wrong_with_a_phone_number():
     [
         ({"name": ""}, "name"),
         ({"name": "A", "maxDurationS": 1}, "maxDurationS"),
-        ({"name": "A", "speech": {"wordsPerMinute": 1}}, "speech.wordsPerMinute"),
+        ({"name": "A", "models": {"stt": {"baseUrl": "x"}}}, "models.stt.baseUrl"),
         ({"name": "A", "turnTaking": {"bargeInMinSpeechS": 99}}, "turnTaking.bargeInMinSpeechS"),
         ({"name": "A", "turnTaking": {"barge_in": True}}, "turnTaking.barge_in"),
         ({"name": "A", "script": {"steps": [{"keys": ["1"], "reply": 5}]}}, "script.steps.0.reply"),
@@ -85,13 +85,13 @@ def test_an_agent_becomes_a_draft_with_all_its_parts():
     body = {
         "name": " A ",
         "isActive": False,
-        "speech": {"wordsPerMinute": 120},
+        "models": {"stt": {"provider": "openai", "baseUrl": "http://127.0.0.1/v1"}},
         "script": {"steps": [{"phrases": ["hello"], "reply": "Hi."}], "errorReply": "No."},
         "turnTaking": {"endpointingMaxDelayS": 1.5},
     }
     draft = AgentBody.model_validate(body).to_draft()
     assert (draft.name, draft.is_active) == ("A", False)
-    assert draft.speech.words_per_minute == 120
+    assert draft.models.stt.base_url == "http://127.0.0.1/v1"
     assert draft.script.error_reply == "No."
     assert draft.turn_taking.endpointing_max_delay_s == 1.5
 
@@ -99,6 +99,8 @@ def test_an_agent_becomes_a_draft_with_all_its_parts():
 def test_spells_the_errors_of_dispatch_in_camel_case():
     error = of_invalid_field("turn_taking.barge_in", "barge_in is odd")
     assert error.field == "turnTaking.bargeIn"
+    error = of_invalid_field("models.llm.params.top_p", "wrong")
+    assert error.field == "models.llm.params.top_p"
 
 
 def test_tells_a_broken_rule_of_the_whole_agent_in_camel_case():

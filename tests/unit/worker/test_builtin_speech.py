@@ -5,10 +5,10 @@ from livekit import rtc
 from livekit.agents import APIError
 from livekit.agents.metrics import STTMetrics, TTSMetrics
 
+from dispatch.models.catalogue import catalogue
 from dispatch.script import NOT_UNDERSTOOD
 from telephony.speech.errors import UnknownVoiceError
 from worker.builtin import EspeakTTS, PhraseSTT, prewarm
-from worker.builtin.tts import VOICES
 
 pytestmark = pytest.mark.unit
 
@@ -48,7 +48,7 @@ async def test_a_text_without_anything_to_say_is_a_moment_of_silence() -> None:
     assert (await spoken("…")).duration < 0.5
 
 
-@pytest.mark.parametrize("voice", VOICES)
+@pytest.mark.parametrize("voice", [row.id for row in catalogue().list_voices(provider="builtin")])
 def test_every_voice_on_offer_exists(voice: str) -> None:
     EspeakTTS(voice=voice)
 

@@ -11,7 +11,14 @@ from typing import Any, Self
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from dispatch.agent_profile import AgentDraft, AgentProfile, Name, Speech, TurnTaking
+from dispatch.agent_profile import AgentDraft, AgentProfile, Name, TurnTaking
+from dispatch.models.choices import (
+    AgentModels,
+    LlmChoice,
+    RealtimeChoice,
+    SttChoice,
+    TtsChoice,
+)
 from dispatch.script import Script
 from gateway.schemas.base import without_defaults
 
@@ -38,10 +45,42 @@ AGENT_EXAMPLE: dict[str, Any] = {
 }
 
 
-class SpeechBody(Speech):
-    """Which provider listens and speaks, and how."""
+class SttBody(SttChoice):
+    """Who listens."""
 
     model_config = _REQUEST
+
+
+class LlmBody(LlmChoice):
+    """Who thinks: a language model, or the script."""
+
+    model_config = _REQUEST
+
+
+class TtsBody(TtsChoice):
+    """Who speaks, and in which voice."""
+
+    model_config = _REQUEST
+
+
+class RealtimeBody(RealtimeChoice):
+    """Who listens, thinks and speaks in one."""
+
+    model_config = _REQUEST
+
+
+class ModelsBody(AgentModels):
+    """The models; a provider alone is enough to take its usual ones.
+
+    `params` holds the vendor's own parameters under the vendor's own names.
+    """
+
+    model_config = _REQUEST
+
+    stt: SttBody = Field(default_factory=lambda: SttBody.model_validate({}))
+    llm: LlmBody = Field(default_factory=lambda: LlmBody.model_validate({}))
+    tts: TtsBody = Field(default_factory=lambda: TtsBody.model_validate({}))
+    realtime: RealtimeBody | None = None
 
 
 class TurnTakingBody(TurnTaking):
@@ -61,7 +100,7 @@ class AgentBody(AgentDraft):
 
     model_config = _REQUEST | ConfigDict(json_schema_extra={"examples": [AGENT_EXAMPLE]})
 
-    speech: SpeechBody = SpeechBody()
+    models: ModelsBody = Field(default_factory=ModelsBody)
     script: ScriptBody = Field(default_factory=ScriptBody)
     turn_taking: TurnTakingBody = TurnTakingBody()
 
