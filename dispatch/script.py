@@ -18,6 +18,7 @@ Example::
     }
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -187,6 +188,23 @@ class Script(BaseModel):
             menu = step.goto or menu
             answer = Answer(reply=step.reply, tool_call=step.tool_call)
         return answer
+
+    def reply_to_result(self, output: str, *, is_error: bool = False) -> str:
+        """What the agent says after the tool of an action has run.
+
+        Args:
+            output: What the tool answered; it is spoken if it is JSON such as ``{"say": "…"}``. A
+                plain sentence is meant for a model to think about, not for the caller.
+            is_error: The tool failed, which the script's ``error_reply`` is for.
+        """
+        if is_error:
+            return self.error_reply
+        try:
+            result = json.loads(output)
+        except json.JSONDecodeError:
+            return ""
+        said = result.get("say") if isinstance(result, dict) else None
+        return said if isinstance(said, str) else ""
 
     def _fallback(self, menu: str) -> str:
         own = self.menus[menu].fallback if menu in self.menus else None

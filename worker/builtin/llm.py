@@ -108,21 +108,11 @@ class _ScriptStream(llm.LLMStream):
     def _answer(self, heard: Sequence[str]) -> Answer:
         last = self.chat_ctx.items[-1] if self.chat_ctx.items else None
         if isinstance(last, llm.FunctionCallOutput):
-            return Answer(reply=self._result_reply(last), tool_call=None)
+            reply = self._script.reply_to_result(last.output, is_error=last.is_error)
+            return Answer(reply, tool_call=None)
         # Without a word from the caller there is nothing to answer: the greeting is not the
         # script's, the worker says it.
         return self._script.answer(heard) if heard else _NOTHING
-
-    def _result_reply(self, output: llm.FunctionCallOutput) -> str:
-        if output.is_error:
-            return self._script.error_reply
-        try:
-            result = json.loads(output.output)
-        except json.JSONDecodeError:
-            # A plain sentence is meant for a model to think about, not for the caller.
-            return ""
-        said = result.get("say") if isinstance(result, dict) else None
-        return said if isinstance(said, str) else ""
 
 
 def _heard(items: Sequence[llm.ChatItem]) -> list[str]:
