@@ -45,6 +45,8 @@ class Arrival:
     """LiveKit's id of the leg (`SCL_…`)."""
     carrier_call_id: str | None = None
     """The carrier's SIP Call-ID, for looking the call up at the carrier."""
+    seat: str = ""
+    """Tells the agents of one room apart; empty where there is but one."""
 
 
 class RefusalReason(StrEnum):

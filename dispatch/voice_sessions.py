@@ -31,11 +31,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SessionGrants:
-    """What the web caller's token allows in its room."""
+    """What the web caller's token allows in its room, and for how long."""
 
+    ttl: timedelta = timedelta(hours=1)
+    """How long somebody may join with it; who is in the room stays."""
     can_publish: bool = True
     can_subscribe: bool = True
     can_publish_data: bool = False
+    can_update_own_metadata: bool = False
+    hidden: bool = False
+    room_admin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class VoiceSession:
     project_id: uuid.UUID
     metadata: dict[str, Any]
     created_at: datetime
+    seat: str = ""
 
     def to_arrival(self) -> Arrival:
         """Return the session as a call that asks to be admitted."""
@@ -61,6 +67,7 @@ class VoiceSession:
             direction=CallDirection.INBOUND,
             room_name=self.room_name,
             caller_identity=self.caller_identity,
+            seat=self.seat,
         )
 
 
@@ -89,16 +96,18 @@ class VoiceSessions:
         self._rooms = rooms
         self._worker_name = settings.dialplane_worker_name
 
-    async def open(
+    async def open(  # noqa: PLR0913 - a session has so many sides
         self,
         principal: Principal,
         agent_id: uuid.UUID,
         room_name: str,
         identity: str,
         *,
+        new_id: uuid.UUID | None = None,
         metadata: dict[str, Any] | None = None,
-        ttl: timedelta = timedelta(hours=1),
         grants: SessionGrants | None = None,
+        seat: str = "",
+        room_is_open: bool = False,
     ) -> OpenedVoiceSession:
         """Open a session: one Redis script, then one LiveKit request.
 
@@ -107,9 +116,11 @@ class VoiceSessions:
             agent_id: An agent of the owner's project.
             room_name: Name of the room to make; must not be in use.
             identity: The web caller's participant identity.
+            new_id: The call's id, and the session's; opened again under it, it is the same session.
             metadata: JSON object kept with the call and given to the agent.
-            ttl: Life of the token.
             grants: What the token allows.
+            seat: Tells several agents of one room apart: each has a session and a call of its own.
+            room_is_open: The agent is sent into a room that is there already.
 
         Raises:
             NotFound: No such agent in the owner's project.
@@ -120,13 +131,15 @@ class VoiceSessions:
             RoomUnavailable: LiveKit did not make the room; the call is recorded as missed.
             StoreUnavailable: Redis could not be reached.
         """
-        session_id = f"vs_{uuid.uuid4().hex}"
+        call_id = new_id or uuid.uuid4()
+        session_id = f"vs_{call_id.hex}"
         arrival = Arrival(
-            call_id=uuid.uuid4(),
+            call_id=call_id,
             kind=CallKind.WEB,
             direction=CallDirection.INBOUND,
             room_name=room_name,
             caller_identity=identity,
+            seat=seat,
         )
         answer = await self._store.open_session(
             arrival,
@@ -141,18 +154,8 @@ class VoiceSessions:
         if answer[0] != "opened":
             raise _refusal(answer[0], agent_id)
         # The token is signed while LiveKit works; without the room it is of no use to anybody.
-        creating = asyncio.ensure_future(self._create_room(arrival))
-        grants = grants or SessionGrants()
-        token = self._rooms.mint_token(
-            TokenSpec(
-                identity=identity,
-                room_name=room_name,
-                ttl=ttl,
-                can_publish=grants.can_publish,
-                can_subscribe=grants.can_subscribe,
-                can_publish_data=grants.can_publish_data,
-            )
-        )
+        creating = asyncio.ensure_future(self._call_agent(arrival, room_is_open=room_is_open))
+        token = self.token(room_name, identity, grants or SessionGrants())
         await creating
         return OpenedVoiceSession(
             session_id=session_id,
@@ -163,13 +166,29 @@ class VoiceSessions:
             created_at=_from_ms(answer[2]),
         )
 
-    async def find(self, room_name: str) -> VoiceSession | None:
-        """Return the session that lives in this room, or None.
+    def token(self, room_name: str, identity: str, grants: SessionGrants) -> str:
+        """Return a token for a room, whatever is in it."""
+        return self._rooms.mint_token(
+            TokenSpec(
+                identity=identity,
+                room_name=room_name,
+                ttl=grants.ttl,
+                can_publish=grants.can_publish,
+                can_subscribe=grants.can_subscribe,
+                can_publish_data=grants.can_publish_data,
+                can_update_own_metadata=grants.can_update_own_metadata,
+                hidden=grants.hidden,
+                room_admin=grants.room_admin,
+            )
+        )
+
+    async def find(self, room_name: str, seat: str = "") -> VoiceSession | None:
+        """Return the session that lives in this room, at this seat, or None.
 
         Raises:
             StoreUnavailable: Redis could not be reached.
         """
-        fields = await self._store.find_session(room_name)
+        fields = await self._store.find_session(room_name, seat)
         if not fields:
             return None
         return VoiceSession(
@@ -182,14 +201,24 @@ class VoiceSessions:
             project_id=uuid.UUID(fields["project_id"]),
             metadata=json.loads(fields["metadata"]),
             created_at=_from_ms(fields["created_at_ms"]),
+            seat=seat,
         )
 
-    async def _create_room(self, arrival: Arrival) -> None:
+    async def _call_agent(self, arrival: Arrival, *, room_is_open: bool) -> None:
         # The room comes after the session on purpose: its job starts at once and looks for it. If
         # this process dies in between, the reaper finds a ringing call without a room.
         try:
+            if room_is_open:
+                await self._rooms.dispatch_job(
+                    arrival.room_name, self._worker_name, metadata=arrival.seat
+                )
+                return
             await self._rooms.create_room(
-                RoomSpec(name=arrival.room_name, worker_name=self._worker_name)
+                RoomSpec(
+                    name=arrival.room_name,
+                    worker_name=self._worker_name,
+                    job_metadata=arrival.seat,
+                )
             )
         except VendorError as exc:
             _log.warning(
@@ -197,7 +226,7 @@ class VoiceSessions:
             )
             missed = CallEnd(EndedBy.SYSTEM, EndReason.CONNECTION_LOST)
             await self._store.end(arrival.call_id, "miss", missed)
-            await self._store.forget_session(arrival.room_name)
+            await self._store.forget_session(arrival.room_name, arrival.seat)
             raise RoomUnavailable("LiveKit could not create the room.") from exc
 
 

@@ -2,7 +2,6 @@
 
 TelephonyError
 ├── InvalidNumber             text that is not an E.164 number
-├── IllegalTransition         a call cannot go from this state to that one
 ├── InvalidWebhook            a room event whose signature or body cannot be trusted
 └── VendorError               LiveKit (or a carrier) refused, failed or was not there
     ├── VendorUnavailable     no answer, or a 5xx: the same request may be sent again
@@ -21,10 +20,6 @@ class TelephonyError(Exception):
 
 class InvalidNumber(TelephonyError):
     """The text is not a possible E.164 number."""
-
-
-class IllegalTransition(TelephonyError):
-    """A call was asked to move to a state it cannot reach from where it is."""
 
 
 class InvalidWebhook(TelephonyError):

@@ -155,7 +155,7 @@ class RoomControl(Protocol):
         """
         ...
 
-    async def dispatch_job(self, room_name: str, worker_name: str) -> None:
+    async def dispatch_job(self, room_name: str, worker_name: str, *, metadata: str = "") -> None:
         """Dispatch a job into an open room, whoever is at work there.
 
         Raises:

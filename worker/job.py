@@ -75,7 +75,7 @@ async def answer_call(ctx: JobContext) -> None:
 async def _take_call(ctx: JobContext, services: JobServices) -> None:
     # Joining takes a tenth of a second; by then the way to Redis is open as well.
     line, _ = await asyncio.gather(join(ctx), _reach_redis(ctx.job.room.name, services))
-    arrival = await identify(line, services)
+    arrival = await identify(line, services, ctx.job.metadata)
     if arrival is None:
         return
     ctx.log_context_fields = {"call_id": str(arrival.call_id)}
@@ -96,7 +96,7 @@ async def _reach_redis(room_name: str, services: JobServices) -> None:
         logger.warning("Redis is away")
 
 
-async def identify(line: Line, services: JobServices) -> Arrival | None:
+async def identify(line: Line, services: JobServices, seat: str = "") -> Arrival | None:
     """Return who calls, or None when nobody does: they left, never came or have no session.
 
     None puts nothing on record here; `dispatch` sees the room go and knows what had been rung.
@@ -107,7 +107,7 @@ async def identify(line: Line, services: JobServices) -> Arrival | None:
             caller = await line.wait_for_caller()
             if caller.kind == rtc.ParticipantKind.PARTICIPANT_KIND_SIP:
                 return sip_arrival(line.room.name, caller.identity, caller.attributes)
-            voice_session = await services.voice_sessions.find(line.room.name)
+            voice_session = await services.voice_sessions.find(line.room.name, seat)
             if voice_session is None:
                 logger.warning("room has no voice session")
                 return None
@@ -184,8 +184,7 @@ async def converse(call: ActiveCall, conversation: Conversation, services: JobSe
     metering = _watched(
         run_meter(
             call.meter,
-            services.live_calls,
-            call.arrival.call_id,
+            lambda: services.live_calls.beat(call.arrival.call_id, call.line.answered_at),
             ending,
             warn=conversation.warn,
             say_goodbye=lambda: conversation.say_goodbye(farewell_s),
@@ -233,7 +232,9 @@ async def _keep_books(
     started_s = time.monotonic()
     await call.journal.flush(timeout_s)
     left_s = max(1.0, timeout_s - (time.monotonic() - started_s))
-    settlement = await settle(services.live_calls, call.arrival.call_id, cause, at, left_s)
+    settlement = await settle(
+        services.live_calls, call.arrival.call_id, cause, at, left_s, call.line.answered_at
+    )
     logger.info(
         "call over",
         extra={

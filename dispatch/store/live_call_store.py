@@ -69,6 +69,7 @@ class LiveCallStore:
             settings.max_calls_per_number,
             KEEP_S,
             job_id,
+            arrival.seat,
         )
         return answer
 
@@ -91,29 +92,34 @@ class LiveCallStore:
             settings.max_calls,
             settings.max_calls_per_organization,
             SESSION_KEEP_S,
+            arrival.seat,
         )
         return answer
 
-    async def find_session(self, room_name: str) -> dict[str, str]:
-        """Return the fields of the session in this room; empty when there is none."""
+    async def find_session(self, room_name: str, seat: str = "") -> dict[str, str]:
+        """Return the fields of the session in this room, at this seat; empty when there is none."""
         with translate_redis_errors():
-            fields = await self._redis.hgetall(redis_keys.voice_session(room_name))
+            fields = await self._redis.hgetall(redis_keys.voice_session(room_name, seat))
         return {str(name): str(value) for name, value in fields.items()}
 
-    async def forget_session(self, room_name: str) -> None:
-        """Forget the session in this room."""
+    async def forget_session(self, room_name: str, seat: str = "") -> None:
+        """Forget the session in this room, at this seat."""
         with translate_redis_errors():
-            await self._redis.delete(redis_keys.voice_session(room_name))
+            await self._redis.delete(redis_keys.voice_session(room_name, seat))
 
     async def answered(self, call_id: uuid.UUID, at: datetime) -> int | None:
         """Run the answered script; the time of the answer in ms, or None when not live."""
         answer = await self._run("answered", str(call_id), _at_ms(at))
         return None if answer is None else int(answer)
 
-    async def beat(self, call_id: uuid.UUID) -> tuple[str, str, bool]:
+    async def beat(self, call_id: uuid.UUID, answered_at: datetime | None) -> tuple[str, str, bool]:
         """Run the beat script; the state, milliseconds of talk left (or `free`), extendable."""
         state, left_ms, extendable = await self._run(
-            "beat", str(call_id), self._lease_ttl_ms, self._credit_low_ms
+            "beat",
+            str(call_id),
+            self._lease_ttl_ms,
+            self._credit_low_ms,
+            _optional_ms(answered_at),
         )
         return state, left_ms, bool(extendable)
 
@@ -129,7 +135,12 @@ class LiveCallStore:
         return bool(await self._run("record", str(call_id), event_type, text, entry_id))
 
     async def end(
-        self, call_id: uuid.UUID, mode: EndMode, call_end: CallEnd, at: datetime | None = None
+        self,
+        call_id: uuid.UUID,
+        mode: EndMode,
+        call_end: CallEnd,
+        at: datetime | None = None,
+        answered_at: datetime | None = None,
     ) -> list[str] | None:
         """Run the end script; the fields of a settlement, or None when the mode forbids it."""
         ending = {
@@ -142,7 +153,8 @@ class LiveCallStore:
             str(call_id),
             mode,
             orjson.dumps(ending).decode(),
-            "" if at is None else _at_ms(at),
+            _optional_ms(at),
+            _optional_ms(answered_at),
             KEEP_S,
         )
         return answer
@@ -207,3 +219,7 @@ def _milliseconds(seconds: float) -> int:
 
 def _at_ms(at: datetime) -> int:
     return _milliseconds(at.timestamp())
+
+
+def _optional_ms(at: datetime | None) -> int | str:
+    return "" if at is None else _at_ms(at)

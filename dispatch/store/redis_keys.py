@@ -4,12 +4,17 @@
 |---|---|---|---|---|
 | `dp:route:{did}` | string, JSON `Route` | while the number exists | number use cases, projection | admit script, explain |
 | `dp:agent:{agent_id}` | hash: profile (JSON `AgentProfile`), ready, version, name, organization_id, project_id | while the agent exists | agent use cases, projection | admit, open scripts, explain |
-| `dp:key:{key_hash}` | string, JSON principal | 60 s | authentication | authentication; a revoked key is refused here at once |
+| `dp:secrets:{project_id}` | string, JSON `ProjectSecrets`: sealed values and the wrapped key that opens them | while the project has secrets | secrets use cases, rotation, projection | worker, chat, tools |
+| `dp:credential:{digest}` | hash: owner (JSON `Credential`), organization_id, version, and by API whom its requests are counted for and how many a minute are allowed | 60 s | authentication | authenticate script |
+| `dp:access:{organization_id}` | string, the organisation's access version: what was read before it is not believed | 1 h after the last change | use cases of keys, members and limits | authenticate script |
+| `dp:rate:{subject}` | hash: n, from, and requests by quarter second | 60 s after the last request | authenticate, take scripts | the same |
+| `dp:idempotency:{digest}` | hash: fingerprint, state, owner, until_ms, answer (encrypted) | 24 h | claim, keep scripts | the same |
 | `dp:balance:{org_id}` | string, integer micro-credits free to reserve | forever | scripts: top up, admit, beat, end; rebuilt by projection | the same, explain |
 | `dp:operation:{operation_id}` | string `1` | 30 days | top-up script | top-up script (applies once) |
 | `dp:reservation:{operation_id}` | hash: state, organization_id, project_id, agent_id, source, price_version, reserved, attempt, cost, uncollected | while open, then 1 day | reserve, charge scripts | the same |
 | `dp:reservations` | sorted set operation_id by lapse ms | while open | reserve, charge scripts | reaper |
 | `dp:session:{room_name}` | hash: the fields of `VoiceSession` | 1 day | open script | admit script, worker, reaper |
+| `dp:session:{room_name}#{seat}` | as above, of one of several agents in the room | | | |
 | `dp:call:{call_id}` | hash, see below | while live, then 1 h | call scripts | call scripts, reaper |
 | `dp:calls:ringing` | sorted set call_id by registered-at ms | while ringing | ring, admit, end scripts | reaper, unanswered calls |
 | `dp:calls:live` | sorted set call_id by lease expiry ms: the installation's slots | while admitted | admit, beat, end scripts | admit, open scripts, reaper |
@@ -21,6 +26,7 @@
 | `dp:worker:{worker_id}` | hash: active_calls, max_calls | 15 s | worker | explain, /readyz, unanswered calls |
 | `dp:dispatch:beat:{loop}` | string, JSON `{at_ms, ok, detail}` | 30 s | each dispatch loop | /readyz, number status |
 | `dp:wake:{loop}` | list, at most one element | until taken | whoever wants a loop to run now | that loop (BLPOP) |
+| `dp:chat:lease:{conversation_id}` | string, the holder's token | 15 s after it was last extended | chat turns | chat turns |
 
 Fields of a call: state, kind, did, room_name, seq (of its last event), ringing_at_ms,
 organization_id, project_id, admitted_at_ms, answered_at_ms, seen_at_ms (last sign of its worker),
@@ -53,9 +59,34 @@ def agent(agent_id: uuid.UUID | str) -> str:
     return f"dp:agent:{agent_id}"
 
 
+def secrets(project_id: uuid.UUID | str) -> str:
+    """What a project keeps secret, sealed."""
+    return f"dp:secrets:{project_id}"
+
+
 def api_key(key_hash: str) -> str:
     """Cached principal of an API key, by the hash it is stored under."""
     return f"dp:key:{key_hash}"
+
+
+def credential(digest: str) -> str:
+    """What a key or token stands for, by its hash."""
+    return f"dp:credential:{digest}"
+
+
+def access_version(organization_id: uuid.UUID | str) -> str:
+    """How often an organisation's access was changed."""
+    return f"dp:access:{organization_id}"
+
+
+def rate(subject: str) -> str:
+    """Requests of the last minute."""
+    return f"dp:rate:{subject}"
+
+
+def idempotency(digest: str) -> str:
+    """A request with an idempotency key, and its answer."""
+    return f"dp:idempotency:{digest}"
 
 
 def balance(organization_id: uuid.UUID | str) -> str:
@@ -73,9 +104,9 @@ def reservation(operation_id: uuid.UUID | str) -> str:
     return f"dp:reservation:{operation_id}"
 
 
-def voice_session(room_name: str) -> str:
-    """The web session that lives in a room."""
-    return f"dp:session:{room_name}"
+def voice_session(room_name: str, seat: str = "") -> str:
+    """The web session that lives in a room; where several do, the first, or the one of a seat."""
+    return f"dp:session:{room_name}#{seat}" if seat else f"dp:session:{room_name}"
 
 
 def call(call_id: uuid.UUID | str) -> str:
@@ -106,3 +137,8 @@ def dispatch_beat(loop: str) -> str:
 def wake(loop: str) -> str:
     """Asks a dispatch loop to run now."""
     return f"dp:wake:{loop}"
+
+
+def conversation_lease(conversation_id: uuid.UUID | str) -> str:
+    """The right to answer in a conversation."""
+    return f"dp:chat:lease:{conversation_id}"

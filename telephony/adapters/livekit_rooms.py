@@ -115,9 +115,11 @@ class LiveKitRooms:
         await self.dispatch_job(room_name, worker_name)
         return True
 
-    async def dispatch_job(self, room_name: str, worker_name: str) -> None:
+    async def dispatch_job(self, room_name: str, worker_name: str, *, metadata: str = "") -> None:
         """Dispatch a job into an open room, whoever is at work there."""
-        request = api.CreateAgentDispatchRequest(room=room_name, agent_name=worker_name)
+        request = api.CreateAgentDispatchRequest(
+            room=room_name, agent_name=worker_name, metadata=metadata
+        )
         await self._client.once(
             "create_dispatch", lambda livekit: livekit.agent_dispatch.create_dispatch(request)
         )

@@ -24,6 +24,8 @@ class FakeRooms:
     participants: dict[str, list[ObservedParticipant]] = field(default_factory=dict)
     jobs: dict[str, str] = field(default_factory=dict)
     """Name of the worker whose job is on its way or at work, by room."""
+    seats: dict[str, list[str]] = field(default_factory=dict)
+    """Metadata of the jobs that `dispatch_job` sent, by room."""
     dispatched: list[str] = field(default_factory=list)
     """Rooms into which `ensure_job` dispatched, in order."""
     calls: list[str] = field(default_factory=list)
@@ -72,8 +74,9 @@ class FakeRooms:
         self.dispatched.append(room_name)
         return True
 
-    async def dispatch_job(self, room_name: str, worker_name: str) -> None:
+    async def dispatch_job(self, room_name: str, worker_name: str, *, metadata: str = "") -> None:
         self._answer("dispatch_job")
+        self.seats.setdefault(room_name, []).append(metadata)
         self.jobs[room_name] = worker_name
         self.dispatched.append(room_name)
 

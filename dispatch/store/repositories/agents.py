@@ -60,6 +60,18 @@ async def find_agent(
     return None if row is None else to_profile(row)
 
 
+async def find_agent_ids(
+    db: ReadSession, project_id: uuid.UUID, config_ids: Sequence[int]
+) -> dict[int, uuid.UUID]:
+    """Return the ids of a project's agents by their small numbers, of those that it has."""
+    query = select(AgentRow.config_id, AgentRow.id).where(
+        AgentRow.project_id == project_id,
+        AgentRow.config_id.in_(config_ids),
+        AgentRow.deleted_at.is_(None),
+    )
+    return dict((await db.execute(query)).tuples().all())
+
+
 async def list_agents(
     db: ReadSession, project_id: uuid.UUID, page: PageRequest
 ) -> Page[AgentProfile]:

@@ -1,8 +1,14 @@
 -- include: call
 -- Whose call it is, and putting it on record as ringing.
 
+local function session_key_of(room_name, seat)
+  local room_key = key.voice_session .. room_name
+  if seat == '' then return room_key end
+  return room_key .. '#' .. seat
+end
+
 -- Returns the tenant a call belongs to, or nil and why there is none.
-local function identify(call_id, kind, did, room_name)
+local function identify(call_id, kind, did, room_name, seat)
   if kind == 'sip' then
     local text = redis.call('GET', key.route .. did)
     if not text then return nil, 'number_unknown' end
@@ -14,7 +20,7 @@ local function identify(call_id, kind, did, room_name)
       agent_id = agent_id, metadata = '{}',
     }
   end
-  local found = redis.call('HMGET', key.voice_session .. room_name,
+  local found = redis.call('HMGET', session_key_of(room_name, seat),
     'call_id', 'organization_id', 'project_id', 'agent_id', 'metadata')
   if found[1] ~= call_id then return nil, 'session_unknown' end
   return {

@@ -6,7 +6,7 @@ local price, block, lease_ttl_ms = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumbe
 local limits = {
   installation = tonumber(ARGV[9]), organization = tonumber(ARGV[10]), number = tonumber(ARGV[11]),
 }
-local keep_s, job_id = ARGV[12], ARGV[13]
+local keep_s, job_id, seat = ARGV[12], ARGV[13], ARGV[14]
 
 local at_ms = now_ms()
 local call_key = key.call .. call_id
@@ -30,7 +30,7 @@ if was[2] then
   return admitted()
 end
 
-local tenant, refusal = identify(call_id, kind, did, room_name)
+local tenant, refusal = identify(call_id, kind, did, room_name, seat)
 if not state then ring(call_id, arrival, room_name, kind, did, tenant, at_ms) end
 
 local agent = {}

@@ -6,9 +6,9 @@ local agent_id, organization_id, project_id = ARGV[4], ARGV[5], ARGV[6]
 local session_id, caller_identity, metadata = ARGV[7], ARGV[8], ARGV[9]
 local block = tonumber(ARGV[10])
 local limits = { installation = tonumber(ARGV[11]), organization = tonumber(ARGV[12]) }
-local keep_s = ARGV[13]
+local keep_s, seat = ARGV[13], ARGV[14]
 
-local session_key = key.voice_session .. room_name
+local session_key = session_key_of(room_name, seat)
 local was = redis.call('HMGET', session_key, 'session_id', 'created_at_ms')
 local agent = redis.call('HMGET', key.agent .. agent_id, 'ready', 'project_id', 'name')
 if was[1] and was[1] ~= session_id then return { 'room_in_use' } end
@@ -21,10 +21,16 @@ local at_ms = now_ms()
 local refusal = unpaid(organization_id, block) or full(organization_id, '', at_ms, limits)
 if refusal then return { refusal } end
 
-redis.call('HSET', session_key, 'session_id', session_id, 'call_id', call_id,
-  'agent_id', agent_id, 'organization_id', organization_id, 'project_id', project_id,
-  'caller_identity', caller_identity, 'metadata', metadata, 'created_at_ms', digits(at_ms))
-redis.call('EXPIRE', session_key, keep_s)
+local function seat_at(where)
+  redis.call('HSET', where, 'session_id', session_id, 'call_id', call_id,
+    'agent_id', agent_id, 'organization_id', organization_id, 'project_id', project_id,
+    'caller_identity', caller_identity, 'metadata', metadata, 'created_at_ms', digits(at_ms))
+  redis.call('EXPIRE', where, keep_s)
+end
+seat_at(session_key)
+-- Whoever knows only the room finds the first of its agents.
+local room_key = session_key_of(room_name, '')
+if redis.call('EXISTS', room_key) == 0 then seat_at(room_key) end
 ring(call_id, arrival, room_name, 'web', '', {
   organization_id = organization_id, project_id = project_id, agent_id = agent_id,
   metadata = metadata,

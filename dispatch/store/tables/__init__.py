@@ -12,8 +12,12 @@ from dispatch.store.tables.accounts import ApiKeyRow, OrganizationRow, ProjectRo
 from dispatch.store.tables.agents import AgentRow
 from dispatch.store.tables.base import Table
 from dispatch.store.tables.calls import CallEventRow, CallRow, TranscriptTurnRow
+from dispatch.store.tables.chat import ChatMessageRow, ChatTurnRow, ConversationRow
 from dispatch.store.tables.ledger import LedgerEntryRow
 from dispatch.store.tables.numbers import CarrierConnectionRow, PhoneNumberRow
+from dispatch.store.tables.rooms import RoomSessionRow, RoomSessionTurnRow
+from dispatch.store.tables.secrets import DataKeyRow, SecretRow
+from dispatch.store.tables.tools import ToolRow
 from dispatch.store.tables.usage import NO_AGENT, OpenReservationRow, UsageDayRow, UsageEventRow
 
 __all__ = [
@@ -24,13 +28,21 @@ __all__ = [
     "CallEventRow",
     "CallRow",
     "CarrierConnectionRow",
+    "ChatMessageRow",
+    "ChatTurnRow",
+    "ConversationRow",
+    "DataKeyRow",
     "LedgerEntryRow",
     "MemberRow",
     "OpenReservationRow",
     "OrganizationRow",
     "PhoneNumberRow",
     "ProjectRow",
+    "RoomSessionRow",
+    "RoomSessionTurnRow",
+    "SecretRow",
     "Table",
+    "ToolRow",
     "TranscriptTurnRow",
     "UsageDayRow",
     "UsageEventRow",

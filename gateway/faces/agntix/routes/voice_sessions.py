@@ -21,7 +21,9 @@ router = APIRouter(
 _TOKEN_TTL: Final = timedelta(minutes=10)
 """A browser joins at once; LiveKit renews the tokens of those who are in the room."""
 
-_GRANTS: Final = SessionGrants(can_publish=True, can_subscribe=True, can_publish_data=False)
+_GRANTS: Final = SessionGrants(
+    ttl=_TOKEN_TTL, can_publish=True, can_subscribe=True, can_publish_data=False
+)
 
 
 @router.post(
@@ -41,7 +43,6 @@ async def open_voice_session(
         f"web_{visitor}",
         f"caller_{visitor}",
         metadata=body.metadata,
-        ttl=_TOKEN_TTL,
         grants=_GRANTS,
     )
     return VoiceSessionAnswer(

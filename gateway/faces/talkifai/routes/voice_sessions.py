@@ -24,7 +24,9 @@ router = APIRouter(
 _TOKEN_TTL: Final = timedelta(hours=1)
 """Published by TalkifAI, with the grants below."""
 
-_GRANTS: Final = SessionGrants(can_publish=True, can_subscribe=True, can_publish_data=False)
+_GRANTS: Final = SessionGrants(
+    ttl=_TOKEN_TTL, can_publish=True, can_subscribe=True, can_publish_data=False
+)
 
 
 @router.post(
@@ -61,7 +63,6 @@ async def open_voice_session(
         agent_id,
         f"agent_{agent_id.hex[:8]}_{user_id}_{time.time_ns() // 1_000_000}",
         user_id,
-        ttl=_TOKEN_TTL,
         grants=_GRANTS,
     )
     return VoiceSessionAnswer(
