@@ -1,6 +1,7 @@
 """Settings of the dispatch layer, read once from the environment by a composition root."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr
@@ -33,6 +34,10 @@ class DispatchSettings(BaseSettings):
     sip_price_microcredits_per_minute: int = Field(default=100_000, ge=0)
     """Price of a telephone call: 0.10 credits a minute, billed by the started second."""
     web_price_microcredits_per_minute: int = Field(default=50_000, ge=0)
+    operation_block_microcredits: int = Field(default=20_000, ge=0)
+    """Credit set aside for one operation that is not a call, such as a turn of a chat."""
+    dialplane_price_table: Path | None = None
+    """Price table (TOML) in place of the one that comes with Dialplane."""
     credit_block: timedelta = timedelta(seconds=60)
     """How much talking time one reservation covers."""
     credit_low: timedelta = timedelta(seconds=20)
