@@ -7,9 +7,11 @@ parse anything. FastAPI reads bodies before dependencies run; hence route classe
 import hmac
 from collections.abc import Callable, Coroutine
 from functools import cached_property
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from fastapi import Request, Security, params
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.responses import Response
@@ -67,6 +69,10 @@ def requires(scope: Scope) -> params.Depends:
 class ApiRoute(APIRoute):
     """A route whose JSON is read strictly, after `authenticate` has agreed."""
 
+    knows_its_parameters: ClassVar[bool] = False
+    """Whether a query parameter it does not know is an error. The products' published APIs ignore
+    such parameters, and clients of theirs may send some."""
+
     async def authenticate(self, request: Request) -> None:
         """Let the request in, or raise `Unauthenticated`. Anybody may come in here."""
 
@@ -76,12 +82,31 @@ class ApiRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             await self.authenticate(request)
+            if self.knows_its_parameters:
+                self._refuse_unknown_parameters(request)
             json_request = JsonRequest(request.scope, request.receive)
             if self.body_field is not None:
                 await json_request.refuse_nul()
             return await serve(json_request)
 
         return handle
+
+    @cached_property
+    def _parameters(self) -> frozenset[str]:
+        """Names of the query parameters, those of dependencies too."""
+        known = get_flat_params(self.dependant)
+        return frozenset(each.alias for each in known if isinstance(each.field_info, params.Query))
+
+    def _refuse_unknown_parameters(self, request: Request) -> None:
+        """Check that no parameter was misspelt: a filter that is ignored shows too much."""
+        unknown = [name for name in request.query_params if name not in self._parameters]
+        if unknown:
+            raise RequestValidationError(
+                [
+                    {"type": "unknown_parameter", "loc": ("query", name), "msg": ""}
+                    for name in unknown
+                ]
+            )
 
 
 class TenantRoute(ApiRoute):
@@ -107,8 +132,16 @@ class TenantRoute(ApiRoute):
         request.state.principal = principal
 
 
+class NativeRoute(TenantRoute):
+    """A tenant's route of our own API."""
+
+    knows_its_parameters = True
+
+
 class AdminRoute(ApiRoute):
     """A route for the installation's administrator."""
+
+    knows_its_parameters = True
 
     async def authenticate(self, request: Request) -> None:
         """Compare the key in constant time."""

@@ -12,6 +12,7 @@ from dispatch.agent_profile import AgentDraft
 _SENTENCES: Final = {
     "missing": "{field} is required.",
     "extra_forbidden": "{field} is not a known field.",
+    "unknown_parameter": "{field} is not a known query parameter.",
     "uuid_parsing": "{field} must be a UUID.",
     "uuid_type": "{field} must be a UUID.",
     "json_invalid": "The body is not valid JSON: {error}.",

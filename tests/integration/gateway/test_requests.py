@@ -34,6 +34,16 @@ async def test_a_body_that_is_no_object_is_told_so(gateway: Gateway, body: bytes
     )
 
 
+async def test_a_misspelt_filter_is_named_instead_of_showing_everything(gateway: Gateway):
+    tenant = await gateway.tenant()
+    answer = await tenant.http.get("/v1/calls", params={"agent": "1", "state": "ended"})
+    assert error_of(answer) == (
+        400,
+        "VALIDATION_ERROR",
+        "agent is not a known query parameter.",
+    )
+
+
 async def test_a_form_is_told_to_be_json(gateway: Gateway):
     tenant = await gateway.tenant()
     answer = await tenant.http.post("/v1/agents", data={"name": "x"})

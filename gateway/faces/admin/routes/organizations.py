@@ -25,7 +25,7 @@ router = APIRouter(
     route_class=AdminRoute,
     tags=["Administration"],
     dependencies=[Security(key_header), Security(key_bearer)],
-    responses=native_errors(401),
+    responses=native_errors(400, 401),
 )
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Security
 
 from dispatch.call_history import CallFilters
-from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header
+from gateway.auth import CurrentPrincipal, NativeRoute, key_bearer, key_header
 from gateway.dependencies import NumberFilter, RequestedPage, ServicesOf
 from gateway.faces.native.schemas.calls import CallAnswer, CallRecordAnswer
 from gateway.schemas.base import Instant, PageAnswer
@@ -15,10 +15,10 @@ from gateway.schemas.money import BalanceAnswer
 from telephony.calls import CallState
 
 router = APIRouter(
-    route_class=TenantRoute,
+    route_class=NativeRoute,
     tags=["Calls"],
     dependencies=[Security(key_header), Security(key_bearer)],
-    responses=native_errors(401),
+    responses=native_errors(400, 401),
 )
 
 

@@ -5,7 +5,7 @@ import uuid
 from fastapi import APIRouter, Security
 from starlette.responses import Response
 
-from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header
+from gateway.auth import CurrentPrincipal, NativeRoute, key_bearer, key_header
 from gateway.dependencies import RequestedPage, ServicesOf
 from gateway.faces.native.schemas.carrier_connections import (
     CarrierConnectionAnswer,
@@ -15,10 +15,10 @@ from gateway.schemas.base import PageAnswer
 from gateway.schemas.errors import native_errors
 
 router = APIRouter(
-    route_class=TenantRoute,
+    route_class=NativeRoute,
     tags=["Carrier connections"],
     dependencies=[Security(key_header), Security(key_bearer)],
-    responses=native_errors(401),
+    responses=native_errors(400, 401),
 )
 
 

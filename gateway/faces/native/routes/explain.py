@@ -4,16 +4,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Security
 
-from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header
+from gateway.auth import CurrentPrincipal, NativeRoute, key_bearer, key_header
 from gateway.dependencies import ServicesOf, path_number
 from gateway.faces.native.schemas.explain import ExplainAnswer
 from gateway.schemas.errors import native_errors
 
 router = APIRouter(
-    route_class=TenantRoute,
+    route_class=NativeRoute,
     tags=["Phone numbers"],
     dependencies=[Security(key_header), Security(key_bearer)],
-    responses=native_errors(401),
+    responses=native_errors(400, 401),
 )
 
 
