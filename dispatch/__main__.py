@@ -1,13 +1,17 @@
-"""`python -m dispatch`: run the control loops until SIGTERM; with `migrate`, the migrations."""
+"""`python -m dispatch`: run the control loops until SIGTERM.
+
+With `migrate` it runs the migrations, with `rotate-secrets` it moves all secrets to the first key.
+"""
 
 import argparse
 import asyncio
 import logging
 import signal
+import sys
 
 import uvloop
 
-from dispatch.bootstrap import open_dispatch
+from dispatch.bootstrap import open_dispatch, open_rotation
 from dispatch.logs import configure_logging
 from dispatch.loops import run_loops
 from dispatch.settings import DispatchSettings
@@ -23,15 +27,18 @@ def main() -> None:
     parser.add_argument(
         "command",
         nargs="?",
-        choices=["run", "migrate"],
+        choices=["run", "migrate", "rotate-secrets"],
         default="run",
-        help="run the control loops (default), or bring the database to the newest schema",
+        help="run the control loops (default), bring the database to the newest schema, or seal "
+        "everything under the first of DIALPLANE_SECRETS_KEYS",
     )
     command = parser.parse_args().command
     settings = DispatchSettings()
     configure_logging(settings.log_level, settings.log_format)
     if command == "migrate":
         upgrade_to_head(settings.database_url.get_secret_value())
+    elif command == "rotate-secrets":
+        sys.exit(uvloop.run(_rotate(settings)))
     else:
         uvloop.run(_run(settings, LiveKitSettings()))
 
@@ -45,6 +52,14 @@ async def _run(settings: DispatchSettings, livekit_settings: LiveKitSettings) ->
         log.info("dispatch runs", extra={"loops": len(dispatch.loops)})
         await run_loops(dispatch.loops, dispatch.signals, stopping)
     log.info("dispatch has stopped")
+
+
+async def _rotate(settings: DispatchSettings) -> int:
+    """Rotate the secrets; return 1 when some cannot be, because their key is not configured."""
+    async with open_rotation(settings) as rotation:
+        done = await rotation.run()
+    sys.stdout.write(f"{done.sentence}\n")
+    return 1 if done.unreadable else 0
 
 
 if __name__ == "__main__":

@@ -15,6 +15,9 @@ from dispatch.provisioning import Provisioning
 from dispatch.reaper import Reaper
 from dispatch.reconciliation import Reconciliation
 from dispatch.routes import Routes
+from dispatch.secrets.call_secrets import CallSecrets
+from dispatch.secrets.envelope import KeyRing
+from dispatch.secrets.rotation import Rotation
 from dispatch.settings import DispatchSettings
 from dispatch.store.engine import Database
 from dispatch.store.loop_lock import LoopLock
@@ -54,6 +57,23 @@ class Dispatch:
 
     loops: list[Loop]
     signals: LoopSignals
+
+
+@asynccontextmanager
+async def open_rotation(settings: DispatchSettings) -> AsyncIterator[Rotation]:
+    """Open what the rotation of secrets needs, and close it at the end."""
+    database = Database(
+        settings.database_url.get_secret_value(),
+        pool_size=1,
+        application_name="dialplane-rotation",
+    )
+    redis = connect_redis(settings.redis_url.get_secret_value(), max_connections=2)
+    keys = KeyRing.parse(settings.dialplane_secrets_keys.get_secret_value())
+    try:
+        yield Rotation(database, CallSecrets(redis, keys), keys)
+    finally:
+        await redis.aclose()
+        await database.aclose()
 
 
 @asynccontextmanager
@@ -107,8 +127,9 @@ def build_dispatch(
     )
     reconciliation = Reconciliation(live_calls, redis, database, rooms)
     drain = EventDrain(redis, database)
-    projection = Projection(database, Routes(redis), Balances(redis))
-    provisioning = Provisioning(database, trunks, settings)
+    keys = KeyRing.parse(settings.dialplane_secrets_keys.get_secret_value())
+    projection = Projection(database, Routes(redis), Balances(redis), CallSecrets(redis, keys))
+    provisioning = Provisioning(database, trunks, settings, keys)
     return Dispatch(
         loops=[
             Loop(name, work, interval, locks.get(name))

@@ -5,6 +5,7 @@ import logging
 import re
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pydantic import SecretStr
 
@@ -12,6 +13,9 @@ from dispatch.accounts import Principal
 from dispatch.errors import Conflict, InvalidField, NotFound
 from dispatch.numbers import CarrierConnection
 from dispatch.paging import Page, PageRequest
+from dispatch.secrets.data_keys import data_key_for_writing
+from dispatch.secrets.envelope import KeyRing
+from dispatch.secrets.passwords import seal_password
 from dispatch.store.engine import Database
 from dispatch.store.repositories import carrier_connections
 
@@ -28,10 +32,16 @@ _PROVIDER = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
 class CarrierConnections:
-    """A project's carrier connections. LiveKit hears of one with its first number."""
+    """A project's carrier connections. LiveKit hears of one with its first number.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        database: Where they are on record.
+        keys: The installation's keys, which protect the passwords.
+    """
+
+    def __init__(self, database: Database, keys: KeyRing) -> None:
         self._database = database
+        self._keys = keys
 
     async def create(
         self,
@@ -69,16 +79,21 @@ class CarrierConnections:
                 "Give the carrier's addresses, or a user name and a password: "
                 "otherwise anybody could call in.",
             )
+        connection_id = uuid.uuid4()
         new = carrier_connections.NewConnection(
+            id=connection_id,
             organization_id=principal.organization_id,
             project_id=principal.project_id,
             name=name,
             provider=provider,
             allowed_addresses=addresses,
             auth_username=auth_username,
-            auth_password=auth_password,
         )
         async with self._database.transaction() as db:
+            if auth_password is not None:
+                data_key = await data_key_for_writing(db, self._keys, principal.project_id)
+                sealed = seal_password(data_key, connection_id, auth_password)
+                new = replace(new, auth_password_sealed=sealed, data_key_id=data_key.id)
             return await carrier_connections.insert_connection(db, new)
 
     async def get(self, principal: Principal, connection_id: uuid.UUID) -> CarrierConnection:

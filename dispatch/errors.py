@@ -8,6 +8,7 @@ DispatchError
 ├── AgentNotVoiceReady    the agent cannot hold a voice call
 ├── CapacityReached       every slot the tenant (or the installation) may use is taken
 ├── StoreUnavailable      Postgres or Redis could not be reached
+├── SecretUnreadable      a secret on record does not open with the configured keys
 └── RoomUnavailable       LiveKit did not create the room
 """
 
@@ -62,6 +63,10 @@ class CapacityReached(DispatchError):
 
 class StoreUnavailable(DispatchError):
     """Postgres or Redis could not be reached; nothing was changed."""
+
+
+class SecretUnreadable(DispatchError):
+    """A secret does not open: its key is not configured, or it was changed or moved."""
 
 
 class RoomUnavailable(DispatchError):

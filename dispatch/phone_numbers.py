@@ -230,6 +230,7 @@ class PhoneNumbers:
         return await carrier_connections.insert_connection(
             db,
             carrier_connections.NewConnection(
+                id=uuid.uuid4(),
                 organization_id=principal.organization_id,
                 project_id=principal.project_id,
                 name=provider,

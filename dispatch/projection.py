@@ -15,8 +15,9 @@ from typing import Any
 from dispatch.balances import Balances
 from dispatch.credits import BELIEVED_AFTER, Credits
 from dispatch.routes import Routes
+from dispatch.secrets.call_secrets import CallSecrets
 from dispatch.store.engine import Database
-from dispatch.store.repositories import accounts, agents, ledger, phone_numbers
+from dispatch.store.repositories import accounts, agents, ledger, phone_numbers, secrets
 
 _BATCH = 50
 """Rows read at a time. All are written to Redis at once, so it must stay well below the client's
@@ -35,12 +36,17 @@ class Projected:
     agents: int
     routes: int
     balances: int
+    secrets: int
+    """Projects whose secrets were published."""
 
 
 class Projection:
-    """Postgres to Redis: agents, routes, and balances that are missing or behind."""
+    """Postgres to Redis: agents, routes, secrets, and balances that are missing or behind."""
 
-    def __init__(self, database: Database, routes: Routes, balances: Balances) -> None:
+    def __init__(
+        self, database: Database, routes: Routes, balances: Balances, call_secrets: CallSecrets
+    ) -> None:
+        self._call_secrets = call_secrets
         self._database = database
         self._routes = routes
         self._balances = balances
@@ -60,11 +66,13 @@ class Projection:
         since = None if await self._has_lost_data() else self._seen_until
         async with self._database.reading() as db:
             now = await accounts.current_time(db)
+        # Before the agents, whose models and tools need them.
+        published_secrets = await self._publish_secrets(since)
         published = await self._publish_agents(since)
         routes = await self._publish_routes(since)
         balances = await self._repair_balances(since)
         self._seen_until = now - _OVERLAP
-        return Projected(since is None, published, routes, balances)
+        return Projected(since is None, published, routes, balances, published_secrets)
 
     async def _has_lost_data(self) -> bool:
         """Whether a balance that was there is gone: no balance is ever deleted."""
@@ -81,6 +89,20 @@ class Projection:
                 if profile is None
                 else self._routes.publish_agent(profile)
                 for agent_id, profile in batch
+            )
+            published += len(batch)
+            if len(batch) < _BATCH:
+                return published
+            after = batch[-1][0]
+
+    async def _publish_secrets(self, since: datetime | None) -> int:
+        published = 0
+        after: uuid.UUID | None = None
+        while True:
+            async with self._database.reading() as db:
+                batch = await secrets.list_changed_since(db, since, after, _BATCH)
+            await _gather(
+                self._call_secrets.publish(project_id, found) for project_id, found in batch
             )
             published += len(batch)
             if len(batch) < _BATCH:

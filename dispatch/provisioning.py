@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+from dispatch.secrets.envelope import KeyRing
+from dispatch.secrets.passwords import open_password
 from dispatch.settings import DispatchSettings
 from dispatch.store.engine import Database
 from dispatch.store.repositories.provisioning import (
@@ -93,13 +95,19 @@ class Provisioning:
         database: Where numbers and connections are on record.
         trunks: LiveKit's table of trunks and rules.
         settings: The installation's and the workers' name.
+        keys: The installation's keys, which open the carriers' passwords.
     """
 
     def __init__(
-        self, database: Database, trunks: TrunkRegistry, settings: DispatchSettings
+        self,
+        database: Database,
+        trunks: TrunkRegistry,
+        settings: DispatchSettings,
+        keys: KeyRing,
     ) -> None:
         self._database = database
         self._trunks = trunks
+        self._keys = keys
         self._installation = settings.dialplane_installation
         self._worker_name = settings.dialplane_worker_name
 
@@ -111,6 +119,8 @@ class Provisioning:
                 their state, and the next pass goes on.
             VendorRejected: LiveKit refuses our credentials.
             StoreUnavailable: Postgres could not be reached.
+            SecretUnreadable: A carrier's password does not open with the configured keys; nothing
+                was changed, because a trunk without its password would let anybody in.
         """
         async with self._database.reading() as db:
             connections, numbers = await list_wanted(db)
@@ -172,12 +182,17 @@ class Provisioning:
                 numbers=frozenset(number.did for number in shard),
                 allowed_addresses=connection.allowed_addresses,
                 auth_username=connection.auth_username,
-                auth_password=connection.auth_password,
+                auth_password=self._password_of(connection),
             )
             for owner, shard in shards.items()
             # A connection made after the first of the two queries is left to the next pass.
             if (connection := by_id.get(owner.connection_id))
         ]
+
+    def _password_of(self, connection: WantedConnection) -> str:
+        if connection.password is None:
+            return ""
+        return open_password(self._keys, connection.password).get_secret_value()
 
     def _wanted_rules(
         self, connections: Iterable[WantedConnection], outcome: _Outcome

@@ -24,6 +24,10 @@ class DispatchSettings(BaseSettings):
     """The agent name under which workers register with LiveKit."""
     dialplane_key_pepper: SecretStr
     """Secret of the HMAC under which API keys are stored."""
+    dialplane_secrets_keys: SecretStr
+    """Keys under which tenants' secrets are sealed: `id:base64,older-id:base64`, each of 32 random
+    bytes. The first one seals; `python -m dispatch rotate-secrets` moves everything to it, and
+    afterwards the others can go."""
 
     lease_ttl: timedelta = timedelta(seconds=15)
     """How long a call's slot lives after its last heartbeat."""

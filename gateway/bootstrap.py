@@ -13,6 +13,9 @@ from dispatch.live_calls import LiveCalls
 from dispatch.phone_numbers import PhoneNumbers
 from dispatch.room_events import RoomEventsHandler
 from dispatch.routes import Routes
+from dispatch.secrets.call_secrets import CallSecrets
+from dispatch.secrets.envelope import KeyRing
+from dispatch.secrets.vault import Secrets
 from dispatch.settings import DispatchSettings
 from dispatch.store.engine import Database
 from dispatch.store.key_cache import KeyCache
@@ -79,15 +82,17 @@ def build_services(
     signals = LoopSignals(redis)
     workers = WorkerPresence(redis)
     balances = Balances(redis)
+    keys = KeyRing.parse(dispatch_settings.dialplane_secrets_keys.get_secret_value())
     return Services(
         settings=settings,
+        secrets=Secrets(database, CallSecrets(redis, keys), keys),
         livekit_url=livekit_url,
         tenants=Tenants(
             database, KeyCache(redis), balances, dispatch_settings.dialplane_key_pepper
         ),
         credits=Credits(database, balances),
         agents=Agents(database, routes),
-        carrier_connections=CarrierConnections(database),
+        carrier_connections=CarrierConnections(database, keys),
         phone_numbers=PhoneNumbers(
             database,
             routes,

@@ -11,6 +11,7 @@ from dispatch.credits import Credits
 from dispatch.explain import Explain
 from dispatch.phone_numbers import PhoneNumbers
 from dispatch.room_events import RoomEventsHandler
+from dispatch.secrets.vault import Secrets
 from dispatch.tenants import Tenants
 from dispatch.voice_sessions import VoiceSessions
 from gateway.readiness import Readiness
@@ -26,6 +27,7 @@ class Services:
     livekit_url: str
     """LiveKit's address as browsers reach it."""
     tenants: Tenants
+    secrets: Secrets
     credits: Credits
     agents: Agents
     carrier_connections: CarrierConnections

@@ -13,7 +13,7 @@ from typing import Literal, Protocol, get_args
 from stack.errors import PartFailed
 from stack.health import http_answers, sip_answers
 from stack.livekit_config import LiveKitKeys, server_config, sip_config, write_config
-from stack.passwords import kept_secret
+from stack.passwords import kept_secret, new_secrets_key
 from stack.ports import LOOPBACK, Ports
 from stack.postgres import PostgresServer
 from stack.processes import Command, ServerProcess, log_tail
@@ -101,6 +101,7 @@ class Secrets:
     livekit: LiveKitKeys
     admin_key: str
     key_pepper: str
+    secrets_keys: str
 
     @classmethod
     def of(cls, var: Path) -> "Secrets":
@@ -110,6 +111,7 @@ class Secrets:
             livekit=LiveKitKeys("dialplane", kept_secret(kept / "livekit")),
             admin_key=kept_secret(kept / "admin_key"),
             key_pepper=kept_secret(kept / "key_pepper"),
+            secrets_keys=kept_secret(kept / "secrets_keys", new_secrets_key),
         )
 
 
@@ -187,6 +189,7 @@ class PartFactory:
             "LIVEKIT_API_SECRET": secrets.livekit.secret,
             "DIALPLANE_ADMIN_KEY": secrets.admin_key,
             "DIALPLANE_KEY_PEPPER": secrets.key_pepper,
+            "DIALPLANE_SECRETS_KEYS": secrets.secrets_keys,
             "DIALPLANE_DEFAULT_ALLOWED_ADDRESSES": f'["{LOOPBACK}/32"]',
             "GATEWAY_HOST": LOOPBACK,
             "GATEWAY_PORT": str(ports.gateway),

@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from dispatch.live_calls import LiveCalls
+from dispatch.secrets.call_secrets import CallSecrets
+from dispatch.secrets.envelope import KeyRing
 from dispatch.settings import DispatchSettings
 from dispatch.store.redis_client import connect_redis
 from dispatch.voice_sessions import VoiceSessions
@@ -24,6 +26,7 @@ class JobServices:
     live_calls: LiveCalls
     voice_sessions: VoiceSessions
     rooms: RoomControl
+    secrets: CallSecrets
 
 
 @asynccontextmanager
@@ -35,6 +38,7 @@ async def open_services() -> AsyncIterator[JobServices]:
     """
     dispatch_settings = DispatchSettings()
     redis = connect_redis(dispatch_settings.redis_url.get_secret_value(), max_connections=8)
+    keys = KeyRing.parse(dispatch_settings.dialplane_secrets_keys.get_secret_value())
     try:
         async with LiveKitClient(LiveKitSettings()) as client:
             rooms = LiveKitRooms(client)
@@ -44,6 +48,7 @@ async def open_services() -> AsyncIterator[JobServices]:
                 live_calls=LiveCalls(redis, dispatch_settings),
                 voice_sessions=VoiceSessions(redis, rooms, dispatch_settings),
                 rooms=rooms,
+                secrets=CallSecrets(redis, keys),
             )
     finally:
         await redis.aclose()

@@ -15,6 +15,7 @@ from dispatch.store import redis_keys
 from dispatch.store.redis_client import RedisClient
 from telephony.calls import CallDirection, CallKind
 from telephony.e164 import E164
+from tests.builders.installation_keys import KEYS_TEXT
 
 DID = E164("+12015550100")
 
@@ -25,6 +26,7 @@ def settings(**changes: object) -> DispatchSettings:
         "database_url": "unused",
         "redis_url": "unused",
         "dialplane_key_pepper": "pepper",
+        "dialplane_secrets_keys": KEYS_TEXT,
     }
     return DispatchSettings.model_validate(values | changes)
 

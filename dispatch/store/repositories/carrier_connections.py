@@ -3,7 +3,6 @@
 import uuid
 from dataclasses import dataclass
 
-from pydantic import SecretStr
 from sqlalchemy import exists, func, insert, select, update
 
 from dispatch.numbers import CarrierConnection
@@ -28,29 +27,32 @@ _CONNECTION = (
 class NewConnection:
     """A connection to store."""
 
+    id: uuid.UUID
     organization_id: uuid.UUID
     project_id: uuid.UUID
     name: str
     provider: str
     allowed_addresses: tuple[str, ...]
     auth_username: str | None = None
-    auth_password: SecretStr | None = None
+    auth_password_sealed: bytes | None = None
+    data_key_id: uuid.UUID | None = None
+    """Which key seals the password."""
 
 
 async def insert_connection(db: WriteSession, new: NewConnection) -> CarrierConnection:
     """Store a connection."""
-    password = new.auth_password
     statement = (
         insert(CarrierConnectionRow)
         .values(
-            id=uuid.uuid4(),
+            id=new.id,
             organization_id=new.organization_id,
             project_id=new.project_id,
             name=new.name,
             provider=new.provider,
             allowed_addresses=list(new.allowed_addresses),
             auth_username=new.auth_username,
-            auth_password=None if password is None else password.get_secret_value(),
+            auth_password_sealed=new.auth_password_sealed,
+            data_key_id=new.data_key_id,
         )
         .returning(*_CONNECTION)
     )
@@ -114,7 +116,7 @@ async def delete_connection(db: WriteSession, connection_id: uuid.UUID) -> None:
     await db.execute(
         update(CarrierConnectionRow)
         .where(CarrierConnectionRow.id == connection_id)
-        .values(deleted_at=func.now(), auth_password=None)
+        .values(deleted_at=func.now(), auth_password_sealed=None, data_key_id=None)
     )
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import select, update
 
+from dispatch.sealed import SealedPassword, WrappedKey
 from dispatch.store.engine import ReadSession, WriteSession
-from dispatch.store.tables import CarrierConnectionRow, PhoneNumberRow
+from dispatch.store.tables import CarrierConnectionRow, DataKeyRow, PhoneNumberRow
 from telephony.e164 import E164
 
 
@@ -19,7 +20,7 @@ class WantedConnection:
     name: str
     allowed_addresses: frozenset[str]
     auth_username: str
-    auth_password: str
+    password: SealedPassword | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,10 @@ async def list_wanted(db: ReadSession) -> tuple[list[WantedConnection], list[Wan
         .order_by(PhoneNumberRow.created_at, PhoneNumberRow.id)
     )
     numbers = [WantedNumber(*row) for row in number_rows]
-    connections = await db.scalars(
-        select(CarrierConnectionRow).where(
+    connections = await db.execute(
+        select(CarrierConnectionRow, DataKeyRow)
+        .outerjoin(DataKeyRow, DataKeyRow.project_id == CarrierConnectionRow.project_id)
+        .where(
             CarrierConnectionRow.id.in_(
                 select(PhoneNumberRow.connection_id).where(PhoneNumberRow.deleted_at.is_(None))
             )
@@ -71,10 +74,18 @@ async def list_wanted(db: ReadSession) -> tuple[list[WantedConnection], list[Wan
             name=row.name,
             allowed_addresses=frozenset(row.allowed_addresses),
             auth_username=row.auth_username or "",
-            auth_password=row.auth_password or "",
+            password=_to_password(row, key),
         )
-        for row in connections
+        for row, key in connections
     ], numbers
+
+
+def _to_password(row: CarrierConnectionRow, key: DataKeyRow | None) -> SealedPassword | None:
+    if row.auth_password_sealed is None:
+        return None
+    lost = key is None or key.id != row.data_key_id
+    data_key = None if key is None or lost else WrappedKey(key.id, key.key_id, key.wrapped)
+    return SealedPassword(row.id, row.project_id, data_key, row.auth_password_sealed)
 
 
 async def place_numbers(db: WriteSession, shards: Mapping[uuid.UUID, int]) -> None:

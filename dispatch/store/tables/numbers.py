@@ -3,7 +3,17 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text, func, text
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    func,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from dispatch.store.tables.base import Table
@@ -22,8 +32,9 @@ class CarrierConnectionRow(Table):
     provider: Mapped[str] = mapped_column(String(40))
     allowed_addresses: Mapped[list[str]]
     auth_username: Mapped[str | None] = mapped_column(String(255))
-    auth_password: Mapped[str | None] = mapped_column(String(255), info={"secret": True})
-    """Secret in clear: LiveKit must be told it again whenever a trunk is rebuilt."""
+    auth_password_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Sealed under the project's data key and opened whenever a trunk is rebuilt."""
+    data_key_id: Mapped[uuid.UUID | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     deleted_at: Mapped[datetime | None]
 

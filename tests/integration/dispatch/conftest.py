@@ -14,11 +14,13 @@ from dispatch.credits import Credits
 from dispatch.phone_numbers import PhoneNumbers
 from dispatch.projection import Projection
 from dispatch.routes import Routes
+from dispatch.secrets.call_secrets import CallSecrets
 from dispatch.store.engine import Database
 from dispatch.store.key_cache import KeyCache
 from dispatch.store.loop_signals import LoopSignals
 from dispatch.store.redis_client import RedisClient
 from dispatch.tenants import Tenants
+from tests.builders.installation_keys import KEYS
 
 PEPPER = SecretStr("pepper-of-the-tests")
 
@@ -52,8 +54,8 @@ def use_cases_over() -> UseCasesOver:
             credits=Credits(database, balances),
             agents=Agents(database, routes),
             numbers=PhoneNumbers(database, routes, signals, ["127.0.0.0/8"]),
-            connections=CarrierConnections(database),
-            projection=Projection(database, routes, balances),
+            connections=CarrierConnections(database, KEYS),
+            projection=Projection(database, routes, balances, CallSecrets(redis, KEYS)),
             routes=routes,
             balances=balances,
             signals=signals,

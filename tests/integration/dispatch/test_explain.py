@@ -4,7 +4,6 @@ import uuid
 from dataclasses import dataclass, replace
 
 import pytest
-from pydantic import SecretStr
 
 from dispatch.accounts import Principal
 from dispatch.agent_profile import AgentDraft, AgentProfile
@@ -21,13 +20,14 @@ from dispatch.store.loop_signals import LoopSignals
 from dispatch.store.redis_client import RedisClient, connect_redis
 from dispatch.workers import WorkerPresence
 from stack.ports import free_port
+from tests.builders.installation_keys import KEYS
+from tests.builders.live_calls import settings as dispatch_settings
 from tests.fakes.livekit_sip import FakeTrunks
 from tests.seeds.numbers import did, seed_tenant
 
 pytestmark = pytest.mark.integration
 
-UNUSED = SecretStr("unused")
-SETTINGS = DispatchSettings(database_url=UNUSED, redis_url=UNUSED, dialplane_key_pepper=UNUSED)
+SETTINGS = dispatch_settings()
 
 
 @dataclass
@@ -60,7 +60,7 @@ async def number(database: Database, redis: RedisClient) -> Number:
         connection_id=await tenant.add_connection(),
     )
     livekit = FakeTrunks()
-    await Provisioning(database, livekit, SETTINGS).run_once()
+    await Provisioning(database, livekit, SETTINGS, KEYS).run_once()
     await Balances(redis).restore(tenant.organization_id, 1_000_000)
     await WorkerPresence(redis).report("w1", 1, 25)
     return Number(principal, agent, created.id, database, redis, livekit)
@@ -99,7 +99,7 @@ async def test_names_a_trunk_that_is_missing(number: Number) -> None:
 async def test_names_a_foreign_trunk_that_holds_it(number: Number) -> None:
     number.livekit.lose_everything()
     number.livekit.add_foreign_trunk("theirs", did(1).removeprefix("+"))
-    await Provisioning(number.database, number.livekit, SETTINGS).run_once()
+    await Provisioning(number.database, number.livekit, SETTINGS, KEYS).run_once()
 
     assert "theirs (ST_0003), which is not this" in (await number.explain()).sentence
 

@@ -3,23 +3,19 @@
 from collections import Counter
 
 import pytest
-from pydantic import SecretStr
 
 from dispatch.provisioning import Provisioning
-from dispatch.settings import DispatchSettings
 from dispatch.store.engine import Database
 from telephony.errors import VendorRejected, VendorUnavailable
 from telephony.trunks import InboundTrunk
+from tests.builders.installation_keys import KEYS
+from tests.builders.live_calls import settings as dispatch_settings
 from tests.fakes.livekit_sip import FakeTrunks
 from tests.seeds.numbers import Tenant, did, seed_tenant
 
 pytestmark = pytest.mark.integration
 
-SETTINGS = DispatchSettings(
-    database_url=SecretStr("unused"),
-    redis_url=SecretStr("unused"),
-    dialplane_key_pepper=SecretStr("unused"),
-)
+SETTINGS = dispatch_settings()
 
 
 @pytest.fixture
@@ -34,7 +30,7 @@ def livekit() -> FakeTrunks:
 
 @pytest.fixture
 def provisioning(database: Database, livekit: FakeTrunks) -> Provisioning:
-    return Provisioning(database, livekit, SETTINGS)
+    return Provisioning(database, livekit, SETTINGS, KEYS)
 
 
 def only_trunk(livekit: FakeTrunks) -> InboundTrunk:
@@ -125,7 +121,7 @@ class TestChanges:
         await provisioning.run_once()
         livekit.calls.clear()
 
-        await Provisioning(database, livekit, SETTINGS).run_once()
+        await Provisioning(database, livekit, SETTINGS, KEYS).run_once()
 
         assert livekit.calls == []
 
@@ -204,7 +200,7 @@ class TestConflicts:
         await tenant.add_numbers(bad, did(1))
         await tenant.add_numbers(await tenant.add_connection("good"), did(2))
 
-        await Provisioning(database, Picky(), SETTINGS).run_once()
+        await Provisioning(database, Picky(), SETTINGS, KEYS).run_once()
 
         assert await tenant.states() == {
             did(1): ("conflict", "LiveKit refused it: invalid address"),

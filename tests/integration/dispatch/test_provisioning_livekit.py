@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
-from pydantic import SecretStr
 
 from dispatch.loops import Loop, run_loops
 from dispatch.provisioning import Provisioning
-from dispatch.settings import DispatchSettings
 from dispatch.store.engine import Database
 from dispatch.store.loop_signals import LoopSignals
 from dispatch.store.redis_client import RedisClient
 from telephony.adapters.livekit_client import LiveKitClient
 from telephony.adapters.livekit_sip import LiveKitTrunks
+from tests.builders.installation_keys import KEYS
+from tests.builders.live_calls import settings as dispatch_settings
 from tests.seeds.numbers import Tenant, did, seed_tenant
 from tests.servers.livekit_server import LiveKitServer, running_livekit
 
@@ -61,9 +61,8 @@ async def converging(
 async def running_loop(
     client: LiveKitClient, database: Database, redis: RedisClient
 ) -> AsyncIterator[LoopSignals]:
-    unused = SecretStr("unused")
-    settings = DispatchSettings(database_url=unused, redis_url=unused, dialplane_key_pepper=unused)
-    provisioning = Provisioning(database, LiveKitTrunks(client), settings)
+    settings = dispatch_settings()
+    provisioning = Provisioning(database, LiveKitTrunks(client), settings, KEYS)
     signals = LoopSignals(redis)
     # Long enough that whatever happens in time was not the interval's doing.
     loop = Loop("convergence", provisioning.run_once, timedelta(minutes=5))

@@ -7,6 +7,7 @@ import pytest
 from dispatch.settings import DispatchSettings
 from dispatch.store.engine import Database
 from dispatch.store.redis_client import RedisClient, connect_redis
+from tests.builders.installation_keys import KEYS_TEXT
 from tests.integration.gateway.serving import Gateway, serving
 
 
@@ -17,6 +18,7 @@ def dispatch_settings(clean_postgres: str, redis_url: str) -> DispatchSettings:
         database_url=clean_postgres,
         redis_url=redis_url,
         dialplane_key_pepper="pepper-of-the-tests",
+        dialplane_secrets_keys=KEYS_TEXT,
     )
 
 

@@ -1,0 +1,1 @@
+"""What a tenant keeps secret: sealed under keys of its own, opened only where it is used."""
