@@ -163,6 +163,9 @@ class EventType(StrEnum):
     MISSED = "call.missed"
     CREDIT_RELEASED = "credit.released"
     CREDIT_CHARGED = "credit.charged"
+    OPERATION_RESERVED = "operation.reserved"
+    """This and the next are about operations that are not calls, such as a turn of a chat."""
+    OPERATION_SETTLED = "operation.settled"
 
 
 Speaker = Literal["caller", "agent", "system"]

@@ -5,6 +5,7 @@ DispatchError
 ├── InvalidField          a value is wrong; names the field and says what is allowed
 ├── Conflict              the request contradicts what exists
 ├── InsufficientCredits   the balance does not cover the first block of a call
+├── QuotaExceeded         the plan allows no more of a resource
 ├── AgentNotVoiceReady    the agent cannot hold a voice call
 ├── CapacityReached       every slot the tenant (or the installation) may use is taken
 ├── StoreUnavailable      Postgres or Redis could not be reached
@@ -51,6 +52,23 @@ class Conflict(DispatchError):
 
 class InsufficientCredits(DispatchError):
     """The organisation's balance does not cover the first block of a call."""
+
+
+class QuotaExceeded(DispatchError):
+    """The organisation's plan allows no more of a resource.
+
+    Args:
+        resource: What it has enough of, as `phone_numbers`.
+        limit: How much the plan allows.
+        plan: The plan.
+    """
+
+    def __init__(self, resource: str, limit: int, plan: str) -> None:
+        words = resource.replace("_", " ")
+        super().__init__(f"The plan {plan} allows {limit} {words}.")
+        self.resource = resource
+        self.limit = limit
+        self.plan = plan
 
 
 class AgentNotVoiceReady(DispatchError):

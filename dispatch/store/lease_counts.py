@@ -29,10 +29,25 @@ async def count_leases(redis: RedisClient, organization_id: uuid.UUID, did: E164
         redis_keys.leases_number(did),
     )
     with translate_redis_errors():
-        seconds, microseconds = await redis.time()
-        # A slot whose heartbeat stopped is free again, whether or not somebody swept it yet.
-        alive_from = f"({seconds * 1000 + microseconds // 1000}"
+        alive_from = await _alive_from(redis)
         async with redis.pipeline(transaction=False) as pipe:
             for key in keys:
                 pipe.zcount(key, alive_from, "+inf")
             return LeaseCount(*await pipe.execute())
+
+
+async def count_organization_leases(redis: RedisClient, organization_id: uuid.UUID) -> int:
+    """Return how many slots an organisation holds now.
+
+    Raises:
+        StoreUnavailable: Redis did not answer.
+    """
+    key = redis_keys.leases_organization(organization_id)
+    with translate_redis_errors():
+        return int(await redis.zcount(key, await _alive_from(redis), "+inf"))
+
+
+async def _alive_from(redis: RedisClient) -> str:
+    seconds, microseconds = await redis.time()
+    # A slot whose heartbeat stopped is free again, whether or not somebody swept it yet.
+    return f"({seconds * 1000 + microseconds // 1000}"
