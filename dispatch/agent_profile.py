@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final
@@ -172,3 +173,30 @@ class AgentProfile(AgentDraft):
     def draft(self) -> AgentDraft:
         """What was written down, without identity and owner."""
         return AgentDraft.model_validate(self.model_dump(include=set(AgentDraft.model_fields)))
+
+
+@dataclass(frozen=True, slots=True)
+class AgentVersion:
+    """An agent as it was once, and who made it so."""
+
+    profile: AgentProfile
+    """`version` and `updated_at` tell which one and when."""
+    changed_by_kind: str
+    """Kind of the `Actor`: key, user, admin or system."""
+    changed_by_id: str
+    changed_by_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSummary:
+    """An agent in a list that is read often: its numbers and names."""
+
+    agent_id: uuid.UUID
+    config_id: int
+    name: str
+    is_active: bool
+    mode: PipelineMode | None
+    """None for an agent that only writes."""
+    llm_provider: str
+    llm_model: str
+    """Of the model that thinks: the realtime one where there is no other."""

@@ -7,13 +7,20 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from dispatch.accounts import Principal
-from dispatch.agent_profile import AgentDraft, AgentProfile, PipelineMode
-from dispatch.errors import InvalidField, NotFound, StoreUnavailable
+from dispatch.access.audit import record_change
+from dispatch.accounts import Actor, Principal
+from dispatch.agent_profile import (
+    AgentDraft,
+    AgentProfile,
+    AgentSummary,
+    AgentVersion,
+    PipelineMode,
+)
+from dispatch.errors import Conflict, InvalidField, NotFound, StoreUnavailable
 from dispatch.models.rules import check_models
 from dispatch.paging import Page, PageRequest
 from dispatch.routes import Route, Routes
-from dispatch.store.engine import Database
+from dispatch.store.engine import Database, WriteSession
 from dispatch.store.repositories import agents, phone_numbers
 
 logger = logging.getLogger(__name__)
@@ -31,17 +38,37 @@ class Agents:
         self._database = database
         self._routes = routes
 
-    async def create(self, principal: Principal, draft: AgentDraft) -> AgentProfile:
+    async def create(
+        self,
+        actor: Actor,
+        principal: Principal,
+        draft: AgentDraft,
+        new_id: uuid.UUID | None = None,
+    ) -> AgentProfile:
         """Create an agent of the principal's project, as version 1.
+
+        Args:
+            actor: Who creates it.
+            principal: On whose behalf.
+            draft: What it shall be.
+            new_id: Its id; a repetition with the same id returns the agent that is there.
 
         Raises:
             InvalidField: The models it names do not exist or do not fit.
+            Conflict: The id was used before, and is not this project's agent (any more).
         """
         check_draft(draft)
+        agent_id = new_id or uuid.uuid4()
+        organization_id, project_id = principal.organization_id, principal.project_id
         async with self._database.transaction() as db:
-            agent = await agents.insert_agent(
-                db, principal.organization_id, principal.project_id, draft
-            )
+            agent = await agents.insert_agent(db, agent_id, organization_id, project_id, draft)
+            if agent is not None:
+                await agents.insert_version(db, agent, actor)
+                await _record(db, actor, "agent.created", agent, after=draft)
+            else:
+                agent = await agents.find_agent(db, project_id, agent_id)
+        if agent is None:
+            raise Conflict("The agent was created before, and deleted since.")
         await self._publish(agent)
         return agent
 
@@ -62,12 +89,55 @@ class Agents:
         async with self._database.reading() as db:
             return await agents.list_agents(db, principal.project_id, page)
 
-    async def patch(
-        self, principal: Principal, agent_id: uuid.UUID, changes: Mapping[str, Any]
+    async def summaries(self, principal: Principal) -> tuple[AgentSummary, ...]:
+        """Return all of the project's agents in short, the oldest first; 1,000 at most."""
+        async with self._database.reading() as db:
+            return await agents.list_summaries(db, principal.project_id)
+
+    async def versions(
+        self, principal: Principal, agent_id: uuid.UUID, page: PageRequest
+    ) -> Page[AgentVersion]:
+        """Return a page of an agent's versions, newest first.
+
+        Raises:
+            NotFound: The project has no such agent.
+        """
+        async with self._database.reading() as db:
+            agent = await agents.find_agent(db, principal.project_id, agent_id)
+            if agent is None:
+                raise NotFound("agent", agent_id)
+            return await agents.list_versions(db, agent, page)
+
+    async def version(
+        self, principal: Principal, agent_id: uuid.UUID, version: int
+    ) -> AgentVersion:
+        """Return an agent as it was in one version.
+
+        Raises:
+            NotFound: The project has no such agent, or the agent no such version.
+        """
+        async with self._database.reading() as db:
+            agent = await agents.find_agent(db, principal.project_id, agent_id)
+            if agent is None:
+                raise NotFound("agent", agent_id)
+            found = await agents.find_version(db, agent, version)
+        if found is None:
+            raise NotFound("version", version)
+        return found
+
+    async def update(
+        self,
+        actor: Actor,
+        principal: Principal,
+        agent_id: uuid.UUID,
+        changes: Mapping[str, Any],
     ) -> AgentProfile:
         """Change some fields of an agent and return its new version.
 
+        When nothing differs, no version is made.
+
         Args:
+            actor: Who changes it.
             principal: On whose behalf.
             agent_id: Which agent.
             changes: New values by the names of `AgentDraft`'s fields. A nested object (`models`,
@@ -78,16 +148,20 @@ class Agents:
             InvalidField: A field is unknown, or the agent would not be valid; nothing was changed.
         """
         async with self._database.transaction() as db:
-            agent = await agents.find_agent(db, principal.project_id, agent_id, for_update=True)
-            if agent is None:
+            before = await agents.find_agent(db, principal.project_id, agent_id, for_update=True)
+            if before is None:
                 raise NotFound("agent", agent_id)
-            draft = merge_draft(agent, changes)
+            draft = merge_draft(before, changes)
+            if draft == before.draft:
+                return before
             check_draft(draft)
             agent = await agents.update_agent(db, agent_id, draft)
+            await agents.insert_version(db, agent, actor)
+            await _record(db, actor, "agent.updated", agent, before=before.draft, after=draft)
         await self._publish(agent)
         return agent
 
-    async def delete(self, principal: Principal, agent_id: uuid.UUID) -> None:
+    async def delete(self, actor: Actor, principal: Principal, agent_id: uuid.UUID) -> None:
         """Delete an agent and take it off its numbers; its calls stay on record.
 
         Raises:
@@ -99,6 +173,7 @@ class Agents:
                 raise NotFound("agent", agent_id)
             await agents.delete_agent(db, agent_id)
             detached = await phone_numbers.detach_agent(db, agent_id)
+            await _record(db, actor, "agent.deleted", agent, before=agent.draft)
         await self._withdraw(agent_id, detached)
 
     async def _publish(self, agent: AgentProfile) -> None:
@@ -120,6 +195,28 @@ class Agents:
             logger.warning(
                 "An agent is deleted but not withdrawn yet.", extra={"agent_id": str(agent_id)}
             )
+
+
+async def _record(
+    db: WriteSession,
+    actor: Actor,
+    action: str,
+    agent: AgentProfile,
+    *,
+    before: AgentDraft | None = None,
+    after: AgentDraft | None = None,
+) -> None:
+    await record_change(
+        db,
+        actor,
+        action,
+        target_type="agent",
+        target_id=agent.agent_id,
+        organization_id=agent.organization_id,
+        project_id=agent.project_id,
+        before=None if before is None else before.model_dump(mode="json"),
+        after=None if after is None else after.model_dump(mode="json"),
+    )
 
 
 def check_draft(draft: AgentDraft) -> None:

@@ -4,32 +4,79 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from dispatch.agent_profile import AgentDraft, AgentProfile
+from dispatch.accounts import Actor
+from dispatch.agent_profile import (
+    AgentDraft,
+    AgentProfile,
+    AgentSummary,
+    AgentVersion,
+    PipelineMode,
+)
 from dispatch.paging import Page, PageRequest
 from dispatch.store.engine import ReadSession, WriteSession
 from dispatch.store.repositories.paged import AnyRow, fetch_page
-from dispatch.store.tables import AgentRow
+from dispatch.store.tables import AgentRow, AgentVersionRow
+
+
+_MOST_SUMMARIES = 1_000
 
 
 async def insert_agent(
-    db: WriteSession, organization_id: uuid.UUID, project_id: uuid.UUID, draft: AgentDraft
-) -> AgentProfile:
-    """Store an agent as version 1."""
+    db: WriteSession,
+    agent_id: uuid.UUID,
+    organization_id: uuid.UUID,
+    project_id: uuid.UUID,
+    draft: AgentDraft,
+) -> AgentProfile | None:
+    """Store an agent as version 1; return None, with nothing stored, when its id is taken."""
     statement = (
         insert(AgentRow)
         .values(
-            id=uuid.uuid4(),
+            id=agent_id,
             organization_id=organization_id,
             project_id=project_id,
             version=1,
             draft=draft.model_dump(mode="json"),
         )
+        .on_conflict_do_nothing(index_elements=[AgentRow.id])
         .returning(AgentRow)
     )
-    return to_profile((await db.execute(statement)).scalar_one())
+    row = (await db.execute(statement)).scalar_one_or_none()
+    return None if row is None else to_profile(row)
+
+
+async def insert_version(db: WriteSession, agent: AgentProfile, actor: Actor) -> None:
+    """Keep an agent as it is now, in the transaction that made it so."""
+    statement = insert(AgentVersionRow).values(
+        agent_id=agent.agent_id,
+        version=agent.version,
+        draft=agent.draft.model_dump(mode="json"),
+        actor_kind=actor.kind,
+        actor_id=actor.id,
+        actor_name=actor.name,
+    )
+    await db.execute(statement)
+
+
+async def list_versions(
+    db: ReadSession, agent: AgentProfile, page: PageRequest
+) -> Page[AgentVersion]:
+    """Return a page of an agent's versions, newest first."""
+    query = (
+        select(AgentVersionRow)
+        .where(AgentVersionRow.agent_id == agent.agent_id)
+        .order_by(AgentVersionRow.version.desc())
+    )
+    return await fetch_page(db, query, page, lambda row: _to_version(agent, row[0]))
+
+
+async def find_version(db: ReadSession, agent: AgentProfile, version: int) -> AgentVersion | None:
+    """Return one version of an agent, or None when there was none of that number."""
+    row = await db.get(AgentVersionRow, (agent.agent_id, version))
+    return None if row is None else _to_version(agent, row)
 
 
 async def find_agent(
@@ -70,6 +117,34 @@ async def find_agent_ids(
         AgentRow.deleted_at.is_(None),
     )
     return dict((await db.execute(query)).tuples().all())
+
+
+async def list_summaries(db: ReadSession, project_id: uuid.UUID) -> tuple[AgentSummary, ...]:
+    """Return a project's agents in short, without reading (and checking) each one's whole draft."""
+    draft = AgentRow.draft
+    models = draft["models"]
+    mode = case((draft["voice_enabled"].as_boolean(), draft["voice_pipeline_mode"].as_string()))
+    thinking = case((mode == PipelineMode.STS, models["realtime"]), else_=models["llm"])
+    query = (
+        select(
+            AgentRow.id,
+            AgentRow.config_id,
+            draft["name"].as_string(),
+            draft["is_active"].as_boolean(),
+            mode,
+            thinking["provider"].as_string(),
+            thinking["model"].as_string(),
+        )
+        .where(AgentRow.project_id == project_id, AgentRow.deleted_at.is_(None))
+        .order_by(AgentRow.config_id)
+        .limit(_MOST_SUMMARIES)
+    )
+    return tuple(
+        AgentSummary(
+            agent_id, config_id, name, is_active, mode and PipelineMode(mode), vendor, model
+        )
+        for agent_id, config_id, name, is_active, mode, vendor, model in await db.execute(query)
+    )
 
 
 async def list_agents(
@@ -127,6 +202,21 @@ async def list_changed_since(
         query = query.where(AgentRow.id > after)
     rows = (await db.scalars(query)).all()
     return [(row.id, None if row.deleted_at else to_profile(row)) for row in rows]
+
+
+def _to_version(agent: AgentProfile, row: AgentVersionRow) -> AgentVersion:
+    profile = {
+        **agent.model_dump(exclude=set(AgentDraft.model_fields)),
+        **row.draft,
+        "version": row.version,
+        "updated_at": row.created_at,
+    }
+    return AgentVersion(
+        profile=AgentProfile.model_validate(profile),
+        changed_by_kind=row.actor_kind,
+        changed_by_id=row.actor_id,
+        changed_by_name=row.actor_name,
+    )
 
 
 def to_profile(row: AgentRow) -> AgentProfile:

@@ -9,7 +9,7 @@ Rows that others refer to are never deleted, only marked with `deleted_at`.
 
 from dispatch.store.tables.access import AuditEntryRow, MemberRow
 from dispatch.store.tables.accounts import ApiKeyRow, OrganizationRow, ProjectRow
-from dispatch.store.tables.agents import AgentRow
+from dispatch.store.tables.agents import AgentRow, AgentVersionRow
 from dispatch.store.tables.base import Table
 from dispatch.store.tables.calls import CallEventRow, CallRow, TranscriptTurnRow
 from dispatch.store.tables.chat import ChatMessageRow, ChatTurnRow, ConversationRow
@@ -23,6 +23,7 @@ from dispatch.store.tables.usage import NO_AGENT, OpenReservationRow, UsageDayRo
 __all__ = [
     "NO_AGENT",
     "AgentRow",
+    "AgentVersionRow",
     "ApiKeyRow",
     "AuditEntryRow",
     "CallEventRow",

@@ -26,7 +26,9 @@ async def set_sync(database: Database, state: str, error: str | None = None) -> 
 
 
 async def new_agent(use_cases, principal, **fields):
-    return await use_cases.agents.create(principal, AgentDraft(name="Reception", **fields))
+    return await use_cases.agents.create(
+        principal.actor, principal, AgentDraft(name="Reception", **fields)
+    )
 
 
 class TestCreating:
@@ -337,8 +339,8 @@ async def test_nothing_of_one_customer_is_there_for_another(use_cases, owner, st
     )
     refused = [
         use_cases.agents.get(stranger, agent.agent_id),
-        use_cases.agents.patch(stranger, agent.agent_id, {"name": "Mine"}),
-        use_cases.agents.delete(stranger, agent.agent_id),
+        use_cases.agents.update(stranger.actor, stranger, agent.agent_id, {"name": "Mine"}),
+        use_cases.agents.delete(stranger.actor, stranger, agent.agent_id),
         use_cases.numbers.get(stranger, number.id),
         use_cases.numbers.assign(stranger, number.id, inbound_agent_id=own_agent.agent_id),
         use_cases.numbers.assign(stranger, number.id, inbound_agent_id=None),

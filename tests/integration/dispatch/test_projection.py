@@ -15,7 +15,7 @@ NUMBER = "+12015550100"
 
 
 async def new_number(use_cases, principal):
-    agent = await use_cases.agents.create(principal, AgentDraft(name="Reception"))
+    agent = await use_cases.agents.create(principal.actor, principal, AgentDraft(name="Reception"))
     number = await use_cases.numbers.create(
         principal, provider="custom", number=NUMBER, agent_id=agent.agent_id
     )
@@ -34,7 +34,9 @@ async def test_a_missing_route_is_published(use_cases, owner) -> None:
 
 async def test_a_stale_agent_is_replaced(use_cases, owner) -> None:
     agent, _ = await new_number(use_cases, owner)
-    changed = await use_cases.agents.patch(owner, agent.agent_id, {"name": "Front desk"})
+    changed = await use_cases.agents.update(
+        owner.actor, owner, agent.agent_id, {"name": "Front desk"}
+    )
     await use_cases.routes.publish_agent(agent)
     await use_cases.projection.run_once()
     assert await use_cases.routes.get_agent(agent.agent_id) == changed
@@ -42,7 +44,7 @@ async def test_a_stale_agent_is_replaced(use_cases, owner) -> None:
 
 async def test_what_was_deleted_is_withdrawn(use_cases, cut_off, owner) -> None:
     agent, number = await new_number(use_cases, owner)
-    await cut_off.agents.delete(owner, agent.agent_id)
+    await cut_off.agents.delete(owner.actor, owner, agent.agent_id)
     await cut_off.numbers.delete(owner, NUMBER)
     assert await use_cases.routes.get_route(number.number) is not None
     await use_cases.projection.run_once()
@@ -121,7 +123,7 @@ async def test_everything_comes_back_after_redis_lost_its_data(
 
 
 async def test_a_run_that_fails_is_made_up_for_by_the_next(use_cases, cut_off, owner) -> None:
-    agent = await cut_off.agents.create(owner, AgentDraft(name="Reception"))
+    agent = await cut_off.agents.create(owner.actor, owner, AgentDraft(name="Reception"))
     with pytest.raises(StoreUnavailable):
         await cut_off.projection.run_once()
     assert (await use_cases.projection.run_once()).full
@@ -130,7 +132,8 @@ async def test_a_run_that_fails_is_made_up_for_by_the_next(use_cases, cut_off, o
 
 async def test_more_than_one_batch_is_published(use_cases, owner, redis) -> None:
     created = [
-        await use_cases.agents.create(owner, AgentDraft(name=f"Agent {n}")) for n in range(105)
+        await use_cases.agents.create(owner.actor, owner, AgentDraft(name=f"Agent {n}"))
+        for n in range(105)
     ]
     await redis.flushdb()
     assert (await use_cases.projection.run_once()).agents == 105

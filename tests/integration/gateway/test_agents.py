@@ -82,6 +82,21 @@ async def test_patches_only_what_is_sent(gateway: Gateway):
     assert changed["version"] == 2
 
 
+async def test_shows_what_an_agent_was_and_who_changed_it(gateway: Gateway):
+    tenant = await gateway.tenant()
+    made = await tenant.agent(greeting="Hello.")
+    changed = (
+        await tenant.http.patch(f"/v1/agents/{made['id']}", json={"greeting": "Good morning."})
+    ).json()
+    listed = (await tenant.http.get(f"/v1/agents/{made['id']}/versions")).json()
+    assert [version.pop("changedBy")["kind"] for version in listed["data"]] == ["key", "key"]
+    assert listed["data"] == [changed, made]
+    first = (await tenant.http.get(f"/v1/agents/{made['id']}/versions/1")).json()
+    assert (first["version"], first["greeting"]) == (1, "Hello.")
+    gone = await tenant.http.get(f"/v1/agents/{made['id']}/versions/3")
+    assert error_of(gone) == (404, "NOT_FOUND", "Version not found.")
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [

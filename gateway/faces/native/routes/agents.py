@@ -1,13 +1,20 @@
 """`/v1/agents`: what answers the calls."""
 
 import uuid
+from typing import Annotated
 
-from fastapi import APIRouter, Security
+from fastapi import APIRouter, Path, Security
 from starlette.responses import Response
 
-from gateway.auth import CurrentPrincipal, NativeRoute, key_bearer, key_header
-from gateway.dependencies import RequestedPage, ServicesOf
-from gateway.faces.native.schemas.agents import AgentAnswer, AgentBody, AgentPatch
+from dispatch.accounts import Scope
+from gateway.auth import CurrentPrincipal, NativeRoute, key_bearer, key_header, requires
+from gateway.dependencies import NewId, RequestedPage, ServicesOf
+from gateway.faces.native.schemas.agents import (
+    AgentAnswer,
+    AgentBody,
+    AgentPatch,
+    AgentVersionAnswer,
+)
 from gateway.schemas.base import PageAnswer
 from gateway.schemas.errors import native_errors
 
@@ -20,16 +27,26 @@ router = APIRouter(
 
 
 @router.post(
-    "/v1/agents", status_code=201, summary="Create an agent", responses=native_errors(400, 413)
+    "/v1/agents",
+    status_code=201,
+    summary="Create an agent",
+    dependencies=[requires(Scope.AGENTS_WRITE)],
+    responses=native_errors(400, 409, 413),
 )
 async def create_agent(
-    body: AgentBody, principal: CurrentPrincipal, services: ServicesOf
+    body: AgentBody, principal: CurrentPrincipal, services: ServicesOf, new_id: NewId
 ) -> AgentAnswer:
     """Create an agent; assign it to a number and it answers."""
-    return AgentAnswer.of(await services.agents.create(principal, body.to_draft()))
+    agent = await services.agents.create(principal.actor, principal, body.to_draft(), new_id)
+    return AgentAnswer.of(agent)
 
 
-@router.get("/v1/agents", summary="List agents", responses=native_errors(400))
+@router.get(
+    "/v1/agents",
+    summary="List agents",
+    dependencies=[requires(Scope.AGENTS_READ)],
+    responses=native_errors(400),
+)
 async def list_agents(
     page: RequestedPage, principal: CurrentPrincipal, services: ServicesOf
 ) -> PageAnswer[AgentAnswer]:
@@ -38,7 +55,12 @@ async def list_agents(
     return PageAnswer[AgentAnswer].of(found, AgentAnswer.of)
 
 
-@router.get("/v1/agents/{agent_id}", summary="Get an agent", responses=native_errors(404))
+@router.get(
+    "/v1/agents/{agent_id}",
+    summary="Get an agent",
+    dependencies=[requires(Scope.AGENTS_READ)],
+    responses=native_errors(404),
+)
 async def get_agent(
     agent_id: uuid.UUID, principal: CurrentPrincipal, services: ServicesOf
 ) -> AgentAnswer:
@@ -47,24 +69,60 @@ async def get_agent(
 
 
 @router.patch(
-    "/v1/agents/{agent_id}", summary="Change an agent", responses=native_errors(400, 404, 413)
+    "/v1/agents/{agent_id}",
+    summary="Change an agent",
+    dependencies=[requires(Scope.AGENTS_WRITE)],
+    responses=native_errors(400, 404, 413),
 )
 async def patch_agent(
     agent_id: uuid.UUID, body: AgentPatch, principal: CurrentPrincipal, services: ServicesOf
 ) -> AgentAnswer:
     """Change the fields that are sent; calls that are going on keep the agent as it was."""
-    return AgentAnswer.of(await services.agents.patch(principal, agent_id, body.changes()))
+    agent = await services.agents.update(principal.actor, principal, agent_id, body.changes())
+    return AgentAnswer.of(agent)
+
+
+@router.get(
+    "/v1/agents/{agent_id}/versions",
+    summary="List an agent's versions",
+    dependencies=[requires(Scope.AGENTS_READ)],
+    responses=native_errors(400, 404),
+)
+async def list_agent_versions(
+    agent_id: uuid.UUID, page: RequestedPage, principal: CurrentPrincipal, services: ServicesOf
+) -> PageAnswer[AgentVersionAnswer]:
+    """List what an agent was and who made it so, newest first; a call names its version."""
+    found = await services.agents.versions(principal, agent_id, page)
+    return PageAnswer[AgentVersionAnswer].of(found, AgentVersionAnswer.of_version)
+
+
+@router.get(
+    "/v1/agents/{agent_id}/versions/{version}",
+    summary="Get one version of an agent",
+    dependencies=[requires(Scope.AGENTS_READ)],
+    responses=native_errors(400, 404),
+)
+async def get_agent_version(
+    agent_id: uuid.UUID,
+    version: Annotated[int, Path(ge=1, le=2_147_483_647)],
+    principal: CurrentPrincipal,
+    services: ServicesOf,
+) -> AgentVersionAnswer:
+    """Return an agent as it was in one version."""
+    found = await services.agents.version(principal, agent_id, version)
+    return AgentVersionAnswer.of_version(found)
 
 
 @router.delete(
     "/v1/agents/{agent_id}",
     status_code=204,
     summary="Delete an agent",
+    dependencies=[requires(Scope.AGENTS_WRITE)],
     responses=native_errors(404),
 )
 async def delete_agent(
     agent_id: uuid.UUID, principal: CurrentPrincipal, services: ServicesOf
 ) -> Response:
     """Delete an agent; its numbers are no longer answered, its calls stay on record."""
-    await services.agents.delete(principal, agent_id)
+    await services.agents.delete(principal.actor, principal, agent_id)
     return Response(status_code=204)

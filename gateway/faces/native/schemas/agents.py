@@ -11,7 +11,7 @@ from typing import Any, Self
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from dispatch.agent_profile import AgentDraft, AgentProfile, Name, TurnTaking
+from dispatch.agent_profile import AgentDraft, AgentProfile, AgentVersion, Name, TurnTaking
 from dispatch.models.choices import (
     AgentModels,
     LlmChoice,
@@ -20,7 +20,7 @@ from dispatch.models.choices import (
     TtsChoice,
 )
 from dispatch.script import Script
-from gateway.schemas.base import without_defaults
+from gateway.schemas.base import Answer, without_defaults
 
 _REQUEST = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
 _ANSWER = ConfigDict(alias_generator=to_camel, extra="ignore", frozen=True, populate_by_name=True)
@@ -170,4 +170,30 @@ class AgentAnswer(AgentBody):
     def of(cls, profile: AgentProfile) -> Self:
         """Return the answer for a stored agent."""
         fields = {**profile.model_dump(), "id": profile.agent_id}
+        return cls.model_validate(fields, by_alias=False, by_name=True)
+
+
+class ChangedBy(Answer):
+    """Who made a version, as in the audit log."""
+
+    kind: str = Field(description="`key`, `user`, `admin` or `system`.", examples=["key"])
+    id: str = Field(examples=["0d2f5e0a-6f0e-4a3a-9d57-0f6a1a3f7b11"])
+    name: str = Field(examples=["server key"])
+
+
+class AgentVersionAnswer(AgentAnswer):
+    """An agent as it was in one version; `updatedAt` is when it became so."""
+
+    changed_by: ChangedBy
+
+    @classmethod
+    def of_version(cls, version: AgentVersion) -> Self:
+        """Return the answer for a stored version."""
+        profile = version.profile
+        changed_by = ChangedBy(
+            kind=version.changed_by_kind,
+            id=version.changed_by_id,
+            name=version.changed_by_name,
+        )
+        fields = {**profile.model_dump(), "id": profile.agent_id, "changed_by": changed_by}
         return cls.model_validate(fields, by_alias=False, by_name=True)
