@@ -9,7 +9,7 @@ from dispatch.store.engine import Database
 from dispatch.store.event_stream import EventStream, StreamedEvent, StreamEntry
 from dispatch.store.redis_client import RedisClient
 from dispatch.store.repositories import recorded_calls
-from dispatch.store.repositories.recorded_calls import UnwritableRow
+from dispatch.store.repositories.recorded_calls import Release, UnwritableRow
 
 _log = logging.getLogger(__name__)
 
@@ -99,14 +99,17 @@ class EventDrain:
                 new = [event for event in events if (event.call_id, event.seq) in added]
                 changes = changes_of(new)
                 await recorded_calls.add_turns(db, changes.turns)
-                await recorded_calls.add_ledger_entries(db, changes.ledger)
+                await recorded_calls.add_ledger_entries(db, changes.reserved)
+                for event in changes.released:
+                    await recorded_calls.release_reservation(db, _release(event))
+                await recorded_calls.add_ledger_entries(db, changes.charged)
                 for call_id, call in changes.calls.items():
                     if call.begins:
                         await recorded_calls.begin_call(db, call_id, call.columns)
                     else:
                         await recorded_calls.change_call(db, call_id, call.columns)
-                    if call.state_lost:
-                        await recorded_calls.bill_from_ledger(db, call_id)
+                    if call.state_lost is not None:
+                        await recorded_calls.bill_from_ledger(db, _release(call.state_lost))
 
     async def _reject(self, entry: StreamEntry, why: str) -> None:
         _log.error(
@@ -114,3 +117,7 @@ class EventDrain:
             extra={"entry_id": entry.entry_id, "why": why},
         )
         await self._stream.reject(entry, why)
+
+
+def _release(event: StreamedEvent) -> Release:
+    return Release(event.call_id, event.seq, event.at)

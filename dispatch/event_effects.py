@@ -21,7 +21,6 @@ _ARRIVAL = (
     "carrier_call_id",
 )
 _TENANT = ("organization_id", "project_id", "agent_id")
-_MONEY = {EventType.CREDIT_RESERVED, EventType.CREDIT_RELEASED, EventType.CREDIT_CHARGED}
 
 
 @dataclass(slots=True)
@@ -30,8 +29,8 @@ class CallChanges:
 
     columns: dict[str, Any] = field(default_factory=dict)
     begins: bool = False
-    state_lost: bool = False
-    """Its bill is what its ledger entries add up to: nothing else tells."""
+    state_lost: StreamedEvent | None = None
+    """Told of its end without a bill, which is then what its ledger entries add up to."""
 
 
 @dataclass(slots=True)
@@ -40,7 +39,13 @@ class RecordChanges:
 
     calls: dict[uuid.UUID, CallChanges] = field(default_factory=dict)
     turns: list[dict[str, Any]] = field(default_factory=list)
-    ledger: list[dict[str, Any]] = field(default_factory=list)
+    reserved: list[dict[str, Any]] = field(default_factory=list)
+    """Ledger entries that took credit."""
+    released: list[StreamedEvent] = field(default_factory=list)
+    """Events that gave a reservation back. How much that was, the ledger tells: Redis may have
+    forgotten some of it."""
+    charged: list[dict[str, Any]] = field(default_factory=list)
+    """Ledger entries with the cost of a call."""
 
 
 def changes_of(events: Sequence[StreamedEvent]) -> RecordChanges:
@@ -56,8 +61,13 @@ def changes_of(events: Sequence[StreamedEvent]) -> RecordChanges:
             changes.turns.append(_turn(event))
         elif event.type is EventType.KEYS:
             changes.turns.append(_pressed(event))
-        elif event.type in _MONEY:
-            changes.ledger.append(_ledger_entry(event))
+        elif event.type is EventType.CREDIT_RESERVED:
+            # A call may reserve several times, and is charged once.
+            changes.reserved.append(_ledger_entry(event, f"{event.call_id}:{event.seq}"))
+        elif event.type is EventType.CREDIT_RELEASED:
+            changes.released.append(event)
+        elif event.type is EventType.CREDIT_CHARGED:
+            changes.charged.append(_ledger_entry(event, f"{event.call_id}:charge"))
         else:
             _change_call(changes.calls.setdefault(event.call_id, CallChanges()), event)
     return changes
@@ -86,7 +96,10 @@ def _change_call(call: CallChanges, event: StreamedEvent) -> None:
             call.columns |= _tenant(data) | _refusal(event)
         case EventType.ENDED | EventType.MISSED:
             call.columns |= _ending(event)
-            call.state_lost = "state_lost" in data
+            if "state_lost" in data:
+                call.state_lost = event
+            if "answered_at_ms" in data:
+                call.columns["answered_at"] = _from_ms(data["answered_at_ms"])
         case _:
             return
 
@@ -144,12 +157,12 @@ def _pressed(event: StreamedEvent) -> dict[str, Any]:
     }
 
 
-def _ledger_entry(event: StreamedEvent) -> dict[str, Any]:
+def _ledger_entry(event: StreamedEvent, operation_id: str) -> dict[str, Any]:
     return {
         "organization_id": uuid.UUID(event.data["organization_id"]),
         "kind": event.data["kind"],
         "amount_microcredits": event.data["amount_microcredits"],
-        "operation_id": f"{event.call_id}:{event.seq}",
+        "operation_id": operation_id,
         "call_id": event.call_id,
         "created_at": event.at,
     }

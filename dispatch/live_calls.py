@@ -113,9 +113,14 @@ class LiveCalls:
         answered_at_ms = await self._store.answered(call_id, at)
         return None if answered_at_ms is None else _from_ms(answered_at_ms)
 
-    async def beat(self, call_id: uuid.UUID) -> Beat:
-        """Keep the call's slot for another `lease_ttl` and extend its reservation when low."""
-        state, left_ms, extendable = await self._store.beat(call_id)
+    async def beat(self, call_id: uuid.UUID, answered_at: datetime | None = None) -> Beat:
+        """Keep the call's slot for another `lease_ttl` and extend its reservation when low.
+
+        Args:
+            call_id: An admitted call.
+            answered_at: When it was answered, if it was: noted should `answered` not have been.
+        """
+        state, left_ms, extendable = await self._store.beat(call_id, answered_at)
         if state in (CallState.RINGING, CallState.ACTIVE):
             left_s = FREE_CALL_FUNDED_S if left_ms == "free" else int(left_ms) / 1000
             return Beat(known=True, ended=False, remaining_funded_s=left_s, extendable=extendable)
@@ -157,7 +162,11 @@ class LiveCalls:
         await self._record(call_id, entry_id, EventType.TOOL, data)
 
     async def end(
-        self, call_id: uuid.UUID, call_end: CallEnd, at: datetime | None = None
+        self,
+        call_id: uuid.UUID,
+        call_end: CallEnd,
+        at: datetime | None = None,
+        answered_at: datetime | None = None,
     ) -> Settlement:
         """End the call, settle its bill and give back its slot, once.
 
@@ -166,11 +175,13 @@ class LiveCalls:
 
         Args:
             call_id: A call that rings or talks. One that Redis does not know (it lost its data)
-                is put on record as ended with no charge beyond what was reserved before.
+                is put on record as ended and costs what was reserved before; one that was never
+                answered costs nothing.
             call_end: Who ended it and why.
             at: When it ended; moved into [answer, now]; now when not given.
+            answered_at: When it was answered, if it was: noted should `answered` not have been.
         """
-        settled = await self._store.end(call_id, "end", call_end, at)
+        settled = await self._store.end(call_id, "end", call_end, at, answered_at)
         if settled is None:
             raise AssertionError("The end script settles or repeats; it never declines.")
         return _settlement(call_id, settled)

@@ -21,7 +21,11 @@ class CallEnds(Protocol):
     """The part of `LiveCalls` that ends calls."""
 
     async def end(
-        self, call_id: uuid.UUID, call_end: CallEnd, at: datetime | None = None
+        self,
+        call_id: uuid.UUID,
+        call_end: CallEnd,
+        at: datetime | None = None,
+        answered_at: datetime | None = None,
     ) -> Settlement:
         """End the call and settle its bill, once."""
         ...
@@ -40,7 +44,12 @@ async def hang_up(rooms: RoomControl, room_name: str) -> None:
 
 
 async def settle(
-    ends: CallEnds, call_id: uuid.UUID, call_end: CallEnd, at: datetime, timeout_s: float
+    ends: CallEnds,
+    call_id: uuid.UUID,
+    call_end: CallEnd,
+    at: datetime,
+    timeout_s: float,
+    answered_at: datetime | None = None,
 ) -> Settlement | None:
     """Put the end on record and settle the bill, repeating while Redis is away.
 
@@ -50,6 +59,7 @@ async def settle(
         call_end: Who ended it, and why.
         at: When the line went down.
         timeout_s: How long to try.
+        answered_at: When the call was answered, if it was: Redis may not have heard.
 
     Returns:
         The bill; None when Redis stayed away, and the reaper will end the call at its last
@@ -60,7 +70,7 @@ async def settle(
         async with asyncio.timeout(timeout_s):
             while True:
                 try:
-                    return await ends.end(call_id, call_end, at)
+                    return await ends.end(call_id, call_end, at, answered_at)
                 except StoreUnavailable:
                     await asyncio.sleep(pause_s)
                     pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)

@@ -171,9 +171,10 @@ class Conversation:
             await self._line.unless_down(asyncio.shield(subscribed))
 
     def _mark_answered(self) -> None:
-        self._line.mark_answered()
+        at = datetime.now(UTC)
+        self._line.mark_answered(at)
         self._meter.answered(time.monotonic())
-        self._journal.answered(datetime.now(UTC))
+        self._journal.answered(at)
 
     def _greet(self, frames: Sequence[rtc.AudioFrame]) -> None:
         if self._profile.greeting and not self._line.ending.is_decided:

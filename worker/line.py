@@ -44,20 +44,20 @@ class Line:
         self.room = room
         self.ending = ending
         self._caller_identity: str | None = None
-        self._is_answered = False
+        self._answered_at: datetime | None = None
         self._seen_at: datetime | None = None
         room.on("participant_disconnected", self._on_participant_disconnected)
         room.on("participant_attributes_changed", self._on_attributes_changed)
         room.on("disconnected", self._on_disconnected)
 
     @property
-    def is_answered(self) -> bool:
-        """Whether the call was answered."""
-        return self._is_answered
+    def answered_at(self) -> datetime | None:
+        """When the call was answered, if it was."""
+        return self._answered_at
 
-    def mark_answered(self) -> None:
+    def mark_answered(self, at: datetime) -> None:
         """Note the answer: from here on a caller who leaves hangs up instead of giving up."""
-        self._is_answered = True
+        self._answered_at = at
 
     async def wait_for_caller(self, identity: str | None = None) -> rtc.RemoteParticipant:
         """Return the participant who calls, as soon as it is in the room.
@@ -157,7 +157,9 @@ class Line:
 
     def _on_participant_disconnected(self, participant: rtc.RemoteParticipant) -> None:
         if participant.identity == self._caller_identity:
-            end = end_by_departure(participant.disconnect_reason, answered=self._is_answered)
+            end = end_by_departure(
+                participant.disconnect_reason, answered=self._answered_at is not None
+            )
             self.ending.cut_off(end, self._seen_at if end is CALLER_LOST else None)
 
     def _on_attributes_changed(self, _changed: list[str], participant: rtc.Participant) -> None:
@@ -170,7 +172,7 @@ class Line:
         is_caller = participant.identity == self._caller_identity
         if is_caller and participant.attributes.get(CALL_STATUS) == CALL_HUNG_UP:
             reason = rtc.DisconnectReason.CLIENT_INITIATED
-            self.ending.cut_off(end_by_departure(reason, answered=self._is_answered))
+            self.ending.cut_off(end_by_departure(reason, answered=self._answered_at is not None))
 
     def _on_disconnected(self, reason: int | None = None) -> None:
         self.ending.cut_off(end_by_lost_room(reason))

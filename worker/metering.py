@@ -4,12 +4,11 @@ import asyncio
 import logging
 import math
 import time
-import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final
 
 from dispatch.agent_profile import AgentProfile
 from dispatch.calls import Beat, CallEnd
@@ -159,18 +158,9 @@ class Meter:
         return self._funded_until_s - self._limits.warning_s
 
 
-class Heartbeats(Protocol):
-    """The part of `LiveCalls` that metering needs."""
-
-    async def beat(self, call_id: uuid.UUID) -> Beat:
-        """Renew the call's lease and extend its credit."""
-        ...
-
-
 async def run_meter(
     meter: Meter,
-    heartbeats: Heartbeats,
-    call_id: uuid.UUID,
+    beat: Callable[[], Awaitable[Beat]],
     ending: Ending,
     warn: Callable[[], None],
     say_goodbye: Callable[[], Awaitable[None]],
@@ -181,8 +171,7 @@ async def run_meter(
 
     Args:
         meter: The call's clockwork.
-        heartbeats: Where the lease and the credit are.
-        call_id: The call.
+        beat: Renews the call's lease and extends its credit.
         ending: Where the end is decided.
         warn: Tells the caller that the call is about to end.
         say_goodbye: Speaks the goodbye and lets the call be over.
@@ -193,7 +182,7 @@ async def run_meter(
             now_s = time.monotonic()
             step = meter.next(now_s)
             if step.act is MeterAct.BEAT or ending.is_decided:
-                await _beat_or_nap(meter, heartbeats, call_id, step)
+                await _beat_or_nap(meter, beat, step)
             elif step.act is MeterAct.WARN:
                 meter.warned()
                 warn()
@@ -206,16 +195,14 @@ async def run_meter(
             goodbye.cancel()
 
 
-async def _beat_or_nap(
-    meter: Meter, heartbeats: Heartbeats, call_id: uuid.UUID, step: MeterStep
-) -> None:
+async def _beat_or_nap(meter: Meter, beat: Callable[[], Awaitable[Beat]], step: MeterStep) -> None:
     if step.act is not MeterAct.BEAT:
         await asyncio.sleep(_LONGEST_NAP_S)
         return
     try:
-        beat = await heartbeats.beat(call_id)
+        learned = await beat()
     except StoreUnavailable:
         logger.warning("heartbeat not taken, Redis is away")
         meter.missed(time.monotonic())
     else:
-        meter.beaten(time.monotonic(), beat)
+        meter.beaten(time.monotonic(), learned)

@@ -28,7 +28,7 @@
 | `dp:wake:{loop}` | list, at most one element | until taken | whoever wants a loop to run now | that loop (BLPOP) |
 | `dp:chat:lease:{conversation_id}` | string, the holder's token | 15 s after it was last extended | chat turns | chat turns |
 
-Fields of a call: state, kind, did, room_name, seq (of its last event), ringing_at_ms,
+Fields of a call: state, kind, did, room_name, seq (of its last event), seq_run (the run of Redis that gave it), ringing_at_ms,
 organization_id, project_id, admitted_at_ms, answered_at_ms, seen_at_ms (last sign of its worker),
 job_id (the job that was admitted), profile and metadata (as admitted), price (a minute), block, funded (at admission), reserved (by
 now), low_at_ms, last_entry_id, refusal_reason, ended_at_ms, billed_s, cost, refunded. Money is in

@@ -3,10 +3,12 @@
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import Table as SqlTable
-from sqlalchemy import and_, case, func, select, update
+from sqlalchemy import func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 
@@ -15,6 +17,15 @@ from dispatch.store.engine import ReadSession, WriteSession
 from dispatch.store.event_stream import StreamedEvent
 from dispatch.store.tables import CallEventRow, CallRow, LedgerEntryRow, TranscriptTurnRow
 from telephony.calls import CallState
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A call's reservation is given back, as its event of this number told."""
+
+    call_id: uuid.UUID
+    seq: int
+    at: datetime
 
 
 class UnwritableRow(DispatchError):
@@ -84,22 +95,60 @@ async def change_call(db: WriteSession, call_id: uuid.UUID, columns: Mapping[str
         await db.execute(statement.values(**columns))
 
 
-async def bill_from_ledger(db: WriteSession, call_id: uuid.UUID) -> None:
-    """Make a call's cost what its ledger entries took; without any it was never answered."""
+async def bill_from_ledger(db: WriteSession, release: Release) -> None:
+    """Make a call's cost what its ledger entries took.
+
+    One that was never answered costs nothing: it is missed, and its reservation is given back.
+    """
+    is_this = _CALLS.c.id == release.call_id
+    missed = await db.execute(
+        update(_CALLS)
+        .where(is_this, _CALLS.c.answered_at.is_(None))
+        .values(state=CallState.MISSED.value, cost_microcredits=0, billed_s=None)
+        .returning(_CALLS.c.id)
+    )
+    if missed.one_or_none() is not None:
+        await release_reservation(db, release)
+        return
     taken = (
         select(-func.coalesce(func.sum(_LEDGER.c.amount_microcredits), 0))
-        .where(_LEDGER.c.call_id == call_id)
+        .where(_LEDGER.c.call_id == release.call_id)
         .scalar_subquery()
     )
-    never_answered = and_(_CALLS.c.answered_at.is_(None), taken == 0)
-    statement = update(_CALLS).where(_CALLS.c.id == call_id)
-    await db.execute(
-        statement.values(
-            state=case((never_answered, CallState.MISSED.value), else_=_CALLS.c.state),
-            cost_microcredits=taken,
-            billed_s=None,
+    await db.execute(update(_CALLS).where(is_this).values(cost_microcredits=taken, billed_s=None))
+
+
+async def release_reservation(db: WriteSession, release: Release) -> None:
+    """Give back all that the ledger says a call has reserved and not been given back."""
+    amount = func.sum(_LEDGER.c.amount_microcredits)
+    reserved = (
+        select(
+            func.gen_random_uuid(),
+            _LEDGER.c.organization_id,
+            literal("release"),
+            -amount,
+            literal(f"{release.call_id}:{release.seq}"),
+            _LEDGER.c.call_id,
+            literal(release.at),
         )
+        .where(
+            _LEDGER.c.call_id == release.call_id,
+            _LEDGER.c.kind.in_(("reserve", "extend", "release")),
+        )
+        .group_by(_LEDGER.c.organization_id, _LEDGER.c.call_id)
+        .having(amount != 0)
     )
+    columns = (
+        _LEDGER.c.id,
+        _LEDGER.c.organization_id,
+        _LEDGER.c.kind,
+        _LEDGER.c.amount_microcredits,
+        _LEDGER.c.operation_id,
+        _LEDGER.c.call_id,
+        _LEDGER.c.created_at,
+    )
+    statement = insert(_LEDGER).from_select(columns, reserved)
+    await db.execute(statement.on_conflict_do_nothing(index_elements=[_LEDGER.c.operation_id]))
 
 
 async def list_open_calls(

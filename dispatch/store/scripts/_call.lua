@@ -18,11 +18,31 @@ local function merged(first, second)
   return string.sub(first, 1, -2) .. ',' .. string.sub(second, 2)
 end
 
+-- Names the present run of Redis: another one may have forgotten what the last one wrote.
+local this_run
+local function run_id()
+  this_run = this_run or string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+  return this_run
+end
+
+-- The call's next sequence number. They count from 1, but a Redis that crashed may have forgotten
+-- some that are on record already. So in a new run they go on from the call's age in milliseconds:
+-- above all that were given, for no call has an event in every millisecond.
+local function next_seq(call_id, at_ms)
+  local call_key = key.call .. call_id
+  local was = redis.call('HMGET', call_key, 'seq', 'seq_run', 'ringing_at_ms')
+  local seq = tonumber(was[1] or '0') + 1
+  if was[2] and was[2] ~= run_id() then
+    seq = math.max(seq, at_ms - tonumber(was[3] or '0'))
+  end
+  redis.call('HSET', call_key, 'seq', digits(seq), 'seq_run', run_id())
+  return digits(seq)
+end
+
 -- Appends an event to the stream, with the call's next sequence number.
 local function emit(call_id, event_type, at_ms, data)
-  local seq = redis.call('HINCRBY', key.call .. call_id, 'seq', 1)
-  redis.call('XADD', key.events, '*', 'call_id', call_id, 'seq', seq, 'type', event_type,
-    'at_ms', digits(at_ms), 'data', data)
+  redis.call('XADD', key.events, '*', 'call_id', call_id, 'seq', next_seq(call_id, at_ms),
+    'type', event_type, 'at_ms', digits(at_ms), 'data', data)
 end
 
 -- Appends a ledger movement; an amount of nothing is not a movement.

@@ -1,9 +1,12 @@
--- include: call
+-- include: answer
 -- include: lease
 -- Keeps a call's slots and, when its reservation runs low, extends it by whole blocks.
 -- Answers: state ('unknown' when there is none), milliseconds of talk left (or free), fully extended?
 local call_id, lease_ttl_ms, low_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local answered_at_ms = tonumber(ARGV[4])
 
+-- The report of the answer may not have come through, or Redis may have forgotten it.
+if answered_at_ms then note_answer(call_id, answered_at_ms) end
 local call_key = key.call .. call_id
 local call = redis.call('HMGET', call_key, 'state', 'admitted_at_ms', 'answered_at_ms',
   'organization_id', 'did', 'price', 'block', 'reserved', 'low_at_ms')

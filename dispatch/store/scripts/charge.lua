@@ -19,7 +19,7 @@ if mode == 'lapse' and state ~= 'reserved' then
   redis.call('ZREM', key.reservations, operation_id)
   return { '0', '0', '1' }
 end
-if state then owner = { was[2], was[3], was[4], was[5] } end
+if mode == 'lapse' then owner = { was[2], was[3] or '', was[4] or '', was[5] or '' } end
 local organization_id = owner[1]
 local reserved, seq = 0, AFTER_LOSS
 if state == 'reserved' then

@@ -1,11 +1,16 @@
+-- include: answer
 -- include: settle
 -- Ends a call, once. `mode` is `end` (any call), `lost` (only when its heartbeat stopped) or
 -- `miss` (only while it rings and was not admitted). Answers a settlement, or false.
 local call_id, mode, ending = ARGV[1], ARGV[2], ARGV[3]
-local ended_at_ms, keep_s = tonumber(ARGV[4]), ARGV[5]
+local ended_at_ms, answered_at_ms, keep_s = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
 
--- Sequence numbers of a call whose record Redis lost start here, above any it had before.
-local AFTER_LOSS = 1000000
+-- Sequence numbers of a call whose record Redis lost start here, above any it had before: those
+-- count its events or its milliseconds.
+local AFTER_LOSS = 1000000000
+
+-- The report of the answer may not have come through, or Redis may have forgotten it.
+if answered_at_ms then note_answer(call_id, answered_at_ms) end
 
 local at_ms = now_ms()
 local call_key = key.call .. call_id
@@ -16,9 +21,13 @@ local state, admitted_at_ms = call[1], call[2]
 if not state then
   free_slots(call_id, nil, nil)
   if mode ~= 'end' then return false end
-  -- Nothing tells what it cost; what its reservation took stays taken.
+  -- Nothing tells what it cost; what its reservation took stays taken if it was answered.
   redis.call('HSET', call_key, 'seq', AFTER_LOSS, 'answered_at_ms', digits(at_ms))
-  return finish(call_id, at_ms, at_ms, merged(ending, '{"state_lost":true}'), keep_s)
+  ending = merged(ending, '{"state_lost":true}')
+  if answered_at_ms then
+    ending = merged(ending, '{"answered_at_ms":' .. digits(math.min(at_ms, answered_at_ms)) .. '}')
+  end
+  return finish(call_id, at_ms, at_ms, ending, keep_s)
 end
 if state ~= 'ringing' and state ~= 'active' then
   free_slots(call_id, nil, nil)

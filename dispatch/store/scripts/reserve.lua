@@ -9,7 +9,7 @@ local amount, lease_ms, keep_ms = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber
 local reservation_key = key.reservation .. operation_id
 local was = redis.call('HMGET', reservation_key, 'state', 'organization_id', 'project_id',
   'attempt')
-if was[1] and (was[2] ~= organization_id or was[3] ~= project_id) then
+if was[1] and (was[2] ~= organization_id or (was[3] or project_id) ~= project_id) then
   return { 'refused', 'operation_in_use' }
 end
 if was[1] == 'reserved' or was[1] == 'charged' then return { was[1] } end

@@ -1,7 +1,7 @@
 """From the event stream into Postgres, exactly once."""
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -52,6 +52,15 @@ async def count(database: Database, row: type[Any]) -> int:
         return (await db.execute(select(func.count()).select_from(row))).scalar_one()
 
 
+async def ledger_of(database: Database, call_id: uuid.UUID) -> list[tuple[str, int]]:
+    query = select(LedgerEntryRow.kind, LedgerEntryRow.amount_microcredits)
+    async with database.reading() as db:
+        found = await db.execute(
+            query.where(LedgerEntryRow.call_id == call_id).order_by(LedgerEntryRow.position)
+        )
+        return [(row.kind, row.amount_microcredits) for row in found]
+
+
 async def whole_call(redis: Redis, tenant: Tenant) -> uuid.UUID:
     calls, arrival = live_calls(redis), tenant.arrival()
     await calls.admit(arrival)
@@ -94,7 +103,12 @@ async def test_a_whole_call_is_on_record(
         )
         tool = await db.execute(select(CallEventRow.data).where(CallEventRow.type == "tool"))
         assert tool.scalar_one()["arguments"] == {"list": []}
-    assert len(amounts) == 4
+    assert [kind for kind, _ in await ledger_of(database, call_id)] == [
+        "reserve",
+        "extend",
+        "release",
+        "charge",
+    ]
     assert sum(amounts) == -(row.cost_microcredits or 0)
     assert [(turn.speaker, turn.text, turn.interrupted) for turn in turns] == [
         ("caller", "Hello", False),
@@ -202,6 +216,39 @@ async def test_a_call_whose_state_was_lost_costs_what_it_had_reserved(
     row = await call_row(database, arrival.call_id)
     assert (row.state, row.end_reason) == ("ended", "state_lost")
     assert row.cost_microcredits == 100_000
+
+
+async def test_a_call_whose_state_was_lost_before_its_answer_gives_its_reservation_back(
+    redis: Redis, database: Database, drain: EventDrain, tenant: Tenant
+) -> None:
+    calls, arrival = live_calls(redis), tenant.arrival()
+    await calls.admit(arrival)
+    await drained(drain)
+    await redis.flushdb()
+    await calls.end(arrival.call_id, CallEnd(EndedBy.SYSTEM, EndReason.STATE_LOST))
+    await drained(drain)
+    row = await call_row(database, arrival.call_id)
+    assert (row.state, row.end_reason, row.cost_microcredits) == ("missed", "state_lost", 0)
+    assert await ledger_of(database, arrival.call_id) == [
+        ("reserve", -100_000),
+        ("release", 100_000),
+    ]
+
+
+async def test_a_call_whose_answer_was_lost_with_its_state_is_not_free(
+    redis: Redis, database: Database, drain: EventDrain, tenant: Tenant
+) -> None:
+    calls, arrival, answered_at = live_calls(redis), tenant.arrival(), datetime.now(UTC)
+    await calls.admit(arrival)
+    await drained(drain)
+    await redis.flushdb()
+    lost = CallEnd(EndedBy.SYSTEM, EndReason.STATE_LOST)
+    await calls.end(arrival.call_id, lost, answered_at=answered_at)
+    await drained(drain)
+    row = await call_row(database, arrival.call_id)
+    assert (row.state, row.cost_microcredits) == ("ended", 100_000)
+    assert row.answered_at is not None
+    assert abs(row.answered_at - answered_at) < timedelta(milliseconds=2)
 
 
 async def test_more_than_one_batch_is_drained(

@@ -1,6 +1,7 @@
 """What each event changes on the record."""
 
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -67,7 +68,7 @@ def test_a_later_batch_does_not_begin_the_call() -> None:
 def test_low_credit_changes_no_row() -> None:
     changes = changes_of([event(EventType.CREDIT_LOW, 2)])
     assert changes.calls[CALL_ID].columns == {}
-    assert (changes.turns, changes.ledger) == ([], [])
+    assert (changes.turns, changes.reserved, changes.charged) == ([], [], [])
 
 
 def test_keys_stand_in_the_transcript_as_the_turn_they_are() -> None:
@@ -75,20 +76,35 @@ def test_keys_stand_in_the_transcript_as_the_turn_they_are() -> None:
     assert (turn["seq"], turn["speaker"], turn["text"]) == (3, "caller", "[key 2] [key #]")
 
 
-def test_money_is_named_by_its_call_and_sequence_number() -> None:
-    [entry] = changes_of(
-        [
-            event(
-                EventType.CREDIT_RESERVED,
-                7,
-                kind="extend",
-                organization_id=TENANT["organization_id"],
-                amount_microcredits=-5,
-            )
-        ]
-    ).ledger
+def money(event_type: EventType, seq: int, kind: str, amount_microcredits: int) -> StreamedEvent:
+    return event(
+        event_type,
+        seq,
+        kind=kind,
+        organization_id=TENANT["organization_id"],
+        amount_microcredits=amount_microcredits,
+    )
+
+
+def test_a_reservation_is_named_by_its_call_and_sequence_number() -> None:
+    [entry] = changes_of([money(EventType.CREDIT_RESERVED, 7, "extend", -5)]).reserved
     assert entry["operation_id"] == f"{CALL_ID}:7"
     assert (entry["kind"], entry["amount_microcredits"]) == ("extend", -5)
+
+
+def test_a_call_is_charged_once_however_often_it_is_told() -> None:
+    charge = money(EventType.CREDIT_CHARGED, 9, "charge", -3)
+    [first] = changes_of([charge]).charged
+    [again] = changes_of([replace(charge, seq=1_009)]).charged
+    assert first["operation_id"] == again["operation_id"]
+    assert first["amount_microcredits"] == -3
+
+
+def test_a_lost_call_that_was_answered_says_so() -> None:
+    lost = event(EventType.ENDED, 1, **ENDING, state_lost=True, answered_at_ms=AT_MS)
+    call = changes_of([lost]).calls[CALL_ID]
+    assert call.state_lost == lost
+    assert call.columns["answered_at"] == AT
 
 
 def test_an_event_that_lacks_a_fact_is_refused() -> None:

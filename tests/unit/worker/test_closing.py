@@ -1,7 +1,7 @@
 """Hanging up and settling, with everything there or not."""
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -14,6 +14,7 @@ from worker.ending import CALLER_HUNG_UP
 pytestmark = pytest.mark.unit
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
+ANSWERED_AT = AT - timedelta(seconds=3)
 
 
 class Books:
@@ -21,32 +22,36 @@ class Books:
 
     def __init__(self, away: float = 0) -> None:
         self._away = away
-        self.asked: list[tuple[CallEnd, datetime | None]] = []
+        self.asked: list[tuple[CallEnd, datetime | None, datetime | None]] = []
 
     async def end(
-        self, call_id: uuid.UUID, call_end: CallEnd, at: datetime | None = None
+        self,
+        call_id: uuid.UUID,
+        call_end: CallEnd,
+        at: datetime | None = None,
+        answered_at: datetime | None = None,
     ) -> Settlement:
-        self.asked.append((call_end, at))
+        self.asked.append((call_end, at, answered_at))
         if len(self.asked) <= self._away:
             raise StoreUnavailable("Redis did not answer.")
         return Settlement(call_id, CallState.ENDED, AT, 3, 5_000, 95_000, repeated=False)
 
 
-async def test_settles_at_the_moment_the_line_went_down():
+async def test_settles_from_the_answer_to_the_moment_the_line_went_down():
     books = Books()
 
-    settlement = await settle(books, uuid.uuid4(), CALLER_HUNG_UP, AT, 1.0)
+    settlement = await settle(books, uuid.uuid4(), CALLER_HUNG_UP, AT, 1.0, ANSWERED_AT)
 
     assert settlement is not None
     assert settlement.billed_s == 3
-    assert books.asked == [(CALLER_HUNG_UP, AT)]
+    assert books.asked == [(CALLER_HUNG_UP, AT, ANSWERED_AT)]
 
 
-async def test_settles_with_the_same_moment_once_redis_is_back():
+async def test_settles_with_the_same_moments_once_redis_is_back():
     books = Books(away=2)
 
-    assert await settle(books, uuid.uuid4(), CALLER_HUNG_UP, AT, 5.0) is not None
-    assert books.asked == [(CALLER_HUNG_UP, AT)] * 3
+    assert await settle(books, uuid.uuid4(), CALLER_HUNG_UP, AT, 5.0, ANSWERED_AT) is not None
+    assert books.asked == [(CALLER_HUNG_UP, AT, ANSWERED_AT)] * 3
 
 
 async def test_leaves_the_call_to_the_reaper_when_redis_stays_away():

@@ -35,7 +35,13 @@ class Calls:
         assert job_id == "AJ_second"
         return Refused(arrival.call_id, RefusalReason.ALREADY_TAKEN)
 
-    async def end(self, call_id: uuid.UUID, call_end: CallEnd, at: datetime) -> Settlement:
+    async def end(
+        self,
+        call_id: uuid.UUID,
+        call_end: CallEnd,
+        at: datetime,
+        answered_at: datetime | None,
+    ) -> Settlement:
         assert call_end == CALLER_HUNG_UP
         self.settled.set()
         return Settlement(call_id, CallState.ENDED, at, 3, 5_000, 95_000, repeated=False)

@@ -75,7 +75,7 @@ def show(line: Line, identity: str, status: str) -> None:
 
 async def test_a_bye_ends_the_call_before_the_caller_has_left_the_room(line: Line) -> None:
     show(line, CALLER, "active")
-    line.mark_answered()
+    line.mark_answered(datetime.now(UTC))
     show(line, CALLER, "hangup")
     assert (await line.ending.wait())[0] == CALLER_HUNG_UP
 
@@ -92,7 +92,7 @@ async def test_another_leg_that_hangs_up_leaves_the_call_alone(line: Line) -> No
 
 async def test_a_leg_that_vanished_ended_the_call_when_it_last_answered(line: Line) -> None:
     room: Any = line.room
-    line.mark_answered()
+    line.mark_answered(datetime.now(UTC))
     watching = asyncio.ensure_future(line.keep_in_sight(CALLER, interval_s=0))
     await room.local_participant.asked.wait()
     room.local_participant.leg_answers = False
@@ -111,7 +111,7 @@ async def test_a_leg_that_vanished_ended_the_call_when_it_last_answered(line: Li
 
 async def test_a_leg_that_never_answered_ended_the_call_when_it_was_given_up(line: Line) -> None:
     room: Any = line.room
-    line.mark_answered()
+    line.mark_answered(datetime.now(UTC))
     given_up_at = datetime.now(UTC)
     room.lose()
     assert (await line.ending.wait())[1] >= given_up_at

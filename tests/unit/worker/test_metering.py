@@ -2,7 +2,6 @@
 
 import asyncio
 import dataclasses
-import uuid
 
 import pytest
 
@@ -196,7 +195,7 @@ class Heartbeats:
         self.asked = 0
         self.exhausted = asyncio.Event()
 
-    async def beat(self, _call_id: uuid.UUID) -> Beat:
+    async def beat(self) -> Beat:
         self.asked += 1
         answer = self._answers.pop(0) if self._answers else FINE
         if not self._answers:
@@ -219,9 +218,7 @@ async def test_the_loop_outlives_missed_heartbeats_and_says_goodbye_once():
         ending.finish()
 
     meter = Meter(limits, 60.0, 0.0)
-    loop = asyncio.create_task(
-        run_meter(meter, heartbeats, uuid.uuid4(), ending, lambda: None, say_goodbye)
-    )
+    loop = asyncio.create_task(run_meter(meter, heartbeats.beat, ending, lambda: None, say_goodbye))
     try:
         cause, _ = await ending.wait()
     finally:

@@ -1,0 +1,63 @@
+"""An answer that Redis did not hear of, or forgot, is not a free call."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from redis.asyncio import Redis
+
+from dispatch.calls import Arrival, CallEnd
+from telephony.calls import CallState, EndedBy, EndReason
+from tests.builders.live_calls import Tenant, live_calls, shift_clock, types_of
+
+pytestmark = pytest.mark.integration
+
+HANG_UP = CallEnd(EndedBy.CALLER, EndReason.HANG_UP)
+
+
+@pytest.fixture
+async def arrival(redis: Redis) -> Arrival:
+    """A call that was admitted half a minute ago."""
+    tenant = Tenant()
+    await tenant.publish(redis, balance=1_000_000)
+    arrival = tenant.arrival()
+    await live_calls(redis).admit(arrival)
+    await shift_clock(redis, arrival.call_id, 30)
+    return arrival
+
+
+def seconds_ago(seconds: float) -> datetime:
+    return datetime.now(UTC) - timedelta(seconds=seconds)
+
+
+async def test_a_heartbeat_starts_the_bill_that_no_report_started(
+    redis: Redis, arrival: Arrival
+) -> None:
+    calls = live_calls(redis)
+    await calls.beat(arrival.call_id, seconds_ago(10))
+    settlement = await calls.end(arrival.call_id, HANG_UP)
+    assert settlement.state is CallState.ENDED
+    assert settlement.billed_s in (10, 11)
+
+
+async def test_the_end_of_a_call_tells_of_its_answer(redis: Redis, arrival: Arrival) -> None:
+    settlement = await live_calls(redis).end(
+        arrival.call_id, HANG_UP, seconds_ago(5), seconds_ago(25)
+    )
+    assert settlement.state is CallState.ENDED
+    assert settlement.billed_s in (20, 21)
+    assert "call.answered" in await types_of(redis, arrival.call_id)
+
+
+async def test_the_first_report_of_an_answer_wins(redis: Redis, arrival: Arrival) -> None:
+    calls = live_calls(redis)
+    first = await calls.answered(arrival.call_id, seconds_ago(10))
+    await calls.beat(arrival.call_id, seconds_ago(20))
+    assert await calls.answered(arrival.call_id, seconds_ago(25)) == first
+    assert (await types_of(redis, arrival.call_id)).count("call.answered") == 1
+
+
+async def test_a_call_that_was_not_answered_stays_free(redis: Redis, arrival: Arrival) -> None:
+    calls = live_calls(redis)
+    await calls.beat(arrival.call_id)
+    settlement = await calls.end(arrival.call_id, HANG_UP)
+    assert (settlement.state, settlement.cost_microcredits) == (CallState.MISSED, 0)
