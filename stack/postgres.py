@@ -14,15 +14,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import psycopg
 
+from stack.data_server import DataServer
 from stack.errors import MissingTool, PartFailed
 from stack.passwords import kept_secret
-from stack.ports import LOOPBACK, free_port
-from stack.processes import Command, ServerProcess, as_user
+from stack.ports import LOOPBACK
+from stack.processes import Command, as_user
 
 MAJOR_VERSION = 18
 SUPERUSER = "postgres"
@@ -39,7 +38,7 @@ SETTINGS: dict[str, str] = {
 """What the application relies on; `docker-compose.yml` sets the same."""
 
 
-class PostgresServer:
+class PostgresServer(DataServer):
     """A private Postgres that can be stopped and started again with its data kept.
 
     Attributes:
@@ -57,15 +56,13 @@ class PostgresServer:
             log_path: Log file; beside the cluster by default.
             durable: Whether commits wait for the disk; False only for throw-away test data.
         """
-        self._data_dir = data_dir.resolve()
+        super().__init__("postgres", data_dir, port, log_path)
         self._cluster = self._data_dir / "data"
-        self.port = port or free_port()
         self._password_file = self._data_dir / "password"
         self._password = kept_secret(self._password_file)
         self._durable = durable
         self._user = pwd.getpwnam(UNPRIVILEGED_USER) if os.geteuid() == 0 else None
         self.url = f"postgresql+psycopg://{self._authority}/{DATABASE}"
-        self.process = ServerProcess("postgres", log_path or self._data_dir / "postgres.log")
 
     @property
     def _authority(self) -> str:
@@ -99,26 +96,6 @@ class PostgresServer:
             )
         )
         self.process.wait_ready(self._has_database, READY_TIMEOUT_S)
-
-    def stop(self) -> None:
-        """Shut it down in order; no-op when stopped."""
-        self.process.stop()
-
-    def kill(self) -> None:
-        """End it at once, as a crash would; the next start recovers from its write-ahead log."""
-        self.process.kill()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def _options(self) -> list[str]:
         own = {

@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from stack.data_server import DataServer
 from stack.errors import MissingTool
 from stack.passwords import kept_secret
-from stack.ports import LOOPBACK, free_port
-from stack.processes import Command, ServerProcess
+from stack.ports import LOOPBACK
+from stack.processes import Command
 
 MINIMUM_VERSION = (6, 2)
 READY_TIMEOUT_S = 20.0
@@ -31,21 +30,18 @@ SETTINGS: dict[str, str] = {
 """What the data's safety rests on; `docker-compose.yml` sets the same."""
 
 
-class RedisServer:
+class RedisServer(DataServer):
     """A private Redis that can be stopped and started again with its data kept.
 
     Attributes:
         url: `redis://:password@127.0.0.1:port/0`, the same across restarts.
-        port: Its port on 127.0.0.1.
         password: What clients must present.
     """
 
     def __init__(self, data_dir: Path, port: int = 0, log_path: Path | None = None) -> None:
-        self._data_dir = data_dir.resolve()
-        self.port = port or free_port()
+        super().__init__("redis", data_dir, port, log_path)
         self.password = kept_secret(self._data_dir / "password")
         self.url = f"redis://:{self.password}@{LOOPBACK}:{self.port}/0"
-        self.process = ServerProcess("redis", log_path or self._data_dir / "redis.log")
 
     def start(self) -> None:
         """Start it and return when it answers and has loaded its data; no-op when it runs.
@@ -67,26 +63,6 @@ class RedisServer:
             )
         )
         self.process.wait_ready(self._answers, READY_TIMEOUT_S)
-
-    def stop(self) -> None:
-        """Shut it down in order, with everything on disk; no-op when stopped."""
-        self.process.stop()
-
-    def kill(self) -> None:
-        """End it at once, as a crash would."""
-        self.process.kill()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def _config(self) -> str:
         own = {
