@@ -25,7 +25,11 @@ than a free worker needs to admit a call, and several tries within the 20 s a tr
 
 
 class UnansweredCalls:
-    """Dispatches jobs to telephone calls that ring and were not admitted.
+    """Dispatches jobs to calls that ring and were not admitted.
+
+    A web call rings from the moment its session is opened, so it is given a job only while somebody
+    is in its room. No call is tried for ever: a trunk stops ringing after 20 s, and the reaper
+    misses whatever still rings after 90 s.
 
     Safe to run in several processes: a call that gets two jobs is admitted for the first only.
 
@@ -67,7 +71,8 @@ class UnansweredCalls:
         if not due:
             return 0
         free = sum(worker.free_calls for worker in await self._workers.list())
-        tried = await asyncio.gather(*(self._try(call_id) for call_id in due[:free]))
+        calls = await self._with_callers(due) if free else []
+        tried = await asyncio.gather(*(self._try(call) for call in calls[:free]))
         return sum(tried)
 
     def _due(self, waiting: list[uuid.UUID]) -> list[uuid.UUID]:
@@ -76,11 +81,32 @@ class UnansweredCalls:
         due = [call_id for call_id in waiting if self._tried_at.get(call_id, latest) <= latest]
         return sorted(due, key=lambda call_id: self._tried_at.get(call_id, 0.0))
 
-    async def _try(self, call_id: uuid.UUID) -> bool:
-        self._tried_at[call_id] = monotonic()
-        call = await self._live_calls.find(call_id)
-        if call is None or call.kind is not CallKind.SIP or call.state is not CallState.RINGING:
-            return False
+    async def _with_callers(self, call_ids: list[uuid.UUID]) -> list[LiveCall]:
+        """Return those of the calls that ring and whose callers wait, in the same order."""
+        found = await asyncio.gather(*(self._live_calls.find(call_id) for call_id in call_ids))
+        ringing = [call for call in found if call and call.state is CallState.RINGING]
+        joined = await self._joined(
+            [call.room_name for call in ringing if call.kind is CallKind.WEB]
+        )
+        return [call for call in ringing if call.kind is CallKind.SIP or call.room_name in joined]
+
+    async def _joined(self, room_names: list[str]) -> set[str]:
+        """Return those of the rooms that somebody is in; LiveKit counts agents out.
+
+        Source: livekit-server pkg/rtc/room.go, updateProto, at most 5 s late.
+        """
+        if not room_names:
+            return set()
+        try:
+            rooms = await self._rooms.list_rooms(room_names)
+        except VendorError as exc:
+            # The telephone calls are tried all the same, and these again soon.
+            _log.warning("Web callers not looked for", extra={"error": str(exc)})
+            return set()
+        return {room.name for room in rooms if room.num_participants}
+
+    async def _try(self, call: LiveCall) -> bool:
+        self._tried_at[call.call_id] = monotonic()
         return await self._ensure_job(call)
 
     async def _ensure_job(self, call: LiveCall) -> bool:

@@ -1,15 +1,19 @@
 """Calls that no job took at first, on a real Redis and fake rooms."""
 
+import uuid
+
 import pytest
 from redis.asyncio import Redis
 
+from dispatch.accounts import Principal
 from dispatch.calls import Arrival
 from dispatch.errors import StoreUnavailable
 from dispatch.store.redis_client import RedisClient
 from dispatch.unanswered import UnansweredCalls
+from dispatch.voice_sessions import VoiceSessions
 from dispatch.workers import WorkerPresence
-from telephony.ports import RoomSpec
-from tests.builders.live_calls import Tenant, live_calls
+from telephony.ports import ObservedParticipant, RoomSpec
+from tests.builders.live_calls import Tenant, live_calls, settings
 from tests.fakes.livekit_rooms import FakeRooms
 
 pytestmark = pytest.mark.integration
@@ -154,6 +158,33 @@ async def test_a_call_whose_job_is_on_its_way_gets_no_second_one(
     await live_calls(redis).ring(arrival)
     await free(redis, 1)
     assert await unanswered.run_once() == 0
+
+
+class TestWebCallers:
+    async def opened(self, redis: Redis, tenant: Tenant, rooms: FakeRooms) -> str:
+        """A voice session whose first job LiveKit has dropped; nobody has joined it."""
+        principal = Principal(tenant.organization_id, tenant.project_id, uuid.uuid4(), "key")
+        sessions = VoiceSessions(redis, rooms, settings())
+        opened = await sessions.open(principal, tenant.agent_id, "web_1", "web-user")
+        rooms.jobs.clear()
+        await free(redis, 1)
+        return opened.room_name
+
+    async def test_one_who_waits_in_the_room_is_given_a_job(
+        self, redis: Redis, tenant: Tenant, rooms: FakeRooms, unanswered: UnansweredCalls
+    ) -> None:
+        room_name = await self.opened(redis, tenant, rooms)
+        rooms.participants[room_name].append(ObservedParticipant("web-user", "standard", {}, None))
+        assert await unanswered.run_once() == 1
+        assert rooms.dispatched == [room_name]
+
+    async def test_one_who_has_not_joined_takes_no_workers_time(
+        self, redis: Redis, tenant: Tenant, rooms: FakeRooms, unanswered: UnansweredCalls
+    ) -> None:
+        await self.opened(redis, tenant, rooms)
+        telephone = await ringing(redis, tenant, rooms)
+        assert await unanswered.run_once() == 1
+        assert rooms.dispatched == [telephone.room_name]
 
 
 async def test_says_when_redis_is_away(dead_redis: RedisClient, rooms: FakeRooms) -> None:
