@@ -24,6 +24,7 @@ from dispatch.calls import (
 from dispatch.errors import StoreUnavailable
 from dispatch.settings import DispatchSettings
 from dispatch.store.live_call_store import LiveCallStore
+from dispatch.store.lua_scripts import load_scripts
 from dispatch.store.redis_client import RedisClient
 from telephony.calls import CallKind, CallState, EndedBy, EndReason
 
@@ -34,6 +35,11 @@ SIP_ROOM_PREFIX = "call_"
 
 FREE_CALL_FUNDED_S = 86_400.0
 """What a call that costs nothing is said to be funded for: longer than any call may last."""
+
+
+def load_live_call_scripts() -> None:
+    """Read the scripts of `LiveCalls` from their files, so that no call has to wait for it."""
+    load_scripts()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Self
 
 from dispatch.live_calls import LiveCalls
 from dispatch.secrets.call_secrets import CallSecrets
@@ -18,6 +19,24 @@ from worker.settings import WorkerSettings
 
 
 @dataclass(frozen=True, slots=True)
+class JobSettings:
+    """What a job must know of its surroundings; the same for every job of a worker."""
+
+    worker: WorkerSettings
+    dispatch: DispatchSettings
+    livekit: LiveKitSettings
+
+    @classmethod
+    def read(cls) -> Self:
+        """Read the environment; takes 10 ms, so a process does it before it has a call.
+
+        Raises:
+            ValidationError: The environment lacks a setting or holds a wrong one.
+        """
+        return cls(WorkerSettings(), DispatchSettings(), LiveKitSettings())
+
+
+@dataclass(frozen=True, slots=True)
 class JobServices:
     """What a job talks to."""
 
@@ -30,23 +49,18 @@ class JobServices:
 
 
 @asynccontextmanager
-async def open_services() -> AsyncIterator[JobServices]:
-    """Open what one job needs; nothing is connected before it is first used.
-
-    Raises:
-        ValidationError: The environment lacks a setting or holds a wrong one.
-    """
-    dispatch_settings = DispatchSettings()
-    redis = connect_redis(dispatch_settings.redis_url.get_secret_value(), max_connections=8)
-    keys = KeyRing.parse(dispatch_settings.dialplane_secrets_keys.get_secret_value())
+async def open_services(settings: JobSettings) -> AsyncIterator[JobServices]:
+    """Open what one job needs; nothing is connected before it is first used."""
+    redis = connect_redis(settings.dispatch.redis_url.get_secret_value(), max_connections=8)
+    keys = KeyRing.parse(settings.dispatch.dialplane_secrets_keys.get_secret_value())
     try:
-        async with LiveKitClient(LiveKitSettings()) as client:
+        async with LiveKitClient(settings.livekit) as client:
             rooms = LiveKitRooms(client)
             yield JobServices(
-                worker_settings=WorkerSettings(),
-                dispatch_settings=dispatch_settings,
-                live_calls=LiveCalls(redis, dispatch_settings),
-                voice_sessions=VoiceSessions(redis, rooms, dispatch_settings),
+                worker_settings=settings.worker,
+                dispatch_settings=settings.dispatch,
+                live_calls=LiveCalls(redis, settings.dispatch),
+                voice_sessions=VoiceSessions(redis, rooms, settings.dispatch),
                 rooms=rooms,
                 secrets=CallSecrets(redis, keys),
             )

@@ -22,14 +22,12 @@ from worker.conversation import Conversation
 from worker.ending import AGENT_FAILED, WORKER_LOST, Ending
 from worker.line import Line, LineDownError, join
 from worker.metering import Meter, MeterLimits, run_meter
-from worker.pipelines import WarmModels, build_agent_session, build_models, warm_models
+from worker.pipelines import WarmModels, build_agent_session, build_models
 from worker.tools.end_call import end_call_tool
 from worker.transcript import CallJournal
+from worker.warm import WARM, WarmProcess, warm_up
 
 logger = logging.getLogger(__name__)
-
-WARM_MODELS: Final = "dialplane.warm_models"
-"""Where a job process keeps its models between its start and its call."""
 
 _STOP_TIMEOUT_S: Final = 2.0
 """How long the agent may take to stop. Together with `settle_timeout` it stays under the 15 s
@@ -58,10 +56,11 @@ async def answer_call(ctx: JobContext) -> None:
     then and the job ends with it. Only a call that is another job's goes on without this one.
     """
     try:
-        async with open_services() as services:
+        warm: WarmProcess = ctx.proc.userdata.get(WARM) or warm_up()
+        async with open_services(warm.settings) as services:
             is_ours = True
             try:
-                await _take_call(ctx, services)
+                await _take_call(ctx, services, warm.models)
             except CallTakenError:
                 is_ours = False
                 logger.warning("call is another job's")
@@ -72,7 +71,7 @@ async def answer_call(ctx: JobContext) -> None:
         ctx.shutdown("the call is over")
 
 
-async def _take_call(ctx: JobContext, services: JobServices) -> None:
+async def _take_call(ctx: JobContext, services: JobServices, models: WarmModels) -> None:
     # Joining takes a tenth of a second; by then the way to Redis is open as well.
     line, _ = await asyncio.gather(join(ctx), _reach_redis(ctx.job.room.name, services))
     arrival = await identify(line, services, ctx.job.metadata)
@@ -84,8 +83,7 @@ async def _take_call(ctx: JobContext, services: JobServices) -> None:
         # Leaving before the room is deleted spares the media engine an error for each refusal.
         await ctx.room.disconnect()
         return
-    warm = ctx.proc.userdata.get(WARM_MODELS) or warm_models()
-    await _hold(call, warm, services)
+    await _hold(call, models, services)
 
 
 async def _reach_redis(room_name: str, services: JobServices) -> None:

@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from livekit import rtc
 from livekit.agents import AgentSession, inference, llm, room_io, stt, tts, vad
-from livekit.agents.tokenize.basic import hyphenate_word
 
 from dispatch.agent_profile import AgentProfile
 from telephony.calls import CallKind
@@ -32,10 +30,6 @@ class WarmModels:
 def warm_models() -> WarmModels:
     """Load what every call needs; blocks for a few tens of milliseconds."""
     prewarm()
-    # What was heard of an interrupted turn is told by its syllables and their pace. Loaded on first
-    # use, in the middle of a greeting, both would hold the audio up (measured: 50 and 100 ms).
-    hyphenate_word("syllables")
-    np.fft.rfft(np.zeros(2))
     return WarmModels(vad=inference.VAD(model="silero"))
 
 

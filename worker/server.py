@@ -7,9 +7,9 @@ import math
 from livekit.agents import AgentServer, JobExecutorType, JobProcess, JobRequest
 
 from telephony.settings import LiveKitSettings
-from worker.job import WARM_MODELS, answer_call
-from worker.pipelines import warm_models
+from worker.job import answer_call
 from worker.settings import WorkerSettings
+from worker.warm import WARM, warm_up
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class CallServer:
             load_fnc=self.load,
             num_idle_processes=settings.worker_idle_jobs,
             setup_fnc=prewarm_job,
-            preload_modules=["worker.job"],
+            preload_modules=["worker.preload"],
             drain_timeout=int(settings.worker_drain_timeout.total_seconds()),
             shutdown_process_timeout=_CUT_OFF_TIMEOUT_S,
             ws_url=livekit.livekit_url,
@@ -87,5 +87,5 @@ class CallServer:
 
 
 def prewarm_job(process: JobProcess) -> None:
-    """Load the models of a job process before it is given a call."""
-    process.userdata[WARM_MODELS] = warm_models()
+    """Make a job process ready before it is given a call; free where it was forked ready."""
+    process.userdata[WARM] = warm_up()

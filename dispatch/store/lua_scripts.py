@@ -59,6 +59,13 @@ class LuaScripts:
         return await script(keys=list(keys), args=list(args))
 
 
+def load_scripts() -> None:
+    """Read every script now instead of on its first use."""
+    for file in files("dispatch.store").joinpath("scripts").iterdir():
+        if file.name.endswith(".lua") and not file.name.startswith("_"):
+            script_text(file.name.removesuffix(".lua"))
+
+
 @cache
 def script_text(name: str) -> str:
     """Return a script's text with its keys and includes put in."""
