@@ -12,6 +12,8 @@ from dispatch.explain import Explain
 from dispatch.live_calls import LiveCalls
 from dispatch.phone_numbers import PhoneNumbers
 from dispatch.room_events import RoomEventsHandler
+from dispatch.room_sessions import RoomSessions
+from dispatch.rooms import Rooms
 from dispatch.routes import Routes
 from dispatch.secrets.call_secrets import CallSecrets
 from dispatch.secrets.envelope import KeyRing
@@ -82,6 +84,7 @@ def build_services(
     signals = LoopSignals(redis)
     workers = WorkerPresence(redis)
     balances = Balances(redis)
+    voice_sessions = VoiceSessions(redis, rooms, dispatch_settings)
     keys = KeyRing.parse(dispatch_settings.dialplane_secrets_keys.get_secret_value())
     return Services(
         settings=settings,
@@ -102,7 +105,9 @@ def build_services(
             ],
         ),
         explain=Explain(database, redis, trunks, dispatch_settings),
-        voice_sessions=VoiceSessions(redis, rooms, dispatch_settings),
+        voice_sessions=voice_sessions,
+        rooms=Rooms(database, rooms, voice_sessions),
+        room_sessions=RoomSessions(database),
         call_records=CallRecords(database),
         room_events=room_events,
         room_events_handler=RoomEventsHandler(LiveCalls(redis, dispatch_settings)),

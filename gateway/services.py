@@ -11,6 +11,8 @@ from dispatch.credits import Credits
 from dispatch.explain import Explain
 from dispatch.phone_numbers import PhoneNumbers
 from dispatch.room_events import RoomEventsHandler
+from dispatch.room_sessions import RoomSessions
+from dispatch.rooms import Rooms
 from dispatch.secrets.vault import Secrets
 from dispatch.tenants import Tenants
 from dispatch.voice_sessions import VoiceSessions
@@ -35,6 +37,8 @@ class Services:
     explain: Explain
     voice_sessions: VoiceSessions
     call_records: CallRecords
+    rooms: Rooms
+    room_sessions: RoomSessions
     room_events: RoomEvents
     room_events_handler: RoomEventsHandler
     readiness: Readiness

@@ -99,13 +99,13 @@ class LiveCallStore:
     async def find_session(self, room_name: str, seat: str = "") -> dict[str, str]:
         """Return the fields of the session in this room, at this seat; empty when there is none."""
         with translate_redis_errors():
-            fields = await self._redis.hgetall(redis_keys.voice_session(room_name, seat))
+            fields = await self._redis.hgetall(_session_key(room_name, seat))
         return {str(name): str(value) for name, value in fields.items()}
 
     async def forget_session(self, room_name: str, seat: str = "") -> None:
         """Forget the session in this room, at this seat."""
         with translate_redis_errors():
-            await self._redis.delete(redis_keys.voice_session(room_name, seat))
+            await self._redis.delete(_session_key(room_name, seat))
 
     async def answered(self, call_id: uuid.UUID, at: datetime) -> int | None:
         """Run the answered script; the time of the answer in ms, or None when not live."""
@@ -194,6 +194,10 @@ class LiveCallStore:
     async def _run(self, script: str, *args: str | int) -> Any:
         with translate_redis_errors():
             return await self._scripts.run(script, [], args)
+
+
+def _session_key(room_name: str, seat: str) -> str:
+    return redis_keys.seat(seat, room_name) if seat else redis_keys.voice_session(room_name)
 
 
 def _arrival_args(arrival: Arrival) -> tuple[str, str, str, str, str]:

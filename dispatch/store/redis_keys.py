@@ -14,7 +14,7 @@
 | `dp:reservation:{operation_id}` | hash: state, organization_id, project_id, agent_id, source, price_version, reserved, attempt, cost, uncollected | while open, then 1 day | reserve, charge scripts | the same |
 | `dp:reservations` | sorted set operation_id by lapse ms | while open | reserve, charge scripts | reaper |
 | `dp:session:{room_name}` | hash: the fields of `VoiceSession` | 1 day | open script | admit script, worker, reaper |
-| `dp:session:{room_name}#{seat}` | as above, of one of several agents in the room | | | |
+| `dp:seat:{seat}:{room_name}` | as above, of one of several agents in the room | | | |
 | `dp:call:{call_id}` | hash, see below | while live, then 1 h | call scripts | call scripts, reaper |
 | `dp:calls:ringing` | sorted set call_id by registered-at ms | while ringing | ring, admit, end scripts | reaper, unanswered calls |
 | `dp:calls:live` | sorted set call_id by lease expiry ms: the installation's slots | while admitted | admit, beat, end scripts | admit, open scripts, reaper |
@@ -104,9 +104,14 @@ def reservation(operation_id: uuid.UUID | str) -> str:
     return f"dp:reservation:{operation_id}"
 
 
-def voice_session(room_name: str, seat: str = "") -> str:
-    """The web session that lives in a room; where several do, the first, or the one of a seat."""
-    return f"dp:session:{room_name}#{seat}" if seat else f"dp:session:{room_name}"
+def voice_session(room_name: str) -> str:
+    """The web session that lives in a room; where several do, the first."""
+    return f"dp:session:{room_name}"
+
+
+def seat(seat: str, room_name: str) -> str:
+    """One of several web sessions in a room. A seat is digits, so no two keys are the same."""
+    return f"dp:seat:{seat}:{room_name}"
 
 
 def call(call_id: uuid.UUID | str) -> str:

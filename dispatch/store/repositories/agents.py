@@ -20,7 +20,6 @@ from dispatch.store.engine import ReadSession, WriteSession
 from dispatch.store.repositories.paged import AnyRow, fetch_page
 from dispatch.store.tables import AgentRow, AgentVersionRow
 
-
 _MOST_SUMMARIES = 1_000
 
 
@@ -116,7 +115,8 @@ async def find_agent_ids(
         AgentRow.config_id.in_(config_ids),
         AgentRow.deleted_at.is_(None),
     )
-    return dict((await db.execute(query)).tuples().all())
+    rows = await db.execute(query)
+    return {row.config_id: row.id for row in rows}
 
 
 async def list_summaries(db: ReadSession, project_id: uuid.UUID) -> tuple[AgentSummary, ...]:

@@ -2,9 +2,8 @@
 -- Whose call it is, and putting it on record as ringing.
 
 local function session_key_of(room_name, seat)
-  local room_key = key.voice_session .. room_name
-  if seat == '' then return room_key end
-  return room_key .. '#' .. seat
+  if seat == '' then return key.voice_session .. room_name end
+  return key.seat .. seat .. ':' .. room_name
 end
 
 -- Returns the tenant a call belongs to, or nil and why there is none.

@@ -6,7 +6,7 @@ local call_id, mode, ending = ARGV[1], ARGV[2], ARGV[3]
 local ended_at_ms, answered_at_ms, keep_s = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
 
 -- Sequence numbers of a call whose record Redis lost start here, above any it had before: those
--- count its events or its milliseconds.
+-- count its events or its milliseconds. It is given the age to match.
 local AFTER_LOSS = 1000000000
 
 -- The report of the answer may not have come through, or Redis may have forgotten it.
@@ -22,7 +22,8 @@ if not state then
   free_slots(call_id, nil, nil)
   if mode ~= 'end' then return false end
   -- Nothing tells what it cost; what its reservation took stays taken if it was answered.
-  redis.call('HSET', call_key, 'seq', AFTER_LOSS, 'answered_at_ms', digits(at_ms))
+  redis.call('HSET', call_key, 'seq', AFTER_LOSS, 'ringing_at_ms', digits(at_ms - AFTER_LOSS),
+    'answered_at_ms', digits(at_ms))
   ending = merged(ending, '{"state_lost":true}')
   if answered_at_ms then
     ending = merged(ending, '{"answered_at_ms":' .. digits(math.min(at_ms, answered_at_ms)) .. '}')

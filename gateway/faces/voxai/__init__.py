@@ -1,16 +1,20 @@
-"""VoxAI's API: tokens, rooms, sessions, knowledge, usage."""
+"""VoxAI's API: tokens, agents, rooms, sessions, knowledge, usage, secrets.
+
+Source of its contract: VoxAI's API page. Shapes it does not publish are ours.
+"""
 
 import re
 from typing import Final
 
 from gateway.faces.face import Face
-from gateway.faces.native.errors import native_body
+from gateway.faces.voxai.errors import voxai_body
+from gateway.faces.voxai.routes import agents, rooms, sessions, tokens
 from gateway.problems import problem_of
 
 VOXAI: Final = Face(
     name="voxai",
     paths=re.compile(r"/api/v1/"),
-    routers=(),
+    routers=(tokens.router, agents.router, rooms.router, sessions.router),
     problem_of=problem_of,
-    body_of=native_body,
+    body_of=voxai_body,
 )
