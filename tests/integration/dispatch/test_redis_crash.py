@@ -72,6 +72,12 @@ async def drain(client: RedisClient, database: Database) -> None:
         pass
 
 
+async def keys_on_record(database: Database) -> list[str]:
+    query = select(CallEventRow.data["digits"].astext).where(CallEventRow.type == "keys")
+    async with database.reading() as db:
+        return list(await db.scalars(query.order_by(CallEventRow.seq)))
+
+
 async def talking(client: RedisClient, tenant: Tenant) -> Arrival:
     arrival = tenant.arrival()
     await live_calls(client).admit(arrival)
@@ -91,10 +97,22 @@ async def test_events_after_the_crash_are_not_mistaken_for_forgotten_ones(
     for key in "34":
         await live_calls(client).record_keys(arrival.call_id, key, key, datetime.now(UTC))
     await drain(client, database)
-    query = select(CallEventRow.data["digits"].astext).where(CallEventRow.type == "keys")
-    async with database.reading() as db:
-        pressed = list(await db.scalars(query.order_by(CallEventRow.seq)))
-    assert pressed == ["1", "2", "3", "4"]
+    assert await keys_on_record(database) == ["1", "2", "3", "4"]
+
+
+async def test_a_lost_calls_late_events_survive_another_crash(
+    crashing: CrashingRedis, client: RedisClient, database: Database, tenant: Tenant
+) -> None:
+    arrival = await talking(client, tenant)
+    await client.flushdb()
+    await live_calls(client).end(arrival.call_id, HANG_UP)
+    crashing.note_what_is_on_disk()
+    for key in "12":
+        if key == "2":
+            crashing.crash()
+        await live_calls(client).record_keys(arrival.call_id, key, key, datetime.now(UTC))
+        await drain(client, database)
+    assert await keys_on_record(database) == ["1", "2"]
 
 
 @pytest.mark.parametrize("forgotten", ["extension", "end"])
