@@ -41,7 +41,9 @@ async def run(
             WorkerPresence(redis),
             f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
             calls.registered,
-            lambda: None if calls.server.draining else calls.count_calls(),
+            lambda: (
+                None if calls.server.draining or not calls.is_connected else calls.count_calls()
+            ),
             settings.worker_max_calls,
             settings.presence_interval.total_seconds(),
         )

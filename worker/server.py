@@ -66,6 +66,15 @@ class CallServer:
         active = {info.job.id for info in self.server.active_jobs}
         return len(active | self._starting)
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether LiveKit can give us calls now; it cannot while its connection is made again.
+
+        Source: livekit-agents worker.py, `_connection_task`. It tells of a registration, but of a
+        lost connection only here.
+        """
+        return self.registered.is_set() and not self.server._connecting  # noqa: SLF001
+
     def _on_registered(self, *_: object) -> None:
         logger.info("worker registered")
         self.registered.set()
