@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from dispatch.agent_profile import Speech, TurnTaking
+from dispatch.agent_profile import TurnTaking
+from dispatch.models.choices import AgentModels
 from dispatch.script import Script
 from worker.turn_taking import turn_handling
 
@@ -16,7 +17,7 @@ GREETING = "Harbour Books. How can I help you?"
 QUESTION = "what are your opening hours"
 REPLY = "We are open from nine to five."
 
-SPEECH = Speech()
+SPEECH = AgentModels().tts
 STEPS: list[dict[str, Any]] = [{"phrases": [QUESTION], "reply": REPLY}]
 SCRIPT = Script.model_validate({"steps": STEPS})
 TURN_TAKING = turn_handling(TurnTaking(), "vad")
