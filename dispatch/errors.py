@@ -4,9 +4,12 @@ DispatchError
 ├── NotFound              no such thing for this tenant (another tenant's is not there either)
 ├── InvalidField          a value is wrong; names the field and says what is allowed
 ├── Conflict              the request contradicts what exists
+├── DocumentTooLarge      an uploaded file is longer than is taken
 ├── InsufficientCredits   the balance does not cover the first block of a call
 ├── QuotaExceeded         the plan allows no more of a resource
 ├── AgentNotVoiceReady    the agent cannot hold a voice call
+├── AgentNotChatReady     the agent cannot hold a chat
+├── ModelUnavailable      the agent's model cannot be asked
 ├── CapacityReached       every slot the tenant (or the installation) may use is taken
 ├── StoreUnavailable      Postgres or Redis could not be reached
 ├── SecretUnreadable      a secret on record does not open with the configured keys
@@ -50,6 +53,10 @@ class Conflict(DispatchError):
     """The request contradicts what exists."""
 
 
+class DocumentTooLarge(DispatchError):
+    """An uploaded file is longer than is taken; the text says how long one may be."""
+
+
 class InsufficientCredits(DispatchError):
     """The organisation's balance does not cover the first block of a call."""
 
@@ -73,6 +80,14 @@ class QuotaExceeded(DispatchError):
 
 class AgentNotVoiceReady(DispatchError):
     """The agent is inactive, text-only or not enabled for voice."""
+
+
+class AgentNotChatReady(DispatchError):
+    """The agent cannot hold a chat."""
+
+
+class ModelUnavailable(DispatchError):
+    """The agent's model cannot be asked: no key is kept for it, or it is none for chats."""
 
 
 class CapacityReached(DispatchError):
