@@ -7,6 +7,8 @@ from typing import Final
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
+from gateway import documentation
+from gateway.documentation import SWAGGER_PARAMETERS
 from gateway.error_answers import install_error_handlers
 from gateway.faces import FACES
 from gateway.middleware import BodyLimit, RequestContext
@@ -56,6 +58,7 @@ def create_app(
         version="0.1.0",
         lifespan=lifespan,
         redoc_url=None,
+        swagger_ui_parameters=SWAGGER_PARAMETERS,
         # The redirect would name whatever host the client did, and proxies' plain http.
         redirect_slashes=False,
         separate_input_output_schemas=False,
@@ -66,7 +69,7 @@ def create_app(
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, max_bytes=max_body_bytes)
     app.add_middleware(RequestContext)
-    routers = [router for face in FACES for router in face.routers]
+    routers = [documentation.router, *(router for face in FACES for router in face.routers)]
     for router in routers:
         app.include_router(router)
     install_error_handlers(app, [route for router in routers for route in router.routes])

@@ -1,0 +1,106 @@
+"""The reference pages: one for everything, one for each API, all of them served from here.
+
+Each page has one box for the key (Authorize), and sends real requests with it (Try it out).
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.openapi.docs import get_swagger_ui_html
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from gateway.faces import FACES, face_of
+from gateway.faces.face import Face
+from gateway.postman import postman_collection
+
+SWAGGER_PARAMETERS: Final = {"persistAuthorization": True, "tryItOutEnabled": True}
+
+_STATIC: Final = "/static-offline-docs"
+_REFERENCE: Final = re.compile(r"#/components/schemas/(.+)")
+_POSTMAN_FACE: Final = "voxai"
+"""The product whose clients know `/docs/api` and the collection beside it."""
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/docs/api")
+async def voxai_page(request: Request) -> Response:
+    """Return VoxAI's reference page at the place where its clients look for it."""
+    return _page(request, _face(_POSTMAN_FACE))
+
+
+@router.get("/docs/api/postman")
+async def voxai_collection(request: Request) -> Response:
+    """Return VoxAI's API as a Postman collection, filled with the caller's address and key."""
+    collection = postman_collection(
+        described(request.app, _face(_POSTMAN_FACE)),
+        name="Voxai API",
+        base_url=str(request.base_url).rstrip("/"),
+        api_key=request.headers.get("x-api-key", ""),
+    )
+    disposition = 'attachment; filename="voxai.postman_collection.json"'
+    return JSONResponse(collection, headers={"Content-Disposition": disposition})
+
+
+@router.get("/docs/{name}")
+async def face_page(name: str, request: Request) -> Response:
+    """Return the reference page of one API."""
+    return _page(request, _face(name))
+
+
+@router.get("/openapi/{name}.json")
+async def face_description(name: str, request: Request) -> Response:
+    """Return the OpenAPI description of one API."""
+    return JSONResponse(described(request.app, _face(name)))
+
+
+def described(app: FastAPI, face: Face) -> dict[str, Any]:
+    """Return the application's OpenAPI description, of one API only."""
+    whole = app.openapi()
+    paths = {path: item for path, item in whole["paths"].items() if face_of(path) is face}
+    schemas = whole["components"]["schemas"]
+    used: set[str] = set()
+    waiting = list(_references(paths))
+    while waiting:
+        name = waiting.pop()
+        if name not in used:
+            used.add(name)
+            waiting.extend(_references(schemas[name]))
+    components = whole["components"] | {
+        "schemas": {name: schema for name, schema in schemas.items() if name in used}
+    }
+    return whole | {"paths": paths, "components": components}
+
+
+def _references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key == "$ref" and isinstance(item, str) and (found := _REFERENCE.fullmatch(item)):
+                yield found[1]
+            else:
+                yield from _references(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _references(item)
+
+
+def _face(name: str) -> Face:
+    for face in FACES:
+        if face.name == name:
+            return face
+    raise HTTPException(404)
+
+
+def _page(request: Request, face: Face) -> HTMLResponse:
+    root = request.scope.get("root_path", "")
+    return get_swagger_ui_html(
+        openapi_url=f"{root}/openapi/{face.name}.json",
+        title=f"{request.app.title}: {face.name}",
+        swagger_js_url=f"{root}{_STATIC}/swagger-ui-bundle.js",
+        swagger_css_url=f"{root}{_STATIC}/swagger-ui.css",
+        swagger_favicon_url=f"{root}{_STATIC}/favicon.png",
+        swagger_ui_parameters=SWAGGER_PARAMETERS,
+    )
