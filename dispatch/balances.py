@@ -7,6 +7,7 @@ from dispatch.errors import InvalidField
 from dispatch.store import redis_keys
 from dispatch.store.lua_scripts import LuaScripts
 from dispatch.store.redis_client import RedisClient, translate_redis_errors
+from dispatch.usage.reservations import OpenReservation, lease_args
 
 _OPERATION_TTL_S = 30 * 86_400
 
@@ -65,6 +66,7 @@ class Balances:
         organization_id: uuid.UUID,
         amount_microcredits: int,
         counted_operation_ids: Sequence[str] = (),
+        open_reservations: Sequence[OpenReservation] = (),
     ) -> bool:
         """Set an unknown balance to the ledger's sum; False when there is a balance already.
 
@@ -73,6 +75,8 @@ class Balances:
             amount_microcredits: Sum of the organisation's ledger entries, read in one snapshot.
             counted_operation_ids: Operation ids of the top-ups of the last days that this sum
                 counts, read in the same snapshot, so that none is applied a second time.
+            open_reservations: What the ledger says is set aside for operations, read likewise: they
+                go on, and what they do not use comes back.
 
         Raises:
             StoreUnavailable: Redis could not be reached.
@@ -82,6 +86,16 @@ class Balances:
             restored = await self._scripts.run(
                 "restore_balance",
                 [redis_keys.balance(organization_id), *operations],
-                [amount_microcredits, _OPERATION_TTL_S],
+                [
+                    amount_microcredits,
+                    _OPERATION_TTL_S,
+                    str(organization_id),
+                    *lease_args(),
+                    *(
+                        value
+                        for reservation in open_reservations
+                        for value in reservation.to_args()
+                    ),
+                ],
             )
         return bool(restored)

@@ -25,6 +25,7 @@ from dispatch.store.loop_signals import LoopSignals
 from dispatch.store.redis_client import RedisClient, connect_redis
 from dispatch.unanswered import UnansweredCalls
 from dispatch.workers import WorkerPresence
+from dispatch.usage.upkeep import ReservationUpkeep
 from telephony.adapters.livekit_client import LiveKitClient
 from telephony.adapters.livekit_rooms import LiveKitRooms
 from telephony.adapters.livekit_sip import LiveKitTrunks
@@ -34,7 +35,7 @@ from telephony.settings import LiveKitSettings
 _AT_ONCE: Final = timedelta(0)
 """The drain waits for events by itself."""
 
-_LOCKED: Final = ("convergence", "drain", "projection", "reconciliation")
+_LOCKED: Final = ("convergence", "drain", "projection", "reconciliation", "reservations")
 """Loops that one process runs at a time: these change what is elsewhere in a certain order."""
 
 _TRUNK_TIMEOUT: Final = timedelta(seconds=30)
@@ -126,6 +127,7 @@ def build_dispatch(
         live_calls, WorkerPresence(redis), rooms, settings.dialplane_worker_name
     )
     reconciliation = Reconciliation(live_calls, redis, database, rooms)
+    upkeep = ReservationUpkeep(redis, database)
     drain = EventDrain(redis, database)
     keys = KeyRing.parse(settings.dialplane_secrets_keys.get_secret_value())
     projection = Projection(database, Routes(redis), Balances(redis), CallSecrets(redis, keys))
@@ -140,6 +142,7 @@ def build_dispatch(
                 ("unanswered", unanswered.run_once, _UNANSWERED_INTERVAL),
                 ("projection", projection.run_once, _PROJECTION_INTERVAL),
                 ("reconciliation", reconciliation.run_once, _RECONCILIATION_INTERVAL),
+                ("reservations", upkeep.run_once, _RECONCILIATION_INTERVAL),
             )
         ],
         signals=signals,

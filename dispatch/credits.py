@@ -13,7 +13,7 @@ from dispatch.errors import Conflict, InvalidField, StoreUnavailable
 from dispatch.ledger import LedgerEntry, TopUp
 from dispatch.paging import Page, PageRequest
 from dispatch.store.engine import Database
-from dispatch.store.repositories import accounts, ledger
+from dispatch.store.repositories import accounts, ledger, usage
 
 __all__ = ["Credits", "LedgerEntry", "TopUp"]
 
@@ -110,10 +110,11 @@ class Credits:
             total_microcredits = await ledger.sum_of_entries(db, organization_id)
             recent = await ledger.list_untold(db, organization_id, believed_after=_RECENT)
             untold = await ledger.list_untold(db, organization_id, believed_after=BELIEVED_AFTER)
+            reserved = await usage.list_reservations_of(db, organization_id)
         balance = await self._balances.get(organization_id)
         if balance is None:
             counted = [entry.operation_id for entry in recent]
-            await self._balances.restore(organization_id, total_microcredits, counted)
+            await self._balances.restore(organization_id, total_microcredits, counted, reserved)
             balance = total_microcredits
         for entry in untold:
             applied = await self._balances.apply_top_up(

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from dispatch.event_effects import changes_of
-from dispatch.store.engine import Database
+from dispatch.store.engine import Database, WriteSession
 from dispatch.store.event_stream import EventStream, StreamedEvent, StreamEntry
 from dispatch.store.redis_client import RedisClient
-from dispatch.store.repositories import recorded_calls
+from dispatch.store.repositories import recorded_calls, usage
 from dispatch.store.repositories.recorded_calls import Release, UnwritableRow
+from dispatch.usage.operations import OperationChange
 
 _log = logging.getLogger(__name__)
 
@@ -103,6 +104,9 @@ class EventDrain:
                 for event in changes.released:
                     await recorded_calls.release_reservation(db, _release(event))
                 await recorded_calls.add_ledger_entries(db, changes.charged)
+                for operation in changes.operations:
+                    await _write_operation(db, operation)
+                await usage.add_usage(db, changes.usage)
                 for call_id, call in changes.calls.items():
                     if call.begins:
                         await recorded_calls.begin_call(db, call_id, call.columns)
@@ -117,6 +121,16 @@ class EventDrain:
             extra={"entry_id": entry.entry_id, "why": why},
         )
         await self._stream.reject(entry, why)
+
+
+async def _write_operation(db: WriteSession, change: OperationChange) -> None:
+    event = change.event
+    if change.opened is not None:
+        await usage.open_reservation(db, change.opened, event.at)
+    if change.closes_seq is not None:
+        await usage.close_reservation(db, event.call_id, change.closes_seq)
+    await recorded_calls.add_ledger_entries(db, change.ledger)
+    await usage.add_usage(db, change.usage)
 
 
 def _release(event: StreamedEvent) -> Release:

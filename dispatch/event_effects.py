@@ -9,6 +9,8 @@ from typing import Any
 from dispatch.calls import EventType
 from dispatch.script import key_text
 from dispatch.store.event_stream import StreamedEvent
+from dispatch.usage.operations import OPERATION_EVENTS, OperationChange, operation_change
+from dispatch.usage.record import UsageRecord
 from telephony.calls import CallState, EndedBy, EndReason
 
 _ARRIVAL = (
@@ -39,6 +41,9 @@ class RecordChanges:
 
     calls: dict[uuid.UUID, CallChanges] = field(default_factory=dict)
     turns: list[dict[str, Any]] = field(default_factory=list)
+    usage: list[UsageRecord] = field(default_factory=list)
+    """Parts of the bills of calls and operations."""
+    operations: list[OperationChange] = field(default_factory=list)
     reserved: list[dict[str, Any]] = field(default_factory=list)
     """Ledger entries that took credit."""
     released: list[StreamedEvent] = field(default_factory=list)
@@ -61,6 +66,8 @@ def changes_of(events: Sequence[StreamedEvent]) -> RecordChanges:
             changes.turns.append(_turn(event))
         elif event.type is EventType.KEYS:
             changes.turns.append(_pressed(event))
+        elif event.type in OPERATION_EVENTS:
+            changes.operations.append(operation_change(event))
         elif event.type is EventType.CREDIT_RESERVED:
             # A call may reserve several times, and is charged once.
             changes.reserved.append(_ledger_entry(event, f"{event.call_id}:{event.seq}"))

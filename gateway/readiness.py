@@ -20,7 +20,15 @@ logger = logging.getLogger(__name__)
 CHECK_TIMEOUT_S: Final = 1.5
 """Less than the usual two seconds for which a load balancer waits."""
 
-LOOPS: Final = ("convergence", "drain", "reaper", "unanswered", "projection", "reconciliation")
+LOOPS: Final = (
+    "convergence",
+    "drain",
+    "reaper",
+    "unanswered",
+    "projection",
+    "reconciliation",
+    "reservations",
+)
 """The loops of `dispatch`, as in their Redis keys."""
 
 _NO_ROOM: Final = "readiness-probe"

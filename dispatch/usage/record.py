@@ -94,7 +94,7 @@ def records_of_call(
 def records_of_operation(
     operation_id: uuid.UUID, data: dict[str, Any], at: datetime
 ) -> list[UsageRecord]:
-    """Return the parts of an operation's bill, from the event that settled it.
+    """Return the parts of an operation's bill, from the event that settled it; none if unused.
 
     Raises:
         KeyError: The event lacks a fact.
@@ -102,6 +102,8 @@ def records_of_operation(
     """
     version = str(data["usage"]["price_version"])
     parts = [*_parts_of(data["usage"]), *_uncollected(data, version)]
+    if not parts:
+        return []
     return _records(operation_id, data, UsageSource(data["source"]), parts, at)
 
 

@@ -39,6 +39,21 @@ class Payer:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenReservation:
+    """Credit that the record says is set aside."""
+
+    operation_id: uuid.UUID
+    seq: int
+    """Of the event that told it: 2n - 1 for the n-th time the operation was begun."""
+    organization_id: uuid.UUID
+    amount_microcredits: int
+
+    def to_args(self) -> tuple[str, int, int]:
+        """Return it as scripts take it: operation, attempt, amount."""
+        return str(self.operation_id), (self.seq + 1) // 2, self.amount_microcredits
+
+
+@dataclass(frozen=True, slots=True)
 class Charge:
     """What an operation cost. Amounts are micro-credits."""
 
@@ -82,8 +97,7 @@ class Reservations:
             source,
             price_version,
             amount_microcredits,
-            _milliseconds(LEASE),
-            _milliseconds(_KEEP),
+            *lease_args(),
         )
         match answer:
             case ["refused", "operation_in_use"]:
@@ -102,6 +116,11 @@ class Reservations:
         with translate_redis_errors():
             found = await self._redis.hget(redis_keys.reservation(operation_id), "price_version")
         return None if found is None else str(found)
+
+    async def is_known(self, operation_id: uuid.UUID) -> bool:
+        """Return whether Redis knows an operation, be it open or over."""
+        with translate_redis_errors():
+            return bool(await self._redis.exists(redis_keys.reservation(operation_id)))
 
     async def charge(
         self, payer: Payer, operation_id: uuid.UUID, source: UsageSource, usage: PricedUsage
@@ -143,6 +162,11 @@ class Reservations:
         with translate_redis_errors():
             answer: list[str] = await self._scripts.run(script, [], args)
         return answer
+
+
+def lease_args() -> tuple[int, int]:
+    """Return, in milliseconds, how long a reservation holds and how long it is known then."""
+    return _milliseconds(LEASE), _milliseconds(_KEEP)
 
 
 def _payer_args(payer: Payer) -> tuple[str, str, str]:

@@ -64,6 +64,27 @@ async def ensure_top_up(
     return to_entry(row.one())
 
 
+async def release_operation(
+    db: WriteSession,
+    organization_id: uuid.UUID,
+    operation_id: uuid.UUID,
+    seq: int,
+    amount_microcredits: int,
+) -> None:
+    """Write down, once, that what an operation had set aside came back."""
+    await db.execute(
+        insert(LedgerEntryRow)
+        .values(
+            id=uuid.uuid4(),
+            organization_id=organization_id,
+            kind=LedgerKind.RELEASE.value,
+            amount_microcredits=amount_microcredits,
+            operation_id=f"{operation_id}:{seq}:release",
+        )
+        .on_conflict_do_nothing(index_elements=[LedgerEntryRow.operation_id])
+    )
+
+
 async def list_entries(
     db: ReadSession, organization_id: uuid.UUID, page: PageRequest
 ) -> Page[LedgerEntry]:

@@ -12,7 +12,7 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import insert
 
 from dispatch.store.engine import ReadSession, WriteSession
-from dispatch.store.repositories.paged import AnyRow
+from dispatch.store.repositories.paged import AnyRow, AnySelect
 from dispatch.store.tables import (
     NO_AGENT,
     AgentRow,
@@ -23,6 +23,7 @@ from dispatch.store.tables import (
 from dispatch.usage.items import Unit
 from dispatch.usage.record import UsagePart, UsageRecord
 from dispatch.usage.reports import GroupBy
+from dispatch.usage.reservations import OpenReservation
 
 _EVENTS = cast("SqlTable", UsageEventRow.__table__)
 _DAYS = cast("SqlTable", UsageDayRow.__table__)
@@ -109,20 +110,13 @@ async def seconds_since(db: ReadSession, organization_id: uuid.UUID, since: date
     return int((await db.execute(query)).scalar_one())
 
 
-async def open_reservation(
-    db: WriteSession,
-    operation_id: uuid.UUID,
-    seq: int,
-    organization_id: uuid.UUID,
-    amount_microcredits: int,
-    at: datetime,
-) -> None:
+async def open_reservation(db: WriteSession, reservation: OpenReservation, at: datetime) -> None:
     """Note that credit is set aside for an operation."""
     statement = insert(_OPEN).values(
-        operation_id=operation_id,
-        seq=seq,
-        organization_id=organization_id,
-        amount_microcredits=amount_microcredits,
+        operation_id=reservation.operation_id,
+        seq=reservation.seq,
+        organization_id=reservation.organization_id,
+        amount_microcredits=reservation.amount_microcredits,
         reserved_at=at,
     )
     await db.execute(statement.on_conflict_do_nothing())
@@ -136,15 +130,25 @@ async def close_reservation(db: WriteSession, operation_id: uuid.UUID, seq: int)
 
 async def list_open_reservations(
     db: ReadSession, before: datetime, most: int
-) -> Sequence[tuple[uuid.UUID, int]]:
-    """Return (operation, seq) of credit set aside before a time and not settled since."""
-    query = (
-        select(_OPEN.c.operation_id, _OPEN.c.seq)
-        .where(_OPEN.c.reserved_at < before)
-        .order_by(_OPEN.c.reserved_at)
-        .limit(most)
+) -> Sequence[OpenReservation]:
+    """Return what was set aside before a time and not settled since, oldest first."""
+    query = _open_reservations().where(_OPEN.c.reserved_at < before)
+    found = await db.execute(query.order_by(_OPEN.c.reserved_at).limit(most))
+    return [OpenReservation(*row) for row in found]
+
+
+async def list_reservations_of(
+    db: ReadSession, organization_id: uuid.UUID
+) -> Sequence[OpenReservation]:
+    """Return what is set aside for an organisation's operations."""
+    query = _open_reservations().where(_OPEN.c.organization_id == organization_id)
+    return [OpenReservation(*row) for row in await db.execute(query)]
+
+
+def _open_reservations() -> AnySelect:
+    return select(
+        _OPEN.c.operation_id, _OPEN.c.seq, _OPEN.c.organization_id, _OPEN.c.amount_microcredits
     )
-    return [(row[0], row[1]) for row in await db.execute(query)]
 
 
 async def _add_to_days(db: WriteSession, records: Iterable[UsageRecord]) -> None:

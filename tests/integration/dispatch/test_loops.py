@@ -138,7 +138,15 @@ async def test_the_process_runs_every_loop_and_stops_when_told(
     process: "subprocess.Popen[str]", redis: RedisClient
 ) -> None:
     signals = LoopSignals(redis)
-    loops = ("convergence", "drain", "reaper", "unanswered", "projection", "reconciliation")
+    loops = (
+        "convergence",
+        "drain",
+        "reaper",
+        "unanswered",
+        "projection",
+        "reconciliation",
+        "reservations",
+    )
     seen: dict[str, bool] = {}
     async with asyncio.timeout(30):
         while set(seen) != set(loops):
