@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from dispatch.models.choices import AgentModels
+from dispatch.models.choices import AgentModels, ModelChoice
 from dispatch.script import Script
 from dispatch.variables import fill
 
@@ -168,6 +168,24 @@ class AgentProfile(AgentDraft):
     def is_voice_ready(self) -> bool:
         """Whether the agent may be put on a call."""
         return self.is_active and self.voice_enabled and self.voice_pipeline_mode is not None
+
+    @property
+    def choices(self) -> tuple[ModelChoice, ...]:
+        """The models that a call of this agent may use."""
+        realtime = () if self.models.realtime is None else (self.models.realtime,)
+        match self.voice_pipeline_mode:
+            case PipelineMode.STS:
+                return realtime
+            case PipelineMode.HYBRID:
+                return (*realtime, *self.models.pipeline)
+            case _:
+                return self.models.pipeline
+
+    @property
+    def needed_secrets(self) -> frozenset[str]:
+        """Names of the secrets without which a call can not be held."""
+        names = (choice.key_name for choice in self.choices if choice.must_have_key)
+        return frozenset(name for name in names if name is not None)
 
     @property
     def draft(self) -> AgentDraft:

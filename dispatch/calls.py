@@ -56,6 +56,8 @@ class RefusalReason(StrEnum):
     NUMBER_UNASSIGNED = "number_unassigned"
     AGENT_UNAVAILABLE = "agent_unavailable"
     """The assigned agent was deleted, is inactive or cannot speak."""
+    PROVIDER_NOT_CONFIGURED = "provider_not_configured"
+    """A model of the agent needs an API key that the project does not keep."""
     INSUFFICIENT_CREDITS = "insufficient_credits"
     BALANCE_UNKNOWN = "balance_unknown"
     """Redis holds no balance for the organisation yet: fail closed until it is rebuilt."""
@@ -76,6 +78,9 @@ REFUSAL_SENTENCES: dict[RefusalReason, str] = {
     RefusalReason.NUMBER_UNKNOWN: "The dialled number is not one of this installation's numbers.",
     RefusalReason.NUMBER_UNASSIGNED: "The number has no agent assigned.",
     RefusalReason.AGENT_UNAVAILABLE: "The number's agent is inactive, deleted or not for voice.",
+    RefusalReason.PROVIDER_NOT_CONFIGURED: (
+        "The agent's models need an API key that is not among the project's secrets."
+    ),
     RefusalReason.INSUFFICIENT_CREDITS: "The organisation's balance does not cover a call.",
     RefusalReason.BALANCE_UNKNOWN: "The organisation's balance is being rebuilt; try again.",
     RefusalReason.CAPACITY_NUMBER: "The number already has as many calls as it may have.",
@@ -157,6 +162,8 @@ class EventType(StrEnum):
     TURN = "turn"
     KEYS = "keys"
     TOOL = "tool"
+    PROVIDER_FAILED = "provider.failed"
+    """A model's provider refused, failed or kept silent; it names which, and why."""
     CREDIT_RESERVED = "credit.reserved"
     CREDIT_LOW = "credit.low"
     ENDED = "call.ended"
@@ -180,6 +187,17 @@ class Turn:
     at: datetime
     """When the turn began (caller) or its playout began (agent)."""
     interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderFailure:
+    """A model that let a call down."""
+
+    service: Literal["stt", "llm", "tts", "realtime"]
+    provider: str
+    model: str
+    reason: str
+    """What happened, as a sentence without anything that was said or a key."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import json
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from dispatch.calls import (
     Beat,
     CallEnd,
     EventType,
+    ProviderFailure,
     RefusalReason,
     Refused,
     Settlement,
@@ -166,6 +167,12 @@ class LiveCalls:
         """Put a tool's call and its result on the call's record."""
         data = {"name": name, "arguments": arguments, "result": result}
         await self._record(call_id, entry_id, EventType.TOOL, data)
+
+    async def record_provider_failure(
+        self, call_id: uuid.UUID, entry_id: str, failure: ProviderFailure
+    ) -> None:
+        """Put on the call's record which provider failed, and why."""
+        await self._record(call_id, entry_id, EventType.PROVIDER_FAILED, asdict(failure))
 
     async def end(
         self,

@@ -51,6 +51,7 @@ class Routes:
                 mapping={
                     "profile": agent.model_dump_json(),
                     "ready": int(agent.is_voice_ready),
+                    "needed_secrets": " ".join(sorted(agent.needed_secrets)),
                     "version": agent.version,
                     "name": agent.name,
                     "organization_id": str(agent.organization_id),

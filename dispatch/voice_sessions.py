@@ -237,6 +237,8 @@ def _refusal(answer: str, agent_id: uuid.UUID) -> DispatchError:
             return NotFound("agent", agent_id)
         case "agent_unavailable":
             return AgentNotVoiceReady("The agent is inactive or not enabled for voice.")
+        case "provider_not_configured":
+            return AgentNotVoiceReady(REFUSAL_SENTENCES[RefusalReason(answer)])
         case "insufficient_credits" | "balance_unknown":
             return InsufficientCredits(REFUSAL_SENTENCES[RefusalReason(answer)])
         case "room_in_use":

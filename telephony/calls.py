@@ -64,6 +64,8 @@ class EndReason(StrEnum):
     """The live record vanished from Redis while the call was on."""
     AGENT_FAILED = "agent_failed"
     """The agent could not be built, or its models failed."""
+    PROVIDER_FAILED = "provider_failed"
+    """A model's provider refused, failed or kept silent; an event before the end names it."""
     CONNECTION_LOST = "connection_lost"
     """The caller's media or signalling went away without a BYE."""
     ABANDONED = "abandoned"

@@ -19,6 +19,8 @@ _BaseUrl = Annotated[
     str, StringConstraints(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$", max_length=300)
 ]
 
+_Secret = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+
 
 class ModelChoice(BaseModel):
     """A model, whose it is, and what is set of it.
@@ -37,8 +39,20 @@ class ModelChoice(BaseModel):
     base_url: _BaseUrl | None = None
     """Another server that speaks the provider's protocol, up to its version: `https://host/v1`.
     With it any model and voice may be named."""
+    secret: _Secret | None = None
+    """Under which name the project keeps the API key; the provider's when none is given."""
     params: dict[str, JsonValue] = Field(default_factory=dict, max_length=20)
     """By the vendor's own names; see `dispatch.models.params`."""
+
+    @property
+    def key_name(self) -> str | None:
+        """The secret that holds its API key; None for a provider that needs no key."""
+        return None if self.provider == "builtin" else self.secret or self.provider
+
+    @property
+    def must_have_key(self) -> bool:
+        """Whether it is of no use without a key; a server of one's own may ask for none."""
+        return self.provider != "builtin" and (self.base_url is None or self.secret is not None)
 
     @model_validator(mode="before")
     @classmethod

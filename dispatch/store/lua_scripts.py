@@ -28,6 +28,7 @@ _KEYS = {
     "reservation": redis_keys.reservation(""),
     "reservations": redis_keys.RESERVATIONS,
     "route": redis_keys.route(""),
+    "secrets": redis_keys.secrets(""),
     "seat": redis_keys.seat("", "").removesuffix(":"),
     "voice_session": redis_keys.voice_session(""),
     "worker": redis_keys.worker(""),

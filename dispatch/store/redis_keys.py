@@ -3,7 +3,7 @@
 | key | type | lives | written by | read by |
 |---|---|---|---|---|
 | `dp:route:{did}` | string, JSON `Route` | while the number exists | number use cases, projection | admit script, explain |
-| `dp:agent:{agent_id}` | hash: profile (JSON `AgentProfile`), ready, version, name, organization_id, project_id | while the agent exists | agent use cases, projection | admit, open scripts, explain |
+| `dp:agent:{agent_id}` | hash: profile (JSON `AgentProfile`), ready, needed_secrets, version, name, organization_id, project_id | while the agent exists | agent use cases, projection | admit, open scripts, explain |
 | `dp:secrets:{project_id}` | string, JSON `ProjectSecrets`: sealed values and the wrapped key that opens them | while the project has secrets | secrets use cases, rotation, projection | worker, chat, tools |
 | `dp:credential:{digest}` | hash: owner (JSON `Credential`), organization_id, version, and by API whom its requests are counted for and how many a minute are allowed | 60 s | authentication | authenticate script |
 | `dp:access:{organization_id}` | string, the organisation's access version: what was read before it is not believed | 1 h after the last change | use cases of keys, members and limits | authenticate script |

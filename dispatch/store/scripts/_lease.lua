@@ -33,6 +33,20 @@ local function full(organization_id, did, at_ms, limits)
   return nil
 end
 
+-- Returns the refusal when the project keeps no secret that the agent's models need, or nil.
+local function unconfigured(project_id, needed_secrets)
+  if not needed_secrets or needed_secrets == '' then return nil end
+  local held = {}
+  local copy = redis.call('GET', key.secrets .. project_id)
+  for _, secret in ipairs(copy and cjson.decode(copy).secrets or {}) do
+    held[secret.provider] = true
+  end
+  for name in string.gmatch(needed_secrets, '%S+') do
+    if not held[name] then return 'provider_not_configured' end
+  end
+  return nil
+end
+
 -- Returns the refusal when a first block cannot be paid, or nil. An unknown balance is not zero:
 -- it was lost and will be rebuilt, and until then nobody is answered for free.
 local function unpaid(organization_id, block)

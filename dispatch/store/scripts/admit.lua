@@ -37,9 +37,10 @@ local agent = {}
 if tenant and not tenant.agent_id then refusal = 'number_unassigned' end
 if not refusal then
   agent = redis.call('HMGET', key.agent .. tenant.agent_id,
-    'ready', 'project_id', 'version', 'profile')
+    'ready', 'project_id', 'version', 'profile', 'needed_secrets')
   if agent[1] ~= '1' or agent[2] ~= tenant.project_id then refusal = 'agent_unavailable' end
 end
+if not refusal then refusal = unconfigured(tenant.project_id, agent[5]) end
 if not refusal then refusal = unpaid(tenant.organization_id, block) end
 if not refusal then refusal = full(tenant.organization_id, did, at_ms, limits) end
 

@@ -10,7 +10,8 @@ local keep_s, seat = ARGV[13], ARGV[14]
 
 local session_key = session_key_of(room_name, seat)
 local was = redis.call('HMGET', session_key, 'session_id', 'created_at_ms')
-local agent = redis.call('HMGET', key.agent .. agent_id, 'ready', 'project_id', 'name')
+local agent = redis.call('HMGET', key.agent .. agent_id, 'ready', 'project_id', 'name',
+  'needed_secrets')
 if was[1] and was[1] ~= session_id then return { 'room_in_use' } end
 if agent[2] ~= project_id then return { 'agent_unknown' } end
 -- Sent again after a lost connection.
@@ -18,7 +19,7 @@ if was[1] then return { 'opened', agent[3], was[2] } end
 if agent[1] ~= '1' then return { 'agent_unavailable' } end
 
 local at_ms = now_ms()
-local refusal = unpaid(organization_id, block) or full(organization_id, '', at_ms, limits)
+local refusal = unconfigured(project_id, agent[4]) or unpaid(organization_id, block) or full(organization_id, '', at_ms, limits)
 if refusal then return { refusal } end
 
 local function seat_at(where)
