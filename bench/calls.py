@@ -35,7 +35,7 @@ class CallFigures:
     """End of the caller's speech to the first sound of the reply."""
     fault: str | None = None
     misheard: bool = False
-    """The words that arrived could not be understood: the machine was too busy to carry them."""
+    """The words that arrived could not be understood: excusable on a saturated machine only."""
 
 
 def question_sound() -> Pcm:

@@ -11,6 +11,8 @@ from bench.rounds import Samples
 _MB = 1024 * 1024
 _MOST_GENERATOR_SHARE = 0.14
 """Callers that use more of the machine than this measure themselves."""
+_SATURATED_SHARE = 0.9
+"""From here on the processors are the bottleneck: at times they are all busy."""
 
 _LATENCIES: tuple[tuple[str, Callable[[CallFigures], float]], ...] = (
     ("INVITE to 200 OK, ms", lambda call: call.answer_s * 1_000),
@@ -29,7 +31,10 @@ def print_header(cores: int) -> None:
 
 
 def print_calls(callers: int, samples: dict[str, Samples]) -> int:
-    """Print the rows of one number of callers and return how many calls were faulty."""
+    """Print the rows of one number of callers and return how many calls void the run.
+
+    Those are the faulty ones, and on a machine that had processors to spare also the misheard.
+    """
     ours, bare = samples["dialplane"], samples["minimal"]
     good = {
         name: [call for call in side.calls if call.fault is None] for name, side in samples.items()
@@ -58,16 +63,25 @@ def print_calls(callers: int, samples: dict[str, Samples]) -> int:
         for call in side.calls
         if call.fault
     )
-    misheard = " and ".join(str(sum(call.misheard for call in s.calls)) for s in (ours, bare))
+    misheard = [sum(call.misheard for call in side.calls) for side in (ours, bare)]
+    busy = [statistics.mean(side.machine_share) for side in (ours, bare)]
+    saturated = [share > _SATURATED_SHARE for share in busy]
     share = statistics.mean(ours.generator_share + bare.generator_share)
     print(
         f"{callers:>7}  {'integrity':<34} {len(ours.calls)} and {len(bare.calls)} calls, "
-        f"{faults.total()} faulty, {misheard} misheard; callers used {share:.0%} of the machine"
+        f"{faults.total()} faulty, {misheard[0]} and {misheard[1]} misheard; "
+        f"callers used {share:.0%} of the machine"
         + (" (too much: read with care)" if share > _MOST_GENERATOR_SHARE else "")
+    )
+    print(
+        f"{callers:>7}  {'machine in use':<34} {busy[0]:>10.0%} {busy[1]:>10.0%}"
+        + ("  saturated: calls wait for processors, and speech breaks up" if any(saturated) else "")
     )
     for fault, times in faults.items():
         print(f"         fault: {times} times {fault}")
-    return faults.total()
+    return faults.total() + sum(
+        calls for calls, excused in zip(misheard, saturated, strict=True) if not excused
+    )
 
 
 def print_sessions(clients: int, ours: Sequence[float], bare: Sequence[float]) -> None:

@@ -1,4 +1,4 @@
-"""Memory and CPU of a process and all its descendants, from /proc."""
+"""Memory and CPU of a process and all its descendants, and of the whole machine, from /proc."""
 
 import os
 from dataclasses import dataclass
@@ -62,6 +62,17 @@ def usage_of(root_pid: int) -> Usage:
         cpu_ticks += sum(int(value) for value in stat[11:15])
         processes += 1
     return Usage(uss, pss, cpu_ticks / _TICKS_PER_S, processes)
+
+
+def machine_cpu_s() -> float:
+    """Return the CPU time that the machine's processors have worked since boot, all together.
+
+    Source: proc(5), first line of /proc/stat: user, nice, system, idle, iowait, irq, softirq,
+    steal; what a guest uses is in user already.
+    """
+    first_line = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0]
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, first_line.split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / _TICKS_PER_S
 
 
 def _parent_of(entry: Path) -> int | None:

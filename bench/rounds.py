@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from bench.calls import CallFigures, check_words, place_call, question_sound
-from bench.resources import Usage, usage_of
+from bench.resources import Usage, machine_cpu_s, usage_of
 from bench.sides import Side
 
 _CALM_CORES = 0.15
@@ -28,6 +28,9 @@ class Samples:
     cpu_s_per_call: list[float] = field(default_factory=list)
     generator_share: list[float] = field(default_factory=list)
     """Cores the callers themselves used, of all cores; much of it would void the run."""
+    machine_share: list[float] = field(default_factory=list)
+    """Cores in use by anything, of all cores, from the first INVITE until all have hung up. Near 1
+    every figure is about waiting for a processor, and speech arrives in pieces."""
 
 
 def abba(ours: Side, bare: Side, pairs: int) -> Iterator[Side]:
@@ -51,18 +54,22 @@ async def _round(sip_address: str, side: Side, callers: int, cores: int, samples
     question = question_sound()
     talking = asyncio.Barrier(callers + 1)
     before, began_s, own_cpu_s = usage_of(side.pid), time.monotonic(), time.process_time()
+    machine_s = machine_cpu_s()
     calls = [
         asyncio.create_task(place_call(sip_address, side.number, question, talking))
         for _ in range(callers)
     ]
     during = await _usage_while_talking(side.pid, talking)
     finished = await asyncio.gather(*calls)
-    own_share = (time.process_time() - own_cpu_s) / (time.monotonic() - began_s) / cores
+    core_s = (time.monotonic() - began_s) * cores
+    own_share = (time.process_time() - own_cpu_s) / core_s
+    machine_share = (machine_cpu_s() - machine_s) / core_s
     after = await _calm(side.pid)
     for figures, greeting, reply in finished:
         check_words(figures, greeting, reply)
         samples.calls.append(figures)
     samples.generator_share.append(own_share)
+    samples.machine_share.append(machine_share)
     samples.cpu_s_per_call.append((after.cpu_s - before.cpu_s) / callers)
     if during is not None:
         samples.uss_bytes_per_call.append((during.uss_bytes - before.uss_bytes) / callers)
