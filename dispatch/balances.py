@@ -3,11 +3,11 @@
 import uuid
 from collections.abc import Sequence
 
+from dispatch.billing.reservation import OpenReservation, lease_args
 from dispatch.errors import InvalidField
 from dispatch.store import redis_keys
 from dispatch.store.lua_scripts import LuaScripts
 from dispatch.store.redis_client import RedisClient, translate_redis_errors
-from dispatch.usage.reservations import OpenReservation, lease_args
 
 _OPERATION_TTL_S = 30 * 86_400
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from dispatch.billing.record import UsageRecord
 from dispatch.calls import EventType
 from dispatch.script import key_text
 from dispatch.store.event_stream import StreamedEvent
 from dispatch.usage.operations import OPERATION_EVENTS, OperationChange, operation_change
-from dispatch.usage.record import UsageRecord
 from telephony.calls import CallState, EndedBy, EndReason
 
 _ARRIVAL = (

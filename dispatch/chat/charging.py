@@ -5,7 +5,7 @@ import uuid
 from dispatch.balances import Balances
 from dispatch.conversations import ChatTurn, Conversation
 from dispatch.errors import InsufficientCredits
-from dispatch.usage.items import KeySource, Service, Unit, UsageItem
+from dispatch.billing.items import KeySource, Service, Unit, UsageItem
 from dispatch.usage.usage import Payer, Usage
 
 

@@ -1,1 +1,1 @@
-"""What was used, what it costs, and what is left: usage items, prices, charges, reports, quotas."""
+"""Paying for what is used, reporting it, and what a plan allows."""

@@ -4,11 +4,11 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from dispatch.billing.record import UsageRecord, records_of_operation
+from dispatch.billing.reservation import OpenReservation
 from dispatch.calls import EventType
 from dispatch.ledger import LedgerKind
 from dispatch.store.event_stream import StreamedEvent
-from dispatch.usage.record import UsageRecord, records_of_operation
-from dispatch.usage.reservations import OpenReservation
 
 OPERATION_EVENTS: Final = (EventType.OPERATION_RESERVED, EventType.OPERATION_SETTLED)
 

@@ -1,68 +1,16 @@
 """Credit set aside for one operation that is not a call, kept in Redis: one script a step."""
 
 import uuid
-from dataclasses import dataclass
-from datetime import timedelta
-from enum import StrEnum
 from typing import Final
 
+from dispatch.billing.pricing import NO_USAGE, PricedUsage
+from dispatch.billing.reservation import Charge, Payer, UsageSource, lease_args
 from dispatch.errors import Conflict, InsufficientCredits
 from dispatch.store import redis_keys
 from dispatch.store.lua_scripts import LuaScripts
 from dispatch.store.redis_client import RedisClient, translate_redis_errors
-from dispatch.usage.pricing import NO_USAGE, PricedUsage
-
-LEASE: Final = timedelta(minutes=10)
-"""How long credit stays set aside for an operation nobody finishes: longer than any may take."""
-
-_KEEP: Final = timedelta(days=1)
-"""How long an operation that is over stays known, so that repeating it changes nothing."""
 
 _MOST_AT_ONCE: Final = 500
-
-
-class UsageSource(StrEnum):
-    """What used something."""
-
-    CALL = "call"
-    CHAT = "chat"
-    KNOWLEDGE = "knowledge"
-
-
-@dataclass(frozen=True, slots=True)
-class Payer:
-    """Who pays for an operation, and which agent did it."""
-
-    organization_id: uuid.UUID
-    project_id: uuid.UUID
-    agent_id: uuid.UUID | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class OpenReservation:
-    """Credit that the record says is set aside."""
-
-    operation_id: uuid.UUID
-    seq: int
-    """Of the event that told it: 2n - 1 for the n-th time the operation was begun."""
-    organization_id: uuid.UUID
-    amount_microcredits: int
-
-    def to_args(self) -> tuple[str, int, int]:
-        """Return it as scripts take it: operation, attempt, amount."""
-        return str(self.operation_id), (self.seq + 1) // 2, self.amount_microcredits
-
-
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """What an operation cost. Amounts are micro-credits."""
-
-    cost_microcredits: int
-    """What was taken from the balance."""
-    uncollected_microcredits: int
-    """What it cost beyond the credit there was."""
-    repeated: bool
-    """True when it had been charged before and nothing was changed."""
 
 
 class Reservations:
@@ -138,7 +86,7 @@ class Reservations:
             source,
             usage.cost_microcredits,
             usage.to_json(),
-            _milliseconds(_KEEP),
+            lease_args()[1],
         )
         return Charge(int(cost), int(uncollected), repeated == "1")
 
@@ -154,7 +102,7 @@ class Reservations:
                 *nobody,
                 0,
                 NO_USAGE.to_json(),
-                _milliseconds(_KEEP),
+                lease_args()[1],
             )
         return len(lapsed)
 
@@ -164,15 +112,6 @@ class Reservations:
         return answer
 
 
-def lease_args() -> tuple[int, int]:
-    """Return, in milliseconds, how long a reservation holds and how long it is known then."""
-    return _milliseconds(LEASE), _milliseconds(_KEEP)
-
-
 def _payer_args(payer: Payer) -> tuple[str, str, str]:
     agent_id = "" if payer.agent_id is None else str(payer.agent_id)
     return str(payer.organization_id), str(payer.project_id), agent_id
-
-
-def _milliseconds(duration: timedelta) -> int:
-    return round(duration.total_seconds() * 1000)

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from dispatch.billing.reservation import LEASE
 from dispatch.store.engine import Database
 from dispatch.store.event_stream import EventStream
 from dispatch.store.redis_client import RedisClient
 from dispatch.store.repositories import ledger, usage
-from dispatch.usage.reservations import LEASE, Reservations
+from dispatch.usage.reservations import Reservations
 
 _log = logging.getLogger(__name__)
 

@@ -5,16 +5,17 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from dispatch.accounts import Principal
+from dispatch.billing.items import Unit, UsageItem
+from dispatch.billing.prices import PriceBook
+from dispatch.billing.pricing import price_usage
+from dispatch.billing.reports import GroupBy, Period, UsageGroup, UsageQuantity, UsageReport
+from dispatch.billing.reservation import Charge, Payer, UsageSource
 from dispatch.settings import DispatchSettings
 from dispatch.store.engine import Database
 from dispatch.store.redis_client import RedisClient
 from dispatch.store.repositories import usage as usage_rows
 from dispatch.store.repositories.usage import UsageSum
-from dispatch.usage.items import Unit, UsageItem
-from dispatch.usage.prices import PriceBook
-from dispatch.usage.pricing import price_usage
-from dispatch.usage.reports import GroupBy, Period, UsageGroup, UsageQuantity, UsageReport
-from dispatch.usage.reservations import Charge, Payer, Reservations, UsageSource
+from dispatch.usage.reservations import Reservations
 
 __all__ = ["Charge", "Payer", "Usage", "UsageSource"]
 

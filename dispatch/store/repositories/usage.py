@@ -11,6 +11,10 @@ from sqlalchemy import Table as SqlTable
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import insert
 
+from dispatch.billing.items import Unit
+from dispatch.billing.record import UsagePart, UsageRecord
+from dispatch.billing.reports import GroupBy
+from dispatch.billing.reservation import OpenReservation
 from dispatch.store.engine import ReadSession, WriteSession
 from dispatch.store.repositories.paged import AnyRow, AnySelect
 from dispatch.store.tables import (
@@ -20,10 +24,6 @@ from dispatch.store.tables import (
     UsageDayRow,
     UsageEventRow,
 )
-from dispatch.usage.items import Unit
-from dispatch.usage.record import UsagePart, UsageRecord
-from dispatch.usage.reports import GroupBy
-from dispatch.usage.reservations import OpenReservation
 
 _EVENTS = cast("SqlTable", UsageEventRow.__table__)
 _DAYS = cast("SqlTable", UsageDayRow.__table__)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from dispatch.usage.items import KeySource, Service, Unit
-from dispatch.usage.pricing import PricedUsage
-from dispatch.usage.reservations import UsageSource
+from dispatch.billing.items import KeySource, Service, Unit
+from dispatch.billing.pricing import PricedUsage
+from dispatch.billing.reservation import UsageSource
 from telephony.calls import CallKind
 
 UNCOLLECTED: Final = "uncollected"

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import orjson
 
-from dispatch.usage.items import KeySource, Service, Unit, UsageItem
-from dispatch.usage.prices import Price, PriceTable
+from dispatch.billing.items import KeySource, Service, Unit, UsageItem
+from dispatch.billing.prices import Price, PriceTable
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from dispatch.usage.items import UNITS_OF, KeySource, Service, Unit, UsageItem
+from dispatch.billing.items import UNITS_OF, KeySource, Service, Unit, UsageItem
 
 ANY = "*"
 """A provider or model of a row that prices all those without a row of their own."""
@@ -135,7 +135,7 @@ class PriceBook:
 
 @cache
 def _load(path: Path | None) -> PriceBook:
-    source = files("dispatch.usage").joinpath("prices.toml") if path is None else path
+    source = files("dispatch.billing").joinpath("prices.toml") if path is None else path
     return parse_price_book(source.read_text("utf-8"))
 
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatch.usage.items import UNITS_OF, KeySource, Service, Unit, UsageItem
-from dispatch.usage.prices import PriceBook
-from dispatch.usage.pricing import PricedUsage, price_usage, split_up
+from dispatch.billing.items import UNITS_OF, KeySource, Service, Unit, UsageItem
+from dispatch.billing.prices import PriceBook
+from dispatch.billing.pricing import PricedUsage, price_usage, split_up
 
 pytestmark = pytest.mark.unit
 

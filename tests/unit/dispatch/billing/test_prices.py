@@ -6,12 +6,12 @@ from importlib.resources import files
 
 import pytest
 
-from dispatch.usage.items import KeySource, Service, Unit, UsageItem
-from dispatch.usage.prices import PriceBook, PriceTableInvalid, parse_price_book
+from dispatch.billing.items import KeySource, Service, Unit, UsageItem
+from dispatch.billing.prices import PriceBook, PriceTableInvalid, parse_price_book
 
 pytestmark = pytest.mark.unit
 
-TEXT = files("dispatch.usage").joinpath("prices.toml").read_text("utf-8")
+TEXT = files("dispatch.billing").joinpath("prices.toml").read_text("utf-8")
 
 
 def next_version(text: str, *, version: str, effective_from: str) -> str:
