@@ -1,0 +1,1 @@
+"""HTTP tools of agents: on record, checked, and run where they cannot reach what is private."""
