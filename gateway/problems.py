@@ -14,6 +14,7 @@ from dispatch.errors import (
     AgentNotVoiceReady,
     CapacityReached,
     Conflict,
+    DocumentTooLarge,
     InsufficientCredits,
     InvalidField,
     NotFound,
@@ -73,6 +74,7 @@ _TABLE: Final[dict[type[Exception], _Row]] = {
     NotFound: _Row(404, "NOT_FOUND"),
     InvalidNumber: _Row(400, "VALIDATION_ERROR", field="number"),
     Conflict: _Row(409, "CONFLICT"),
+    DocumentTooLarge: _Row(413, "PAYLOAD_TOO_LARGE"),
     InsufficientCredits: _Row(402, "INSUFFICIENT_CREDITS", "Insufficient credits."),
     AgentNotVoiceReady: _Row(
         400,

@@ -13,6 +13,13 @@ from dispatch.store.tables.agents import AgentRow, AgentVersionRow
 from dispatch.store.tables.base import Table
 from dispatch.store.tables.calls import CallEventRow, CallRow, TranscriptTurnRow
 from dispatch.store.tables.chat import ChatMessageRow, ChatTurnRow, ConversationRow
+from dispatch.store.tables.knowledge import (
+    KnowledgeBaseRow,
+    KnowledgeChunkRow,
+    KnowledgeDocumentRow,
+    KnowledgeFilePartRow,
+    KnowledgeVectorRow,
+)
 from dispatch.store.tables.ledger import LedgerEntryRow
 from dispatch.store.tables.numbers import CarrierConnectionRow, PhoneNumberRow
 from dispatch.store.tables.rooms import RoomSessionRow, RoomSessionTurnRow
@@ -33,6 +40,11 @@ __all__ = [
     "ChatTurnRow",
     "ConversationRow",
     "DataKeyRow",
+    "KnowledgeBaseRow",
+    "KnowledgeChunkRow",
+    "KnowledgeDocumentRow",
+    "KnowledgeFilePartRow",
+    "KnowledgeVectorRow",
     "LedgerEntryRow",
     "MemberRow",
     "OpenReservationRow",

@@ -1,0 +1,1 @@
+"""Knowledge: documents in, passages out. Files are read apart, in a process that may die."""

@@ -1,0 +1,229 @@
+"""Chunks in Postgres: writing them with their words and vectors, and finding them by either."""
+
+import re
+import unicodedata
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pgvector.sqlalchemy import HALFVEC
+from sqlalchemy import (
+    ColumnElement,
+    SQLColumnExpression,
+    Text,
+    cast,
+    exists,
+    func,
+    literal,
+    literal_column,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import REGCONFIG, TSQUERY, insert
+
+from dispatch.knowledge_base import SEARCHABLE, Chunk, KnowledgeBase, SearchHit
+from dispatch.store.engine import ReadSession, WriteSession
+from dispatch.store.tables import (
+    KnowledgeChunkRow,
+    KnowledgeDocumentRow,
+    KnowledgeVectorRow,
+)
+from dispatch.store.tables.knowledge import INDEXED_DIMENSIONS, as_vector_of
+
+EXACT_UP_TO: Final = 10_000
+"""A knowledge base with no more vectors is searched by comparing all of them: nothing is missed."""
+
+_EF_SEARCH: Final = 100
+_MAX_SCAN_TUPLES: Final = 100_000
+"""All tenants share an index, so it is walked on until enough of the right ones were met."""
+
+_FOREIGN_PUNCTUATION: Final = re.compile(r"[^\w\s\x00-\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class PendingChunk:
+    """A chunk that has no vector yet."""
+
+    id: int
+    heading: str
+    text: str
+
+
+async def insert_chunks(
+    db: WriteSession, base: KnowledgeBase, document_id: uuid.UUID, chunks: Sequence[Chunk]
+) -> None:
+    """Store chunks of a document; those that are there already stay as they are."""
+    rows = [
+        {
+            "knowledge_base_id": base.id,
+            "document_id": document_id,
+            "position": chunk.position,
+            "heading": chunk.heading,
+            "text": chunk.text,
+            "page": chunk.page,
+            "words": _words(base.language, chunk),
+        }
+        for chunk in chunks
+    ]
+    await db.execute(insert(KnowledgeChunkRow).values(rows).on_conflict_do_nothing())
+
+
+async def list_pending(
+    db: ReadSession, document_id: uuid.UUID, limit: int
+) -> Sequence[PendingChunk]:
+    """Return a document's first chunks that have no vector."""
+    chunk = KnowledgeChunkRow
+    query = (
+        select(chunk.id, chunk.heading, chunk.text)
+        .where(
+            chunk.document_id == document_id,
+            ~exists().where(KnowledgeVectorRow.chunk_id == chunk.id),
+        )
+        .order_by(chunk.position)
+        .limit(limit)
+    )
+    return [PendingChunk(*row) for row in await db.execute(query)]
+
+
+async def insert_vectors(
+    db: WriteSession,
+    knowledge_base_id: uuid.UUID,
+    document_id: uuid.UUID,
+    vectors: Sequence[tuple[int, Sequence[float]]],
+) -> None:
+    """Store vectors of chunks, by the chunks' ids; one that is there already stays."""
+    rows = [
+        {
+            "chunk_id": chunk_id,
+            "knowledge_base_id": knowledge_base_id,
+            "document_id": document_id,
+            "dimensions": len(vector),
+            "embedding": vector,
+        }
+        for chunk_id, vector in vectors
+    ]
+    await db.execute(insert(KnowledgeVectorRow).values(rows).on_conflict_do_nothing())
+
+
+async def count_vectors(db: ReadSession, document_id: uuid.UUID) -> int:
+    """Return how many chunks of a document have a vector."""
+    query = select(func.count()).where(KnowledgeVectorRow.document_id == document_id)
+    return (await db.execute(query)).scalar_one()
+
+
+async def find_by_words(
+    db: ReadSession, base: KnowledgeBase, query: str, limit: int
+) -> Sequence[int]:
+    """Return the ids of chunks that have words of the query, best first.
+
+    A chunk need not have all of them: people ask in sentences.
+    """
+    chunk, document = KnowledgeChunkRow, KnowledgeDocumentRow
+    language = _regconfig(base.language)
+    all_words = func.plainto_tsquery(language, plain_words(query))
+    # No lexeme holds a space, so this can only be the operator between two.
+    any_word = cast(func.replace(cast(all_words, Text), " & ", " | "), TSQUERY)
+    wanted = select(any_word.label("words")).cte("wanted")
+    rank = func.ts_rank(chunk.words, wanted.c.words, 1)
+    statement = (
+        select(chunk.id)
+        .join(document, document.id == chunk.document_id)
+        .join(wanted, chunk.words.op("@@")(wanted.c.words))
+        .where(chunk.knowledge_base_id == base.id, *_is_searchable())
+        .order_by(rank.desc(), chunk.id)
+        .limit(limit)
+    )
+    return (await db.scalars(statement)).all()
+
+
+async def find_by_meaning(
+    db: ReadSession, base: KnowledgeBase, vector: Sequence[float], limit: int
+) -> Sequence[int]:
+    """Return the ids of the chunks whose vectors point most nearly where this one does."""
+    row, document = KnowledgeVectorRow, KnowledgeDocumentRow
+    length = len(vector)
+    stored: SQLColumnExpression[Any] = row.embedding
+    if length in INDEXED_DIMENSIONS and await _has_more_vectors_than(db, base.id, EXACT_UP_TO):
+        # The cast is the index's own expression; without it the index cannot be used.
+        stored = as_vector_of(length)
+        await db.execute(text("SET LOCAL hnsw.iterative_scan = 'strict_order'"))
+        await db.execute(text(f"SET LOCAL hnsw.ef_search = {_EF_SEARCH}"))
+        await db.execute(text(f"SET LOCAL hnsw.max_scan_tuples = {_MAX_SCAN_TUPLES}"))
+    statement = (
+        select(row.chunk_id)
+        .join(document, document.id == row.document_id)
+        .where(
+            row.knowledge_base_id == base.id,
+            # Written out, because the index is a partial one and a parameter could be any number.
+            row.dimensions == literal_column(str(length)),
+            *_is_searchable(),
+        )
+        .order_by(stored.op("<=>")(cast(vector, HALFVEC(length))))
+        .limit(limit)
+    )
+    return (await db.scalars(statement)).all()
+
+
+async def read_hits(db: ReadSession, scores: dict[int, float]) -> Sequence[SearchHit]:
+    """Return the chunks of these ids with their scores, best first."""
+    chunk, document = KnowledgeChunkRow, KnowledgeDocumentRow
+    query = (
+        select(chunk, document.name)
+        .join(document, document.id == chunk.document_id)
+        .where(chunk.id.in_(scores))
+    )
+    hits = [
+        (
+            -scores[row.id],
+            row.id,
+            SearchHit(
+                document_id=row.document_id,
+                document_name=name,
+                position=row.position,
+                heading=row.heading,
+                text=row.text,
+                page=row.page,
+                score=scores[row.id],
+            ),
+        )
+        for row, name in await db.execute(query)
+    ]
+    return [hit for _, _, hit in sorted(hits, key=lambda each: each[:2])]
+
+
+def plain_words(text: str) -> str:
+    """Return text as it is indexed and asked for: small letters, no foreign punctuation.
+
+    Postgres runs with the locale C, in which it knows letters and punctuation of ASCII only.
+    """
+    return _FOREIGN_PUNCTUATION.sub(" ", unicodedata.normalize("NFKC", text).lower())
+
+
+def _words(language: str, chunk: Chunk) -> ColumnElement[Any]:
+    config = _regconfig(language)
+    text = func.setweight(func.to_tsvector(config, plain_words(chunk.text)), literal_column("'C'"))
+    if not chunk.heading:
+        return text
+    heading = func.to_tsvector(config, plain_words(chunk.heading))
+    # A word of the heading counts twice as much as one of the text.
+    return func.setweight(heading, literal_column("'B'")).op("||")(text)
+
+
+def _regconfig(language: str) -> ColumnElement[Any]:
+    return cast(literal(language), REGCONFIG)
+
+
+def _is_searchable() -> tuple[ColumnElement[bool], ...]:
+    document = KnowledgeDocumentRow
+    return document.deleted_at.is_(None), document.status.in_(SEARCHABLE)
+
+
+async def _has_more_vectors_than(
+    db: ReadSession, knowledge_base_id: uuid.UUID, number: int
+) -> bool:
+    query = select(func.sum(KnowledgeDocumentRow.embedded_count)).where(
+        KnowledgeDocumentRow.knowledge_base_id == knowledge_base_id,
+        KnowledgeDocumentRow.deleted_at.is_(None),
+    )
+    return ((await db.execute(query)).scalar_one() or 0) > number
