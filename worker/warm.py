@@ -24,15 +24,17 @@ WARM: Final = "dialplane.warm"
 
 @dataclass(frozen=True, slots=True)
 class WarmProcess:
-    """What a process has ready: it serves every call of the process, one after another."""
+    """What a job process has ready: it serves its calls, one after another.
+
+    Where jobs are threads, each has its own, for the events of a model would reach all its users.
+    """
 
     models: WarmModels
     settings: JobSettings
 
 
-@cache
 def warm_up() -> WarmProcess:
-    """Do the work once for each process; blocks for about 100 ms.
+    """Make ready for a call; blocks for about 100 ms the first time, and is nearly free afterwards.
 
     No thread is started and no connection opened, so a process forked afterwards inherits the
     result and shares its memory.
@@ -41,7 +43,13 @@ def warm_up() -> WarmProcess:
         ValidationError: The environment lacks a setting or holds a wrong one.
         SpeechError: A speech engine failed to start.
     """
-    warm = WarmProcess(warm_models(), JobSettings.read())
+    return WarmProcess(warm_models(), load_once())
+
+
+@cache
+def load_once() -> JobSettings:
+    """Do what is the same for every call, and return the settings among it."""
+    settings = JobSettings.read()
     load_live_call_scripts()
     # The first look at an agent's voice lists the folder of them all.
     espeak.variants()
@@ -51,4 +59,4 @@ def warm_up() -> WarmProcess:
     # use, in the middle of a greeting, both would hold the audio up (measured: 50 and 100 ms).
     hyphenate_word("syllables")
     np.fft.rfft(np.zeros(2))
-    return warm
+    return settings

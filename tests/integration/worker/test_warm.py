@@ -18,9 +18,9 @@ PHRASE = "what are your opening hours"
 
 def speak_and_listen(answer: Connection) -> None:
     """Run in a job process: say whether it was born warm, and what it hears of itself."""
-    from worker.warm import warm_up  # noqa: PLC0415  (to find it inherited, not to load it)
+    from worker.warm import load_once  # noqa: PLC0415  (to find it inherited, not to load it)
 
-    was_warm = warm_up.cache_info().currsize == 1
+    was_warm = load_once.cache_info().currsize == 1
     speech = espeak.synthesize(PHRASE)
     heard = pocketsphinx.recognise(speech.pcm, speech.sample_rate_hz, [PHRASE, "good bye"])
     answer.send((was_warm, heard.text))

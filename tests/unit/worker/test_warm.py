@@ -8,6 +8,7 @@ from livekit.agents import JobExecutorType, JobProcess
 import worker.preload
 from dispatch.store import lua_scripts
 from worker.server import prewarm_job
+from worker.warm import warm_up
 
 pytestmark = pytest.mark.unit
 
@@ -49,3 +50,9 @@ def test_scripts_that_were_loaded_are_not_read_again() -> None:
     lua_scripts.script_text("record")
 
     assert lua_scripts.script_text.cache_info().misses == loaded.misses
+
+
+def test_two_jobs_of_one_process_share_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.warm.load_once", lambda: None)
+
+    assert warm_up().models.vad is not warm_up().models.vad
