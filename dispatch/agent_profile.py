@@ -22,6 +22,7 @@ from pydantic import (
 
 from dispatch.models.choices import AgentModels, ModelChoice
 from dispatch.script import Script
+from dispatch.tool_definition import ToolDefinition
 from dispatch.variables import fill
 
 _EXTENSIONS_MAX_BYTES: Final = 16 * 1024
@@ -163,6 +164,8 @@ class AgentProfile(AgentDraft):
     """Every change makes a new version, from 1."""
     created_at: datetime
     updated_at: datetime
+    tools: tuple[ToolDefinition, ...] = ()
+    """The tools of `tool_ids` as they were when the snapshot was made; only snapshots have them."""
 
     @property
     def is_voice_ready(self) -> bool:

@@ -21,7 +21,7 @@ from dispatch.models.rules import check_models
 from dispatch.paging import Page, PageRequest
 from dispatch.routes import Route, Routes
 from dispatch.store.engine import Database, WriteSession
-from dispatch.store.repositories import agents, phone_numbers
+from dispatch.store.repositories import agents, phone_numbers, tools
 
 logger = logging.getLogger(__name__)
 
@@ -61,14 +61,16 @@ class Agents:
         agent_id = new_id or uuid.uuid4()
         organization_id, project_id = principal.organization_id, principal.project_id
         async with self._database.transaction() as db:
+            await _check_tools(db, project_id, draft)
             agent = await agents.insert_agent(db, agent_id, organization_id, project_id, draft)
             if agent is not None:
                 await agents.insert_version(db, agent, actor)
                 await _record(db, actor, "agent.created", agent, after=draft)
             else:
                 agent = await agents.find_agent(db, project_id, agent_id)
-        if agent is None:
-            raise Conflict("The agent was created before, and deleted since.")
+            if agent is None:
+                raise Conflict("The agent was created before, and deleted since.")
+            [agent] = await tools.with_tools(db, [agent])
         await self._publish(agent)
         return agent
 
@@ -93,6 +95,18 @@ class Agents:
         """Return all of the project's agents in short, the oldest first; 1,000 at most."""
         async with self._database.reading() as db:
             return await agents.list_summaries(db, principal.project_id)
+
+    async def id_of(self, principal: Principal, config_id: int) -> uuid.UUID:
+        """Return the id of the agent with this small number.
+
+        Raises:
+            NotFound: The project has no such agent.
+        """
+        async with self._database.reading() as db:
+            found = await agents.find_agent_ids(db, principal.project_id, [config_id])
+        if config_id not in found:
+            raise NotFound("agent", config_id)
+        return found[config_id]
 
     async def versions(
         self, principal: Principal, agent_id: uuid.UUID, page: PageRequest
@@ -155,9 +169,11 @@ class Agents:
             if draft == before.draft:
                 return before
             check_draft(draft)
+            await _check_tools(db, principal.project_id, draft)
             agent = await agents.update_agent(db, agent_id, draft)
             await agents.insert_version(db, agent, actor)
             await _record(db, actor, "agent.updated", agent, before=before.draft, after=draft)
+            [agent] = await tools.with_tools(db, [agent])
         await self._publish(agent)
         return agent
 
@@ -195,6 +211,11 @@ class Agents:
             logger.warning(
                 "An agent is deleted but not withdrawn yet.", extra={"agent_id": str(agent_id)}
             )
+
+
+async def _check_tools(db: WriteSession, project_id: uuid.UUID, draft: AgentDraft) -> None:
+    for missing in await tools.missing_tools(db, project_id, draft.tool_ids):
+        raise InvalidField("tool_ids", f"The project has no tool {missing}.")
 
 
 async def _record(

@@ -17,7 +17,7 @@ from dispatch.credits import BELIEVED_AFTER, Credits
 from dispatch.routes import Routes
 from dispatch.secrets.call_secrets import CallSecrets
 from dispatch.store.engine import Database
-from dispatch.store.repositories import accounts, agents, ledger, phone_numbers, secrets
+from dispatch.store.repositories import accounts, agents, ledger, phone_numbers, secrets, tools
 
 _BATCH = 50
 """Rows read at a time. All are written to Redis at once, so it must stay well below the client's
@@ -84,11 +84,13 @@ class Projection:
         while True:
             async with self._database.reading() as db:
                 batch = await agents.list_changed_since(db, since, after, _BATCH)
+                live = [profile for _, profile in batch if profile is not None]
+                profiles = {agent.agent_id: agent for agent in await tools.with_tools(db, live)}
             await _gather(
-                self._routes.withdraw_agent(agent_id)
-                if profile is None
-                else self._routes.publish_agent(profile)
-                for agent_id, profile in batch
+                self._routes.publish_agent(profiles[agent_id])
+                if agent_id in profiles
+                else self._routes.withdraw_agent(agent_id)
+                for agent_id, _ in batch
             )
             published += len(batch)
             if len(batch) < _BATCH:

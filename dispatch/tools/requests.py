@@ -86,6 +86,11 @@ def redirected(outgoing: Outgoing, response: httpx.Response) -> Outgoing:
     return Outgoing(HttpMethod.GET, url, headers, None)
 
 
+def origin_of_text(url: str) -> tuple[str, str, int]:
+    """Return scheme, host and port of a URL that was checked before."""
+    return origin_of(httpx.URL(url))
+
+
 def origin_of(url: httpx.URL) -> tuple[str, str, int]:
     """Return scheme, host and port of a URL, the host as it will be looked up."""
     return url.scheme, url.raw_host.decode(), url.port or (443 if url.scheme == "https" else 80)
