@@ -8,6 +8,9 @@ from typing import Final
 
 from dispatch.balances import Balances
 from dispatch.event_drain import EventDrain
+from dispatch.knowledge.documents import INGESTION_LOOP
+from dispatch.knowledge.embedding import Embedder
+from dispatch.knowledge.ingestion import Ingestion
 from dispatch.live_calls import LiveCalls
 from dispatch.loops import Loop
 from dispatch.projection import Projection
@@ -23,9 +26,11 @@ from dispatch.store.engine import Database
 from dispatch.store.loop_lock import LoopLock
 from dispatch.store.loop_signals import LoopSignals
 from dispatch.store.redis_client import RedisClient, connect_redis
+from dispatch.tools.addresses import AllowedHosts
+from dispatch.tools.model_servers import model_server_client
 from dispatch.unanswered import UnansweredCalls
-from dispatch.workers import WorkerPresence
 from dispatch.usage.upkeep import ReservationUpkeep
+from dispatch.workers import WorkerPresence
 from telephony.adapters.livekit_client import LiveKitClient
 from telephony.adapters.livekit_rooms import LiveKitRooms
 from telephony.adapters.livekit_sip import LiveKitTrunks
@@ -35,7 +40,14 @@ from telephony.settings import LiveKitSettings
 _AT_ONCE: Final = timedelta(0)
 """The drain waits for events by itself."""
 
-_LOCKED: Final = ("convergence", "drain", "projection", "reconciliation", "reservations")
+_LOCKED: Final = (
+    "convergence",
+    "drain",
+    "projection",
+    "reconciliation",
+    "reservations",
+    INGESTION_LOOP,
+)
 """Loops that one process runs at a time: these change what is elsewhere in a certain order."""
 
 _TRUNK_TIMEOUT: Final = timedelta(seconds=30)
@@ -47,6 +59,9 @@ _UNANSWERED_INTERVAL: Final = timedelta(seconds=1)
 
 _PROJECTION_INTERVAL: Final = timedelta(seconds=2)
 """Use cases publish by themselves; this only repairs what they could not."""
+
+_INGESTION_INTERVAL: Final = timedelta(seconds=1)
+"""A run only starts what is due and looks what became of it."""
 
 _RECONCILIATION_INTERVAL: Final = timedelta(seconds=10)
 """Seldom, for it repairs only what a Redis that lost data left; often enough to count as alive."""
@@ -96,6 +111,11 @@ async def open_dispatch(
             )
             for name in _LOCKED
         }
+        allowed = AllowedHosts(settings.dialplane_tool_allowed_hosts)
+        model_client = await opened.enter_async_context(model_server_client(allowed))
+        keys = KeyRing.parse(settings.dialplane_secrets_keys.get_secret_value())
+        ingestion = Ingestion(database, Embedder(CallSecrets(redis, keys), model_client))
+        opened.push_async_callback(ingestion.aclose)
         yield build_dispatch(
             settings,
             database=database,
@@ -103,6 +123,7 @@ async def open_dispatch(
             trunks=LiveKitTrunks(livekit),
             rooms=LiveKitRooms(livekit),
             locks=locks,
+            ingestion=ingestion,
         )
 
 
@@ -114,6 +135,7 @@ def build_dispatch(
     trunks: TrunkRegistry,
     rooms: RoomControl,
     locks: dict[str, LoopLock],
+    ingestion: Ingestion,
 ) -> Dispatch:
     """Build the loops over clients that are open; tests hand in their own edges here.
 
@@ -142,6 +164,7 @@ def build_dispatch(
                 ("unanswered", unanswered.run_once, _UNANSWERED_INTERVAL),
                 ("projection", projection.run_once, _PROJECTION_INTERVAL),
                 ("reconciliation", reconciliation.run_once, _RECONCILIATION_INTERVAL),
+                (INGESTION_LOOP, ingestion.run_once, _INGESTION_INTERVAL),
                 ("reservations", upkeep.run_once, _RECONCILIATION_INTERVAL),
             )
         ],

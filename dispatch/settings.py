@@ -29,6 +29,10 @@ class DispatchSettings(BaseSettings):
     bytes. The first one seals; `python -m dispatch rotate-secrets` moves everything to it, and
     afterwards the others can go."""
 
+    dialplane_tool_allowed_hosts: tuple[str, ...] = ()
+    """Hosts, or `host:port`, that tenants' tools and models may be at although they are private or
+    speak plain HTTP; as JSON: `["models.internal:8000"]`."""
+
     lease_ttl: timedelta = timedelta(seconds=15)
     """How long a call's slot lives after its last heartbeat."""
     heartbeat_interval: timedelta = timedelta(seconds=5)
