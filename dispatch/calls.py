@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from dispatch.agent_profile import AgentProfile
+from dispatch.billing.prices import PriceTable
 from telephony.calls import CallDirection, CallKind, CallState, EndedBy, EndReason
 from telephony.e164 import E164
 
@@ -107,6 +108,8 @@ class Admitted:
     """Seconds of talk the reservation covers, counted from the answer."""
     metadata: dict[str, Any]
     """The web session's metadata; empty for SIP."""
+    prices: PriceTable
+    """By which everything the call uses is priced, to its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +153,8 @@ class Settlement:
     refunded_microcredits: int
     repeated: bool
     """True when the call was already over and nothing was changed."""
+    uncollected_microcredits: int = 0
+    """What the call cost beyond the credit there was; it is no part of the cost."""
 
 
 class EventType(StrEnum):

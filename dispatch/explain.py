@@ -1,13 +1,15 @@
 """What would happen if somebody rang this number now, step by step."""
 
 import asyncio
-import math
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final
 
 from dispatch.accounts import Principal
 from dispatch.agent_profile import AgentProfile
 from dispatch.balances import Balances
+from dispatch.billing.items import KeySource
+from dispatch.billing.rates import TimeRates
 from dispatch.calls import REFUSAL_SENTENCES, RefusalReason
 from dispatch.errors import NotFound, StoreUnavailable
 from dispatch.numbers import PhoneNumber
@@ -19,6 +21,7 @@ from dispatch.store.lease_counts import LeaseCount, count_leases
 from dispatch.store.redis_client import RedisClient
 from dispatch.store.repositories.phone_numbers import list_numbers
 from dispatch.workers import WorkerPresence, WorkerReport
+from telephony.calls import CallKind
 from telephony.convergence import comparable
 from telephony.e164 import E164
 from telephony.errors import VendorError
@@ -99,6 +102,7 @@ class Explain:
         self._redis = redis
         self._trunks = trunks
         self._settings = settings
+        self._rates = TimeRates(settings)
         self._routes = Routes(redis)
         self._balances = Balances(redis)
         self._workers = WorkerPresence(redis)
@@ -206,8 +210,8 @@ class Explain:
         return owner is not None and owner.installation == self._settings.dialplane_installation
 
     def _judge_credit(self, live: _LiveView) -> ExplainStep:
-        price = self._settings.sip_price_microcredits_per_minute
-        block = math.ceil(price * self._settings.credit_block.total_seconds() / 60)
+        table = self._rates.table(datetime.now(UTC))
+        block = self._rates.rate(table, CallKind.SIP, KeySource.PLATFORM).block
         if not live.reachable:
             return _failed("credit", _NO_REDIS)
         if live.balance_microcredits is None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dispatch.agent_profile import AgentProfile
+from dispatch.billing.pricing import NO_USAGE, PricedUsage
 from dispatch.calls import (
     Admitted,
     Arrival,
@@ -92,7 +93,16 @@ class LiveCalls:
             )
             return Refused(arrival.call_id, RefusalReason.STORE_UNAVAILABLE)
         match answer:
-            case ["admitted", organization_id, project_id, profile, price, funded, metadata]:
+            case [
+                "admitted",
+                organization_id,
+                project_id,
+                profile,
+                price,
+                funded,
+                metadata,
+                version,
+            ]:
                 return Admitted(
                     call_id=arrival.call_id,
                     organization_id=uuid.UUID(organization_id),
@@ -101,6 +111,7 @@ class LiveCalls:
                     price_microcredits_per_minute=int(price),
                     funded_s=_funded_s(int(funded), int(price)),
                     metadata=json.loads(metadata),
+                    prices=self._store.prices(version),
                 )
             case [_, reason]:
                 return Refused(arrival.call_id, RefusalReason(reason))
@@ -120,14 +131,21 @@ class LiveCalls:
         answered_at_ms = await self._store.answered(call_id, at)
         return None if answered_at_ms is None else _from_ms(answered_at_ms)
 
-    async def beat(self, call_id: uuid.UUID, answered_at: datetime | None = None) -> Beat:
+    async def beat(
+        self,
+        call_id: uuid.UUID,
+        answered_at: datetime | None = None,
+        usage: PricedUsage = NO_USAGE,
+    ) -> Beat:
         """Keep the call's slot for another `lease_ttl` and extend its reservation when low.
 
         Args:
             call_id: An admitted call.
             answered_at: When it was answered, if it was: noted should `answered` not have been.
+            usage: All that the call used by now, at the prices it was admitted with. If the worker
+                dies, this much is billed.
         """
-        state, left_ms, extendable = await self._store.beat(call_id, answered_at)
+        state, left_ms, extendable = await self._store.beat(call_id, answered_at, usage)
         if state in (CallState.RINGING, CallState.ACTIVE):
             left_s = FREE_CALL_FUNDED_S if left_ms == "free" else int(left_ms) / 1000
             return Beat(known=True, ended=False, remaining_funded_s=left_s, extendable=extendable)
@@ -180,6 +198,7 @@ class LiveCalls:
         call_end: CallEnd,
         at: datetime | None = None,
         answered_at: datetime | None = None,
+        usage: PricedUsage = NO_USAGE,
     ) -> Settlement:
         """End the call, settle its bill and give back its slot, once.
 
@@ -193,8 +212,9 @@ class LiveCalls:
             call_end: Who ended it and why.
             at: When it ended; moved into [answer, now]; now when not given.
             answered_at: When it was answered, if it was: noted should `answered` not have been.
+            usage: All that the call used, at the prices it was admitted with.
         """
-        settled = await self._store.end(call_id, "end", call_end, at, answered_at)
+        settled = await self._store.end(call_id, "end", call_end, at, answered_at, usage)
         if settled is None:
             raise AssertionError("The end script settles or repeats; it never declines.")
         return _settlement(call_id, settled)
@@ -262,7 +282,7 @@ class LiveCalls:
 
 
 def _settlement(call_id: uuid.UUID, answer: list[str]) -> Settlement:
-    state, ended_at_ms, billed_s, cost, refunded, repeated = answer
+    state, ended_at_ms, billed_s, cost, refunded, uncollected, repeated = answer
     return Settlement(
         call_id=call_id,
         state=CallState(state),
@@ -270,6 +290,7 @@ def _settlement(call_id: uuid.UUID, answer: list[str]) -> Settlement:
         billed_s=int(billed_s),
         cost_microcredits=int(cost),
         refunded_microcredits=int(refunded),
+        uncollected_microcredits=int(uncollected),
         repeated=repeated == "1",
     )
 

@@ -39,9 +39,10 @@ class DispatchSettings(BaseSettings):
     reap_interval: timedelta = timedelta(seconds=1)
     converge_interval: timedelta = timedelta(seconds=5)
 
-    sip_price_microcredits_per_minute: int = Field(default=100_000, ge=0)
-    """Price of a telephone call: 0.10 credits a minute, billed by the started second."""
-    web_price_microcredits_per_minute: int = Field(default=50_000, ge=0)
+    sip_price_microcredits_per_minute: int | None = Field(default=None, ge=0)
+    """Price of a telephone call's minute in place of the price table's."""
+    web_price_microcredits_per_minute: int | None = Field(default=None, ge=0)
+    """Price of a web session's minute in place of the price table's."""
     operation_block_microcredits: int = Field(default=20_000, ge=0)
     """Credit set aside for one operation that is not a call, such as a turn of a chat."""
     dialplane_price_table: Path | None = None

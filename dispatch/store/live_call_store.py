@@ -1,14 +1,17 @@
 """The scripts that admit, meter and end calls, as typed functions."""
 
-import math
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import orjson
 
+from dispatch.billing.items import KeySource
+from dispatch.billing.prices import PriceTable
+from dispatch.billing.pricing import NO_USAGE, PricedUsage
+from dispatch.billing.rates import TimeRates
 from dispatch.calls import Arrival, CallEnd, EventType
 from dispatch.settings import DispatchSettings
 from dispatch.store import redis_keys
@@ -49,6 +52,8 @@ class LiveCallStore:
         self._settings = settings
         self._lease_ttl_ms = _milliseconds(settings.lease_ttl.total_seconds())
         self._credit_low_ms = _milliseconds(settings.credit_low.total_seconds())
+        self._credit_block_ms = _milliseconds(settings.credit_block.total_seconds())
+        self._rates = TimeRates(settings)
 
     async def ring(self, arrival: Arrival) -> None:
         """Run the ring script."""
@@ -57,12 +62,14 @@ class LiveCallStore:
     async def admit(self, arrival: Arrival, job_id: str) -> list[str]:
         """Run the admit script and return its answer: `admitted` and fields, or `refused`, why."""
         settings = self._settings
-        price, block = self._price(arrival.kind)
+        table = self._rates.table(datetime.now(UTC))
+        platform = self._rates.rate(table, arrival.kind, KeySource.PLATFORM)
+        own = self._rates.rate(table, arrival.kind, KeySource.OWN)
         answer: list[str] = await self._run(
             "admit",
             *_arrival_args(arrival),
-            price,
-            block,
+            platform.per_minute,
+            platform.block,
             self._lease_ttl_ms,
             settings.max_calls,
             settings.max_calls_per_organization,
@@ -70,12 +77,16 @@ class LiveCallStore:
             KEEP_S,
             job_id,
             arrival.seat,
+            own.per_minute,
+            own.block,
+            table.version,
         )
         return answer
 
     async def open_session(self, arrival: Arrival, fields: SessionFields) -> list[str]:
         """Run the open script; answers `opened`, the agent's name, created-at ms, or why not."""
         settings = self._settings
+        table = self._rates.table(datetime.now(UTC))
         call_id, arrival_json, room_name, *_ = _arrival_args(arrival)
         answer: list[str] = await self._run(
             "open_session",
@@ -88,11 +99,12 @@ class LiveCallStore:
             fields.session_id,
             arrival.caller_identity,
             fields.metadata,
-            self._price(CallKind.WEB)[1],
+            self._rates.rate(table, CallKind.WEB, KeySource.PLATFORM).block,
             settings.max_calls,
             settings.max_calls_per_organization,
             SESSION_KEEP_S,
             arrival.seat,
+            self._rates.rate(table, CallKind.WEB, KeySource.OWN).block,
         )
         return answer
 
@@ -112,7 +124,13 @@ class LiveCallStore:
         answer = await self._run("answered", str(call_id), _at_ms(at))
         return None if answer is None else int(answer)
 
-    async def beat(self, call_id: uuid.UUID, answered_at: datetime | None) -> tuple[str, str, bool]:
+    def prices(self, version: str) -> PriceTable:
+        """Return a version of the price table."""
+        return self._rates.prices.version(version)
+
+    async def beat(
+        self, call_id: uuid.UUID, answered_at: datetime | None, usage: PricedUsage
+    ) -> tuple[str, str, bool]:
         """Run the beat script; the state, milliseconds of talk left (or `free`), extendable."""
         state, left_ms, extendable = await self._run(
             "beat",
@@ -120,6 +138,8 @@ class LiveCallStore:
             self._lease_ttl_ms,
             self._credit_low_ms,
             _optional_ms(answered_at),
+            self._credit_block_ms,
+            *_usage_args(usage),
         )
         return state, left_ms, bool(extendable)
 
@@ -141,6 +161,7 @@ class LiveCallStore:
         call_end: CallEnd,
         at: datetime | None = None,
         answered_at: datetime | None = None,
+        usage: PricedUsage = NO_USAGE,
     ) -> list[str] | None:
         """Run the end script; the fields of a settlement, or None when the mode forbids it."""
         ending = {
@@ -156,6 +177,7 @@ class LiveCallStore:
             _optional_ms(at),
             _optional_ms(answered_at),
             KEEP_S,
+            *_usage_args(usage),
         )
         return answer
 
@@ -182,15 +204,6 @@ class LiveCallStore:
                     pipe.exists(redis_keys.call(call_id))
                 return [bool(held) for held in await pipe.execute()]
 
-    def _price(self, kind: CallKind) -> tuple[int, int]:
-        """Return the price of a minute and of one block, in micro-credits."""
-        settings = self._settings
-        price = {
-            CallKind.SIP: settings.sip_price_microcredits_per_minute,
-            CallKind.WEB: settings.web_price_microcredits_per_minute,
-        }[kind]
-        return price, math.ceil(price * settings.credit_block.total_seconds() / 60)
-
     async def _run(self, script: str, *args: str | int) -> Any:
         with translate_redis_errors():
             return await self._scripts.run(script, [], args)
@@ -215,6 +228,10 @@ def _arrival_args(arrival: Arrival) -> tuple[str, str, str, str, str]:
         }
     ).decode()
     return str(arrival.call_id), text, arrival.room_name, arrival.kind, arrival.did or ""
+
+
+def _usage_args(usage: PricedUsage) -> tuple[int, int, str]:
+    return usage.total_quantity, usage.cost_microcredits, usage.to_json()
 
 
 def _milliseconds(seconds: float) -> int:

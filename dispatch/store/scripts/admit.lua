@@ -7,14 +7,15 @@ local limits = {
   installation = tonumber(ARGV[9]), organization = tonumber(ARGV[10]), number = tonumber(ARGV[11]),
 }
 local keep_s, job_id, seat = ARGV[12], ARGV[13], ARGV[14]
+local own_price, own_block, price_version = tonumber(ARGV[15]), tonumber(ARGV[16]), ARGV[17]
 
 local at_ms = now_ms()
 local call_key = key.call .. call_id
 
 local function admitted()
   local call = redis.call('HMGET', call_key,
-    'organization_id', 'project_id', 'profile', 'price', 'funded', 'metadata')
-  return { 'admitted', call[1], call[2], call[3], call[4], call[5], call[6] }
+    'organization_id', 'project_id', 'profile', 'price', 'funded', 'metadata', 'price_version')
+  return { 'admitted', call[1], call[2], call[3], call[4], call[5], call[6], call[7] }
 end
 
 local was = redis.call('HMGET', call_key, 'state', 'admitted_at_ms', 'organization_id',
@@ -33,13 +34,15 @@ end
 local tenant, refusal = identify(call_id, kind, did, room_name, seat)
 if not state then ring(call_id, arrival, room_name, kind, did, tenant, at_ms) end
 
-local agent = {}
+local agent, keys = {}, 'platform'
 if tenant and not tenant.agent_id then refusal = 'number_unassigned' end
 if not refusal then
   agent = redis.call('HMGET', key.agent .. tenant.agent_id,
     'ready', 'project_id', 'version', 'profile', 'needed_secrets')
   if agent[1] ~= '1' or agent[2] ~= tenant.project_id then refusal = 'agent_unavailable' end
 end
+-- Models that need the tenant's own keys work at the tenant's expense.
+if agent[5] and agent[5] ~= '' then keys, price, block = 'own', own_price, own_block end
 if not refusal then refusal = unconfigured(tenant.project_id, agent[5]) end
 if not refusal then refusal = unpaid(tenant.organization_id, block) end
 if not refusal then refusal = full(tenant.organization_id, did, at_ms, limits) end
@@ -62,7 +65,8 @@ redis.call('DECRBY', key.balance .. tenant.organization_id, digits(block))
 hold_slots(call_id, tenant.organization_id, did, at_ms + lease_ttl_ms)
 redis.call('HSET', call_key, 'admitted_at_ms', digits(at_ms), 'seen_at_ms', digits(at_ms),
   'job_id', job_id, 'organization_id', tenant.organization_id, 'project_id', tenant.project_id,
-  'profile', agent[4], 'metadata', tenant.metadata,
+  'agent_id', tenant.agent_id, 'profile', agent[4], 'metadata', tenant.metadata,
+  'keys', keys, 'price_version', price_version,
   'price', digits(price), 'block', digits(block), 'reserved', digits(block),
   'funded', digits(block))
 emit(call_id, 'call.admitted', at_ms, admission)

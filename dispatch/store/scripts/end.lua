@@ -1,9 +1,11 @@
 -- include: answer
 -- include: settle
+-- include: usage
 -- Ends a call, once. `mode` is `end` (any call), `lost` (only when its heartbeat stopped) or
 -- `miss` (only while it rings and was not admitted). Answers a settlement, or false.
 local call_id, mode, ending = ARGV[1], ARGV[2], ARGV[3]
 local ended_at_ms, answered_at_ms, keep_s = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
+local usage_total, usage_cost, usage = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9]
 
 -- Sequence numbers of a call whose record Redis lost start here, above any it had before: those
 -- count its events or its milliseconds. It is given the age to match.
@@ -42,6 +44,7 @@ if mode == 'lost' then
   ended_at_ms = tonumber(call[4])
 end
 
+note_usage(call_id, usage_total, usage_cost, usage)
 local earliest = tonumber(call[3] or admitted_at_ms or '0')
 return finish(call_id, at_ms, math.min(at_ms, math.max(earliest, ended_at_ms or at_ms)), ending,
   keep_s)

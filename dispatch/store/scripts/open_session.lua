@@ -6,7 +6,7 @@ local agent_id, organization_id, project_id = ARGV[4], ARGV[5], ARGV[6]
 local session_id, caller_identity, metadata = ARGV[7], ARGV[8], ARGV[9]
 local block = tonumber(ARGV[10])
 local limits = { installation = tonumber(ARGV[11]), organization = tonumber(ARGV[12]) }
-local keep_s, seat = ARGV[13], ARGV[14]
+local keep_s, seat, own_block = ARGV[13], ARGV[14], tonumber(ARGV[15])
 
 local session_key = session_key_of(room_name, seat)
 local was = redis.call('HMGET', session_key, 'session_id', 'created_at_ms')
@@ -19,6 +19,7 @@ if was[1] then return { 'opened', agent[3], was[2] } end
 if agent[1] ~= '1' then return { 'agent_unavailable' } end
 
 local at_ms = now_ms()
+if agent[4] and agent[4] ~= '' then block = own_block end
 local refusal = unconfigured(project_id, agent[4]) or unpaid(organization_id, block) or full(organization_id, '', at_ms, limits)
 if refusal then return { refusal } end
 

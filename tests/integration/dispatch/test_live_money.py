@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,7 +14,11 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from dispatch.balances import Balances
-from dispatch.calls import Admitted, Arrival, CallEnd
+from dispatch.billing.items import Service, Unit, UsageItem
+from dispatch.billing.prices import PriceBook
+from dispatch.billing.pricing import PricedUsage, price_usage
+from dispatch.billing.record import records_of_call
+from dispatch.calls import Admitted, Arrival, CallEnd, Settlement
 from dispatch.live_calls import LiveCalls
 from dispatch.store import redis_keys
 from telephony.calls import CallState, EndedBy, EndReason
@@ -25,19 +30,30 @@ PRICE = 100_000
 BLOCK_S = 60
 CALLS = 3
 SLOTS = 2
+TOKEN_PRICE = 10
+"""Micro-credits for a token that gpt-4o writes."""
 
 # The way of a call is likelier than the rest, or few examples would get as far as talking.
-LIKELY = ["admit", "answer", "talk", "beat"] * 3
+LIKELY = ["admit", "answer", "talk", "use", "beat"] * 3
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from([*LIKELY, "ring", "end", "lapse", "miss", "top_up"]),
+        st.sampled_from([*LIKELY, "ring", "end", "lapse", "miss", "top_up", "late_beat"]),
         st.integers(0, CALLS - 1),
         st.sampled_from([1, 7, 30, 59, 200]),
     ),
     min_size=8,
     max_size=24,
 )
+
+
+def usage_of(tokens: int) -> PricedUsage:
+    """What so many tokens cost, and some audio that costs nothing."""
+    items = [
+        UsageItem(Service.LLM, "openai", "gpt-4o", Unit.OUTPUT_TOKENS, tokens),
+        UsageItem(Service.STT, "builtin", "", Unit.AUDIO_MS, tokens),
+    ]
+    return price_usage(items, PriceBook.load().tables[0])
 
 
 @dataclass
@@ -48,6 +64,10 @@ class ModelCall:
     admitted: bool = False
     answered: bool = False
     reserved: int = 0
+    used: int = 0
+    """Tokens the worker counted."""
+    told: int = 0
+    """Tokens of which Redis was told."""
     over: bool = False
     settled: int = 0
 
@@ -115,27 +135,45 @@ class Run:
     async def _beat(self, call: ModelCall, arrival: Arrival, _: int) -> None:
         before = await self.balances.get(self.tenant.organization_id)
         assert before is not None
-        beat = await self.store.beat(arrival.call_id)
+        beat = await self.store.beat(arrival.call_id, usage=usage_of(call.used))
         after = await self.balances.get(self.tenant.organization_id)
         assert after is not None
         assert beat.known == (call.admitted and not call.over)
         taken = before - after
         assert 0 <= taken <= self.model.balance
+        if beat.known:
+            call.told = call.used
         if beat.known and beat.extendable:
-            assert taken % PRICE == 0
+            assert taken % PRICE == 0 or call.used
             assert beat.remaining_funded_s >= 20 - 0.001
         self.model.balance -= taken
         call.reserved += taken
+
+    async def _use(self, call: ModelCall, _: Arrival, amount: int) -> None:
+        if call.admitted and not call.over:
+            call.used += amount * 100 + 1
+
+    async def _late_beat(self, call: ModelCall, arrival: Arrival, _: int) -> None:
+        """A beat that was sent before the last one and arrives after it."""
+        before = await self.balances.get(self.tenant.organization_id)
+        assert before is not None
+        await self.store.beat(arrival.call_id, usage=usage_of(call.told // 2))
+        after = await self.balances.get(self.tenant.organization_id)
+        assert after is not None
+        self.model.balance -= before - after
+        call.reserved += before - after
 
     async def _end(self, call: ModelCall, arrival: Arrival, _: int) -> None:
         if call.state == "none":
             return
         settlement = await self.store.end(
-            arrival.call_id, CallEnd(EndedBy.CALLER, EndReason.HANG_UP)
+            arrival.call_id,
+            CallEnd(EndedBy.CALLER, EndReason.HANG_UP),
+            usage=usage_of(call.used),
         )
         assert settlement.repeated == call.over
         if not call.over:
-            self._settle(call, settlement.billed_s, settlement.cost_microcredits)
+            self._settle(call, settlement, call.used)
             assert settlement.state is (CallState.ENDED if call.answered else CallState.MISSED)
 
     async def _lapse(self, call: ModelCall, arrival: Arrival, _: int) -> None:
@@ -146,7 +184,8 @@ class Run:
         assert (settlement is not None) == (call.admitted and not call.over)
         assert await self.store.end_lost(arrival.call_id) is None
         if settlement is not None:
-            self._settle(call, settlement.billed_s, settlement.cost_microcredits)
+            # What the worker did not live to tell is not billed.
+            self._settle(call, settlement, call.told)
 
     async def _miss(self, call: ModelCall, arrival: Arrival, _: int) -> None:
         missed = await self.store.miss(
@@ -154,7 +193,8 @@ class Run:
         )
         assert missed == (call.state == "ringing" and not call.over)
         if missed:
-            self._settle(call, 0, 0)
+            call.over = True
+            call.settled += 1
 
     async def _top_up(self, _: ModelCall, arrival: Arrival, amount: int) -> None:
         operation = f"{arrival.call_id}-{amount}"
@@ -167,11 +207,15 @@ class Run:
         )
         assert balance == self.model.balance
 
-    def _settle(self, call: ModelCall, billed_s: int, cost: int) -> None:
-        if not call.answered:
-            assert (billed_s, cost) == (0, 0)
-        bill = math.ceil(billed_s * PRICE / 60)
+    def _settle(self, call: ModelCall, settlement: Settlement, tokens: int) -> None:
+        cost = settlement.cost_microcredits
+        if call.answered:
+            bill = math.ceil(settlement.billed_s * PRICE / 60) + tokens * TOKEN_PRICE
+        else:
+            bill = 0
+            assert settlement.billed_s == 0
         assert cost == min(bill, call.reserved + self.model.balance)
+        assert settlement.uncollected_microcredits == bill - cost
         self.model.balance += call.reserved - cost
         call.over = True
         call.settled += 1
@@ -195,13 +239,24 @@ class Run:
             assert await self.redis.zcard(key) == self.model.slots_used
         await self._check_calls(events)
 
-    async def _check_calls(self, events: list[dict[str, object]]) -> None:
+    async def _check_calls(self, events: list[dict[str, Any]]) -> None:
         for arrival, call in zip(self.arrivals, self.model.calls, strict=True):
             own = [event for event in events if event["call_id"] == str(arrival.call_id)]
             assert [event["seq"] for event in own] == list(range(1, len(own) + 1))
             final = {"call.ended", "call.missed", "call.refused"}
             assert sum(event["type"] in final for event in own) == call.over
             assert call.settled <= 1
+            for event in own:
+                if event["type"] == "call.ended":
+                    self._check_bill(arrival, event)
+
+    def _check_bill(self, arrival: Arrival, event: dict[str, Any]) -> None:
+        """The parts of a bill on record add up to what was charged."""
+        records = records_of_call(arrival.call_id, event, datetime.now(UTC))
+        assert records
+        assert {record.agent_id for record in records} == {self.tenant.agent_id}
+        total = sum(record.part.cost_microcredits for record in records)
+        assert total == event["cost_microcredits"]
 
 
 @contextmanager
