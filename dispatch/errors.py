@@ -86,6 +86,10 @@ class AgentNotChatReady(DispatchError):
     """The agent cannot hold a chat."""
 
 
+class AgentIsForCalls(AgentNotChatReady):
+    """The agent is for voice, and only agents without voice were asked for."""
+
+
 class ModelUnavailable(DispatchError):
     """The agent's model cannot be asked: no key is kept for it, or it is none for chats."""
 

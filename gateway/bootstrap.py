@@ -2,13 +2,25 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from openai import AsyncOpenAI
 
 from dispatch.agents import Agents
 from dispatch.balances import Balances
 from dispatch.call_records import CallRecords
 from dispatch.carrier_connections import CarrierConnections
+from dispatch.chat.agent_tools import AgentTools
+from dispatch.chat.charging import ChatCharges
+from dispatch.chat.models import ChatModels
+from dispatch.chat.sessions import ChatSessions
+from dispatch.chat.turns import ChatTurns
 from dispatch.credits import Credits
 from dispatch.explain import Explain
+from dispatch.knowledge.bases import KnowledgeBases
+from dispatch.knowledge.documents import Documents
+from dispatch.knowledge.embedding import Embedder
+from dispatch.knowledge.search import KnowledgeSearch
 from dispatch.live_calls import LiveCalls
 from dispatch.phone_numbers import PhoneNumbers
 from dispatch.room_events import RoomEventsHandler
@@ -19,15 +31,22 @@ from dispatch.secrets.call_secrets import CallSecrets
 from dispatch.secrets.envelope import KeyRing
 from dispatch.secrets.vault import Secrets
 from dispatch.settings import DispatchSettings
+from dispatch.store.conversation_leases import ConversationLeases
 from dispatch.store.engine import Database
 from dispatch.store.key_cache import KeyCache
 from dispatch.store.loop_signals import LoopSignals
 from dispatch.store.redis_client import RedisClient, connect_redis
 from dispatch.tenants import Tenants
+from dispatch.tools.addresses import AllowedHosts
+from dispatch.tools.model_servers import model_server_client
+from dispatch.tools.runner import HttpToolRunner
+from dispatch.usage.quotas import Quotas
+from dispatch.usage.usage import Usage
 from dispatch.voice_sessions import VoiceSessions
 from dispatch.workers import WorkerPresence
 from gateway.readiness import Readiness
 from gateway.services import Services
+from gateway.session_tokens import SessionTokens
 from gateway.settings import GatewaySettings
 from telephony.adapters.livekit_client import LiveKitClient
 from telephony.adapters.livekit_events import LiveKitRoomEvents
@@ -35,6 +54,18 @@ from telephony.adapters.livekit_rooms import LiveKitRooms
 from telephony.adapters.livekit_sip import LiveKitTrunks
 from telephony.ports import RoomControl, RoomEvents, TrunkRegistry
 from telephony.settings import LiveKitSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """What leads out of the process, open."""
+
+    database: Database
+    redis: RedisClient
+    rooms: RoomControl
+    trunks: TrunkRegistry
+    room_events: RoomEvents
+    models: AsyncOpenAI
 
 
 @asynccontextmanager
@@ -49,11 +80,12 @@ async def open_services(
     )
     redis = connect_redis(dispatch_settings.redis_url.get_secret_value())
     try:
-        async with LiveKitClient(livekit_settings) as livekit:
-            yield build_services(
-                settings,
-                dispatch_settings,
-                livekit_url=settings.public_livekit_url or livekit_settings.livekit_url,
+        allowed = AllowedHosts(dispatch_settings.dialplane_tool_allowed_hosts)
+        async with (
+            LiveKitClient(livekit_settings) as livekit,
+            model_server_client(allowed) as models,
+        ):
+            clients = Clients(
                 database=database,
                 redis=redis,
                 rooms=LiveKitRooms(livekit),
@@ -62,7 +94,14 @@ async def open_services(
                     livekit_settings.livekit_api_key,
                     livekit_settings.livekit_api_secret.get_secret_value(),
                 ),
+                models=models,
             )
+            livekit_url = settings.public_livekit_url or livekit_settings.livekit_url
+            services = build_services(settings, dispatch_settings, clients, livekit_url=livekit_url)
+            try:
+                yield services
+            finally:
+                await services.chat_turns.aclose()
     finally:
         await redis.aclose()
         await database.aclose()
@@ -71,24 +110,29 @@ async def open_services(
 def build_services(
     settings: GatewaySettings,
     dispatch_settings: DispatchSettings,
+    clients: Clients,
     *,
     livekit_url: str,
-    database: Database,
-    redis: RedisClient,
-    rooms: RoomControl,
-    trunks: TrunkRegistry,
-    room_events: RoomEvents,
 ) -> Services:
     """Build the use cases over clients that are open; tests hand in their own edges here."""
+    database, redis, rooms = clients.database, clients.redis, clients.rooms
     routes = Routes(redis)
     signals = LoopSignals(redis)
     workers = WorkerPresence(redis)
     balances = Balances(redis)
     voice_sessions = VoiceSessions(redis, rooms, dispatch_settings)
     keys = KeyRing.parse(dispatch_settings.dialplane_secrets_keys.get_secret_value())
+    call_secrets = CallSecrets(redis, keys)
+    allowed_hosts = AllowedHosts(dispatch_settings.dialplane_tool_allowed_hosts)
+    knowledge_search = KnowledgeSearch(database, Embedder(call_secrets, clients.models))
+    chat_charges = ChatCharges(
+        Usage(database, redis, dispatch_settings),
+        balances,
+        dispatch_settings.operation_block_microcredits,
+    )
     return Services(
         settings=settings,
-        secrets=Secrets(database, CallSecrets(redis, keys), keys),
+        secrets=Secrets(database, call_secrets, keys),
         livekit_url=livekit_url,
         tenants=Tenants(
             database, KeyCache(redis), balances, dispatch_settings.dialplane_key_pepper
@@ -104,13 +148,29 @@ def build_services(
                 str(network) for network in settings.dialplane_default_allowed_addresses
             ],
         ),
-        explain=Explain(database, redis, trunks, dispatch_settings),
+        explain=Explain(database, redis, clients.trunks, dispatch_settings),
         voice_sessions=voice_sessions,
         rooms=Rooms(database, rooms, voice_sessions),
         room_sessions=RoomSessions(database),
+        chat_sessions=ChatSessions(database, chat_charges),
+        chat_turns=ChatTurns(
+            database,
+            ConversationLeases(redis),
+            chat_charges,
+            ChatModels(call_secrets, clients.models),
+            AgentTools(HttpToolRunner(allowed_hosts), call_secrets, knowledge_search),
+        ),
+        session_tokens=SessionTokens.of_settings(
+            settings.dialplane_session_token_key, dispatch_settings.dialplane_key_pepper
+        ),
         call_records=CallRecords(database),
-        room_events=room_events,
+        usage=Usage(database, redis, dispatch_settings),
+        quotas=Quotas(database, redis, dispatch_settings),
+        room_events=clients.room_events,
         room_events_handler=RoomEventsHandler(LiveCalls(redis, dispatch_settings)),
+        knowledge_bases=KnowledgeBases(database),
+        documents=Documents(database, signals),
+        knowledge_search=knowledge_search,
         readiness=Readiness(
             redis=redis, database=database, rooms=rooms, signals=signals, workers=workers
         ),

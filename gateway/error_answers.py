@@ -53,7 +53,7 @@ async def answer_error(request: Request, error: Exception) -> Response:
     """Answer an error in the body of the API that was called."""
     request_id = getattr(request.state, "request_id", "")
     face = face_of(request.url.path)
-    problem = face.problem_of(error)
+    problem = face.problem_at(request.url.path, error)
     if problem.status >= 500:
         _log(error, problem, request_id)
     return Response(

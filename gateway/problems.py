@@ -11,13 +11,16 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from dispatch.errors import (
+    AgentNotChatReady,
     AgentNotVoiceReady,
     CapacityReached,
     Conflict,
     DocumentTooLarge,
     InsufficientCredits,
     InvalidField,
+    ModelUnavailable,
     NotFound,
+    QuotaExceeded,
     RoomUnavailable,
     StoreUnavailable,
 )
@@ -76,11 +79,14 @@ _TABLE: Final[dict[type[Exception], _Row]] = {
     Conflict: _Row(409, "CONFLICT"),
     DocumentTooLarge: _Row(413, "PAYLOAD_TOO_LARGE"),
     InsufficientCredits: _Row(402, "INSUFFICIENT_CREDITS", "Insufficient credits."),
+    QuotaExceeded: _Row(429, "QUOTA_EXCEEDED"),
     AgentNotVoiceReady: _Row(
         400,
         "VALIDATION_ERROR",
         field="agentId",
     ),
+    AgentNotChatReady: _Row(400, "VALIDATION_ERROR", field="agentId"),
+    ModelUnavailable: _Row(409, "CONFLICT"),
     CapacityReached: _Row(
         429, "CAPACITY_REACHED", "Every call slot is taken; try again shortly.", retry_after_s=5
     ),

@@ -7,16 +7,24 @@ from fastapi import Request
 from dispatch.agents import Agents
 from dispatch.call_records import CallRecords
 from dispatch.carrier_connections import CarrierConnections
+from dispatch.chat.sessions import ChatSessions
+from dispatch.chat.turns import ChatTurns
 from dispatch.credits import Credits
 from dispatch.explain import Explain
+from dispatch.knowledge.bases import KnowledgeBases
+from dispatch.knowledge.documents import Documents
+from dispatch.knowledge.search import KnowledgeSearch
 from dispatch.phone_numbers import PhoneNumbers
 from dispatch.room_events import RoomEventsHandler
 from dispatch.room_sessions import RoomSessions
 from dispatch.rooms import Rooms
 from dispatch.secrets.vault import Secrets
 from dispatch.tenants import Tenants
+from dispatch.usage.quotas import Quotas
+from dispatch.usage.usage import Usage
 from dispatch.voice_sessions import VoiceSessions
 from gateway.readiness import Readiness
+from gateway.session_tokens import SessionTokens
 from gateway.settings import GatewaySettings
 from telephony.ports import RoomEvents
 
@@ -36,11 +44,19 @@ class Services:
     phone_numbers: PhoneNumbers
     explain: Explain
     voice_sessions: VoiceSessions
+    chat_sessions: ChatSessions
+    chat_turns: ChatTurns
+    session_tokens: SessionTokens
     call_records: CallRecords
+    usage: Usage
+    quotas: Quotas
     rooms: Rooms
     room_sessions: RoomSessions
     room_events: RoomEvents
     room_events_handler: RoomEventsHandler
+    knowledge_bases: KnowledgeBases
+    documents: Documents
+    knowledge_search: KnowledgeSearch
     readiness: Readiness
 
 

@@ -18,6 +18,8 @@ class GatewaySettings(BaseSettings):
     """Longest accepted request body; longer ones are answered with 413."""
     dialplane_admin_key: SecretStr = Field(min_length=16)
     """The key of `/admin/v1`; there is exactly one and no default."""
+    dialplane_session_token_key: SecretStr | None = Field(default=None, min_length=32)
+    """Signs the tokens of chat sessions; made of `DIALPLANE_KEY_PEPPER` when not given."""
     public_livekit_url: str | None = Field(default=None, pattern=r"^wss?://")
     """LiveKit's address as browsers reach it; `LIVEKIT_URL` when not given."""
     dialplane_default_allowed_addresses: tuple[IPv4Network | IPv6Network, ...] = ()

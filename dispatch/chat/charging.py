@@ -3,9 +3,9 @@
 import uuid
 
 from dispatch.balances import Balances
+from dispatch.billing.items import KeySource, Service, Unit, UsageItem
 from dispatch.conversations import ChatTurn, Conversation
 from dispatch.errors import InsufficientCredits
-from dispatch.billing.items import KeySource, Service, Unit, UsageItem
 from dispatch.usage.usage import Payer, Usage
 
 

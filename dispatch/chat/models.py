@@ -2,7 +2,6 @@
 
 from typing import Any, Final
 
-import httpx2
 import openai
 
 from dispatch.agent_profile import AgentProfile, PipelineMode
@@ -12,13 +11,10 @@ from dispatch.chat.text_model import TextModel
 from dispatch.conversations import Conversation
 from dispatch.errors import ModelUnavailable
 from dispatch.secrets.call_secrets import CallSecrets
+from dispatch.tools.model_servers import NO_KEY
 
-OPENAI_URL: Final = "https://api.openai.com/v1"
-
-_TIMEOUT: Final = httpx2.Timeout(30.0, connect=5.0)
-"""Longest silence of a server, before its answer and within it."""
-
-_ATTEMPTS: Final = 2
+_RETRIES: Final = 1
+"""Somebody is waiting."""
 
 
 class ChatModels:
@@ -26,15 +22,12 @@ class ChatModels:
 
     Args:
         secrets: Where the keys are.
-        transport: How servers are reached; httpx's own way when not given.
+        client: The client that all tenants' requests are made from; its own key is never used.
     """
 
-    def __init__(
-        self, secrets: CallSecrets, transport: httpx2.AsyncBaseTransport | None = None
-    ) -> None:
+    def __init__(self, secrets: CallSecrets, client: openai.AsyncOpenAI) -> None:
         self._secrets = secrets
-        # One pool of connections for all tenants: keys travel in headers, per request.
-        self._http = httpx2.AsyncClient(transport=transport, timeout=_TIMEOUT, trust_env=False)
+        self._client = client
 
     async def model_of(self, conversation: Conversation) -> TextModel:
         """Return the model of a conversation's agent, ready to be asked.
@@ -56,25 +49,18 @@ class ChatModels:
             case _:
                 raise ModelUnavailable(f"The provider {choice.provider} has no model for chats.")
 
-    async def aclose(self) -> None:
-        """Close every connection to a server."""
-        await self._http.aclose()
-
     async def _openai(self, agent: AgentProfile) -> OpenAIModel:
         choice = agent.models.llm
         values = await self._secrets.for_call(agent.project_id, choice.provider)
-        key = values.get("api_key")
-        if key is None and choice.base_url is None:
+        base_url = choice.base_url or values.get("base_url")
+        key = values.get("api_key") or (NO_KEY if base_url else None)
+        if key is None:
             raise ModelUnavailable(
                 f"The project keeps no api_key for {choice.provider}; put one into its secrets."
             )
-        client = openai.AsyncOpenAI(
-            # Servers of one's own often want none, but the header is always sent.
-            api_key=key or "none",
-            base_url=choice.base_url or OPENAI_URL,
-            http_client=self._http,
-            max_retries=_ATTEMPTS - 1,
-        )
+        client = self._client.with_options(api_key=key, max_retries=_RETRIES)
+        if base_url is not None:
+            client = client.with_options(base_url=base_url)
         params: dict[str, Any] = dict(choice.params)
         return OpenAIModel(
             client, provider=choice.provider, name=choice.model, params=params, own_key=True

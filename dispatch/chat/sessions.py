@@ -12,7 +12,7 @@ from dispatch.accounts import Principal
 from dispatch.agent_profile import GreetingMode
 from dispatch.chat.charging import ChatCharges
 from dispatch.conversations import ClosedBy, Conversation, Item, Message, Role
-from dispatch.errors import AgentNotChatReady, NotFound, StoreUnavailable
+from dispatch.errors import AgentIsForCalls, AgentNotChatReady, NotFound, StoreUnavailable
 from dispatch.paging import Page, PageRequest
 from dispatch.store.engine import Database
 from dispatch.store.repositories import agents, chat_turns, conversations
@@ -61,6 +61,7 @@ class ChatSessions:
         platform: str = "WEB",
         metadata: dict[str, Any] | None = None,
         user_identifier: str | None = None,
+        text_only: bool = False,
     ) -> tuple[Conversation, str | None]:
         """Open a conversation and return it with the agent's greeting, if it speaks first.
 
@@ -73,10 +74,12 @@ class ChatSessions:
             platform: Where it takes place, in one word.
             metadata: Kept with the conversation; its values are variables of the prompt.
             user_identifier: Whom the client says the user is.
+            text_only: Whether an agent for voice is refused.
 
         Raises:
             NotFound: No such agent in the owner's project.
             AgentNotChatReady: The agent is inactive.
+            AgentIsForCalls: The agent is for voice, and `text_only` is set.
             InsufficientCredits: Nothing could be paid for, or the balance is unknown.
         """
         async with self._database.reading() as db:
@@ -85,6 +88,8 @@ class ChatSessions:
             raise NotFound("agent", agent_id)
         if not agent.is_active:
             raise AgentNotChatReady("The agent is inactive.")
+        if text_only and agent.voice_enabled:
+            raise AgentIsForCalls("The agent is for calls.")
         await self._charges.require_credit(principal.organization_id)
         user_id = f"{principal.key_id.hex[:8]}{new_id.hex[:8]}"
         new = conversations.NewConversation(

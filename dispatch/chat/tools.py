@@ -43,6 +43,10 @@ class ToolSource(Protocol):
         """Return the agent's tools, ready to run."""
         ...
 
+    async def aclose(self) -> None:
+        """Close what it has opened."""
+        ...
+
 
 class EndConversation:
     """Lets the agent say that the conversation is over."""

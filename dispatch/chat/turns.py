@@ -120,7 +120,7 @@ class ChatTurns:
         Raises:
             InvalidField: The text is empty or too long.
             NotFound: There is no such conversation, or it is over.
-            Conflict: The message before it is still being answered.
+            Conflict: The message before it is still being answered, or `turn_id` was another's.
             InsufficientCredits: The balance does not cover an answer; no model was asked.
             ModelUnavailable: The agent has no model that can be asked.
         """
@@ -140,18 +140,19 @@ class ChatTurns:
             raise
 
     async def aclose(self) -> None:
-        """Let the answers under way come to their end, for a while."""
+        """Let the answers under way come to their end, for a while; then close their tools."""
         if self._running:
             await asyncio.wait(self._running, timeout=_FAREWELL_S)
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
+        await self._tools.aclose()
 
     async def _begin(
         self, lease: ConversationLease, conversation: Conversation, text: str, turn_id: uuid.UUID
     ) -> Turn:
         turn = Turn(turn_id)
-        told_before = await self._told_before(conversation, turn_id)
+        told_before = await self._told_before(conversation, text, turn_id)
         if told_before:
             turn.tell(*told_before, None)
             await _let_go(lease)
@@ -181,10 +182,14 @@ class ChatTurns:
                 await conversations.append_items(db, conversation.id, [said], first_id=turn_id)
             return await conversations.last_messages(db, conversation.id, memory)
 
-    async def _told_before(self, conversation: Conversation, turn_id: uuid.UUID) -> list[ChatEvent]:
+    async def _told_before(
+        self, conversation: Conversation, text: str, turn_id: uuid.UUID
+    ) -> list[ChatEvent]:
         """Return how a message was answered before; nothing if it was not."""
         async with self._database.reading() as db:
             message = await conversations.find_message(db, conversation.id, turn_id)
+            if message is not None and message.content != text:
+                raise Conflict("This idempotency key came with another message before.")
             end = await chat_turns.find_end(db, turn_id)
             if message is None or end is None:
                 return []

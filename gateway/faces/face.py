@@ -22,3 +22,8 @@ class Face:
     """How it answers an error; `gateway.problems.problem_of` unless it has words of its own."""
     body_of: Callable[[Problem, str], dict[str, Any]]
     """The error's body, from the problem and the request's id."""
+
+    def problem_at(self, path: str, error: Exception) -> Problem:
+        """Return how an error is answered at a path; the same at all, for most APIs."""
+        del path
+        return self.problem_of(error)

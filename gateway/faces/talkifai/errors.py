@@ -1,41 +1,106 @@
-"""How an error of TalkifAI's API looks: `{"detail": "..."}`, in that product's published words."""
+"""How an error of TalkifAI's API looks: `{"detail": "..."}`, in that product's published words.
 
+The same thing is worded differently for voice and for chat, so each has a table of its own; what is
+in neither keeps the native status and message.
+"""
+
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
-from dispatch.errors import AgentNotVoiceReady, InsufficientCredits, NotFound, RoomUnavailable
-from gateway.auth import Unauthenticated
+from dispatch.errors import (
+    AgentIsForCalls,
+    AgentNotVoiceReady,
+    InsufficientCredits,
+    NotFound,
+    RoomUnavailable,
+    StoreUnavailable,
+)
+from gateway.auth import GatewayError, Unauthenticated
+from gateway.faces.talkifai.authentication import (
+    KeyMissing,
+    SessionTokenRefused,
+    StudioTokenRefused,
+)
 from gateway.problems import Problem, problem_of, row_of
 from gateway.schemas.errors import HEADERS, Responses
 from gateway.validation import NOT_AN_OBJECT
 from telephony.errors import TelephonyError
 
-_TALKIFAI: Final[dict[type[Exception], tuple[int, str]]] = {
+
+class EndFailed(GatewayError):
+    """A chat session could not be ended, for its record could not be reached."""
+
+
+Words = Mapping[type[Exception], tuple[int, str]]
+
+_LIVEKIT_FAILED: Final = (500, "Failed to create voice session: LiveKit connection failed")
+_FOR_VOICE: Final = "Agent must be Pipeline or Realtime architecture for voice sessions"
+_VOICE: Final[Words] = {
+    Unauthenticated: (401, "Invalid API key"),
+    AgentNotVoiceReady: (400, _FOR_VOICE),
+    InsufficientCredits: (402, "Insufficient credits"),
+    NotFound: (404, "Agent not found or does not belong to your organization"),
+    RoomUnavailable: _LIVEKIT_FAILED,
+    TelephonyError: _LIVEKIT_FAILED,
+}
+
+_CHAT: Final[Words] = {
+    KeyMissing: (401, "Authentication required: provide X-API-Key or X-Studio-Token"),
+    StudioTokenRefused: (401, "Invalid or expired studio session"),
+    SessionTokenRefused: (401, "Invalid token"),
+    Unauthenticated: (401, "Invalid API key"),
+    # TalkifAI names the case (`not_text_agent`) but not its words, which are ours.
+    AgentIsForCalls: (400, "Agent must be Text architecture for chat sessions"),
+    InsufficientCredits: (402, "Insufficient credits. Please add credits to continue."),
+    NotFound: (404, "Session not found or expired"),
+    EndFailed: (500, "Failed to end session"),
+    StoreUnavailable: (503, "Billing service unavailable: connection timeout"),
+}
+
+_NUMBERS: Final[Words] = {
     Unauthenticated: (401, "Invalid API key"),
     AgentNotVoiceReady: (
         400,
-        "Agent must be Pipeline or Realtime architecture for voice sessions",
+        "Only Pipeline and Realtime agents can be assigned to phone numbers",
     ),
-    InsufficientCredits: (402, "Insufficient credits"),
-    NotFound: (404, "Agent not found or does not belong to your organization"),
-    RoomUnavailable: (500, "Failed to create voice session: LiveKit connection failed"),
-    TelephonyError: (500, "Failed to create voice session: LiveKit connection failed"),
 }
-"""TalkifAI's published words; what is not here keeps the native status and message."""
 
 
-def talkifai_problem_of(error: Exception) -> Problem:
-    """Return how an error is answered on the TalkifAI path."""
-    problem = problem_of(error)
-    details = problem.details
-    published = row_of(error, _TALKIFAI)
-    if published is not None:
+def _worded(words: Words) -> Callable[[Exception], Problem]:
+    """Return how errors are answered where these words are used."""
+
+    def problem_in_words(error: Exception) -> Problem:
+        problem = problem_of(error)
+        published = row_of(error, words)
+        if published is None:
+            return problem
         status, detail = published
+        if isinstance(error, NotFound) and error.kind == "agent" and words is _CHAT:
+            detail = f"Agent {error.key} not found or does not belong to your organization"
         return Problem(status, problem.code, detail, headers=problem.headers)
-    if any(detail.field == "agent_id" or detail.message == NOT_AN_OBJECT for detail in details):
-        return Problem(400, problem.code, "Agent ID is required")
-    return problem
+
+    return problem_in_words
+
+
+def _about_an_agent(wording: Callable[[Exception], Problem]) -> Callable[[Exception], Problem]:
+    """Return the wording of routes whose one necessary field is `agent_id`."""
+
+    def problem_in_words(error: Exception) -> Problem:
+        problem = wording(error)
+        for detail in problem.details:
+            if detail.field == "agent_id" or detail.message == NOT_AN_OBJECT:
+                return Problem(400, problem.code, "Agent ID is required")
+        return problem
+
+    return problem_in_words
+
+
+voice_problem_of: Final = _about_an_agent(_worded(_VOICE))
+opening_problem_of: Final = _about_an_agent(_worded(_CHAT))
+chat_problem_of: Final = _worded(_CHAT)
+numbers_problem_of: Final = _worded(_NUMBERS)
 
 
 def talkifai_body(problem: Problem, request_id: str) -> dict[str, Any]:
@@ -50,7 +115,7 @@ class ErrorAnswer(BaseModel):
     detail: str = Field(examples=["Insufficient credits"])
 
 
-def talkifai_errors(texts: dict[int, list[str]]) -> Responses:
+def talkifai_errors(texts: Mapping[int, list[str]]) -> Responses:
     """Return the documentation of a route's statuses and their exact texts."""
     other = {"model": ErrorAnswer, "description": "Any other error."}
     return {"default": other} | {
@@ -64,5 +129,5 @@ def talkifai_errors(texts: dict[int, list[str]]) -> Responses:
                 }
             },
         }
-        for status, details in texts.items()
+        for status, details in sorted(texts.items())
     }

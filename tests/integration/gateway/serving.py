@@ -11,8 +11,10 @@ import httpx
 from dispatch.settings import DispatchSettings
 from dispatch.store.engine import Database
 from dispatch.store.redis_client import RedisClient
+from dispatch.tools.addresses import AllowedHosts
+from dispatch.tools.model_servers import model_server_client
 from gateway.app import create_app
-from gateway.bootstrap import build_services
+from gateway.bootstrap import Clients, build_services
 from gateway.services import Services
 from gateway.settings import GatewaySettings
 from telephony.adapters.livekit_events import LiveKitRoomEvents
@@ -101,16 +103,20 @@ async def serving(
     """Serve the gateway over these stores."""
     rooms = FakeRooms()
     trunks = FakeTrunks()
+    models = model_server_client(AllowedHosts(settings.dialplane_tool_allowed_hosts))
     gateway_settings = GatewaySettings(dialplane_admin_key=ADMIN_KEY)
     services = build_services(
         gateway_settings,
         settings,
+        Clients(
+            database=database,
+            redis=redis,
+            rooms=rooms,
+            trunks=trunks,
+            room_events=LiveKitRoomEvents(API_KEY, API_SECRET),
+            models=models,
+        ),
         livekit_url=LIVEKIT_URL,
-        database=database,
-        redis=redis,
-        rooms=rooms,
-        trunks=trunks,
-        room_events=LiveKitRoomEvents(API_KEY, API_SECRET),
     )
 
     @asynccontextmanager
@@ -124,6 +130,7 @@ async def serving(
         return httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers)
 
     async with app.router.lifespan_context(app), AsyncExitStack() as clients:
+        await clients.enter_async_context(models)
         http = await clients.enter_async_context(new_client({}))
         admin = await clients.enter_async_context(new_client({"x-api-key": ADMIN_KEY}))
         yield Gateway(http, admin, rooms, trunks, services, clients, new_client)

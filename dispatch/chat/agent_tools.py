@@ -1,0 +1,98 @@
+"""The tools that an agent's profile names, as a chat runs them."""
+
+import functools
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from dispatch.chat.text_model import FunctionTool
+from dispatch.chat.tools import ChatTool, ToolOutcome
+from dispatch.conversations import Conversation
+from dispatch.errors import InvalidField, StoreUnavailable
+from dispatch.knowledge.search import KnowledgeSearch
+from dispatch.secrets.call_secrets import CallSecrets
+from dispatch.tool_definition import ToolDefinition
+from dispatch.tools.runner import HttpToolRunner, SecretsOf
+
+
+class AgentTools:
+    """Tools of agents, with the secrets of their projects.
+
+    Args:
+        runner: Makes their requests.
+        secrets: Where the values of their headers are.
+        search: Searches agents' knowledge bases.
+    """
+
+    def __init__(
+        self, runner: HttpToolRunner, secrets: CallSecrets, search: KnowledgeSearch
+    ) -> None:
+        self._runner = runner
+        self._secrets = secrets
+        self._search = search
+
+    async def aclose(self) -> None:
+        """Close the tools' connections."""
+        await self._runner.aclose()
+
+    async def tools_of(self, conversation: Conversation) -> Sequence[ChatTool]:
+        """Return the tools of a conversation's agent, ready to run."""
+        agent = conversation.agent
+        secrets = functools.partial(self._secrets.for_call, agent.project_id)
+        tools: list[ChatTool] = [_HttpTool(tool, self._runner, secrets) for tool in agent.tools]
+        if agent.knowledge_base_ids:
+            tools.append(_SearchKnowledge(conversation, self._search))
+        return tools
+
+
+class _HttpTool:
+    """A request that the tenant defined."""
+
+    def __init__(self, tool: ToolDefinition, runner: HttpToolRunner, secrets: SecretsOf) -> None:
+        self._tool = tool
+        self._runner = runner
+        self._secrets = secrets
+        self.spec = FunctionTool(tool.name, tool.description, dict(tool.parameters))
+
+    async def run(self, arguments: dict[str, Any]) -> ToolOutcome:
+        """Make the request; the runner says what went wrong."""
+        result = await self._runner.run(self._tool, arguments, self._secrets)
+        return ToolOutcome(result.text, failed=result.is_error)
+
+
+class _SearchKnowledge:
+    """A search in the agent's knowledge bases."""
+
+    spec = FunctionTool(
+        name="search_knowledge",
+        description=(
+            "Search the knowledge base for what is needed to answer. Returns passages, the best "
+            "first; an empty list when there is nothing about it."
+        ),
+        parameters={
+            "type": "object",
+            "properties": {"query": {"type": "string", "description": "A question or some words."}},
+            "required": ["query"],
+            "additionalProperties": False,
+        },
+    )
+
+    def __init__(self, conversation: Conversation, search: KnowledgeSearch) -> None:
+        self._agent = conversation.agent
+        self._search = search
+
+    async def run(self, arguments: dict[str, Any]) -> ToolOutcome:
+        """Search."""
+        query = arguments.get("query")
+        if not isinstance(query, str):
+            return ToolOutcome("query must be a text.", failed=True)
+        try:
+            found = await self._search.search_all(
+                self._agent.project_id, self._agent.knowledge_base_ids, query
+            )
+        except InvalidField as exc:
+            return ToolOutcome(exc.message, failed=True)
+        except StoreUnavailable:
+            return ToolOutcome("The knowledge base cannot be searched now.", failed=True)
+        passages = [{"document": hit.document_name, "text": hit.text} for hit in found.hits]
+        return ToolOutcome(json.dumps({"passages": passages}, ensure_ascii=False))
