@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from dispatch.billing.record import UsagePart
 from dispatch.call_sentences import describe_call
 from dispatch.calls import EventType, RefusalReason, Speaker
 from dispatch.ledger import LedgerEntry
@@ -98,3 +99,5 @@ class CallDetails:
     transcript: tuple[TranscriptTurn, ...]
     events: tuple[CallEvent, ...]
     ledger: tuple[LedgerEntry, ...]
+    usage: tuple[UsagePart, ...]
+    """What its bill consists of; empty while the call goes on, and when it was never answered."""

@@ -106,7 +106,8 @@ class EventDrain:
                 await recorded_calls.add_ledger_entries(db, changes.charged)
                 for operation in changes.operations:
                     await _write_operation(db, operation)
-                await usage.add_usage(db, changes.usage)
+                for bill in changes.bills.values():
+                    await usage.add_bill(db, bill)
                 for call_id, call in changes.calls.items():
                     if call.begins:
                         await recorded_calls.begin_call(db, call_id, call.columns)
@@ -114,6 +115,7 @@ class EventDrain:
                         await recorded_calls.change_call(db, call_id, call.columns)
                     if call.state_lost is not None:
                         await recorded_calls.bill_from_ledger(db, _release(call.state_lost))
+                        await usage.add_unmetered_bill(db, call_id)
 
     async def _reject(self, entry: StreamEntry, why: str) -> None:
         _log.error(
@@ -130,7 +132,7 @@ async def _write_operation(db: WriteSession, change: OperationChange) -> None:
     if change.closes_seq is not None:
         await usage.close_reservation(db, event.call_id, change.closes_seq)
     await recorded_calls.add_ledger_entries(db, change.ledger)
-    await usage.add_usage(db, change.usage)
+    await usage.add_bill(db, change.usage)
 
 
 def _release(event: StreamedEvent) -> Release:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from dispatch.billing.record import UsageRecord
+from dispatch.billing.record import UsageRecord, records_of_call
 from dispatch.calls import EventType
 from dispatch.script import key_text
 from dispatch.store.event_stream import StreamedEvent
@@ -41,8 +41,8 @@ class RecordChanges:
 
     calls: dict[uuid.UUID, CallChanges] = field(default_factory=dict)
     turns: list[dict[str, Any]] = field(default_factory=list)
-    usage: list[UsageRecord] = field(default_factory=list)
-    """Parts of the bills of calls and operations."""
+    bills: dict[uuid.UUID, list[UsageRecord]] = field(default_factory=dict)
+    """What calls' bills consist of; as with charges, a call's first bill is its only one."""
     operations: list[OperationChange] = field(default_factory=list)
     reserved: list[dict[str, Any]] = field(default_factory=list)
     """Ledger entries that took credit."""
@@ -77,6 +77,10 @@ def changes_of(events: Sequence[StreamedEvent]) -> RecordChanges:
             changes.charged.append(_ledger_entry(event, f"{event.call_id}:charge"))
         else:
             _change_call(changes.calls.setdefault(event.call_id, CallChanges()), event)
+        if event.type is EventType.ENDED and "bill" in event.data:
+            ended_at = _from_ms(event.data["ended_at_ms"])
+            bill = records_of_call(event.call_id, event.data, ended_at)
+            changes.bills.setdefault(event.call_id, bill)
     return changes
 
 

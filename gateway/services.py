@@ -22,6 +22,8 @@ from dispatch.secrets.vault import Secrets
 from dispatch.tenants import Tenants
 from dispatch.usage.quotas import Quotas
 from dispatch.usage.usage import Usage
+from dispatch.usage.quotas import Quotas
+from dispatch.usage.usage import Usage
 from dispatch.voice_sessions import VoiceSessions
 from gateway.readiness import Readiness
 from gateway.session_tokens import SessionTokens
@@ -48,6 +50,8 @@ class Services:
     chat_turns: ChatTurns
     session_tokens: SessionTokens
     call_records: CallRecords
+    usage: Usage
+    quotas: Quotas
     usage: Usage
     quotas: Quotas
     rooms: Rooms

@@ -107,6 +107,40 @@ def records_of_operation(
     return _records(operation_id, data, UsageSource(data["source"]), parts, at)
 
 
+def unmetered_record(
+    call_id: uuid.UUID,
+    *,
+    organization_id: uuid.UUID,
+    project_id: uuid.UUID,
+    agent_id: uuid.UUID | None,
+    cost_microcredits: int,
+    at: datetime,
+) -> UsageRecord:
+    """Return the whole bill of a call that Redis lost: what had been set aside for it."""
+    part = UsagePart(
+        service=UNMETERED,
+        provider="",
+        model="",
+        unit=MICROCREDITS,
+        keys=KeySource.PLATFORM,
+        quantity=cost_microcredits,
+        price_microcredits=1,
+        price_per=1,
+        price_version="",
+        cost_microcredits=cost_microcredits,
+    )
+    return UsageRecord(
+        subject_id=call_id,
+        position=0,
+        organization_id=organization_id,
+        project_id=project_id,
+        agent_id=agent_id,
+        source=UsageSource.CALL,
+        part=part,
+        at=at,
+    )
+
+
 def _parts_of(usage: Any) -> Iterable[UsagePart]:
     if usage is None:
         return

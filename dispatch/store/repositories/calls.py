@@ -14,7 +14,7 @@ from dispatch.call_history import (
 from dispatch.calls import EventType, RefusalReason
 from dispatch.paging import Page, PageRequest
 from dispatch.store.engine import ReadSession
-from dispatch.store.repositories import ledger
+from dispatch.store.repositories import ledger, usage
 from dispatch.store.repositories.paged import AnyRow, AnySelect, fetch_page
 from dispatch.store.tables import CallEventRow, CallRow, TranscriptTurnRow
 from telephony.calls import CallDirection, CallKind, CallState, EndedBy, EndReason
@@ -58,6 +58,7 @@ async def find_call(
         transcript=tuple(_to_turn(turn) for turn in turns),
         events=tuple(CallEvent(seq, EventType(kind), at, data) for seq, kind, at, data in events),
         ledger=await ledger.list_of_call(db, call_id),
+        usage=await usage.parts_of(db, call_id),
     )
 
 

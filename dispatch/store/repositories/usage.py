@@ -12,7 +12,7 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import insert
 
 from dispatch.billing.items import Unit
-from dispatch.billing.record import UsagePart, UsageRecord
+from dispatch.billing.record import UsagePart, UsageRecord, unmetered_record
 from dispatch.billing.reports import GroupBy
 from dispatch.billing.reservation import OpenReservation
 from dispatch.store.engine import ReadSession, WriteSession
@@ -20,6 +20,7 @@ from dispatch.store.repositories.paged import AnyRow, AnySelect
 from dispatch.store.tables import (
     NO_AGENT,
     AgentRow,
+    CallRow,
     OpenReservationRow,
     UsageDayRow,
     UsageEventRow,
@@ -47,20 +48,43 @@ class UsageSum:
     events: int
 
 
-async def add_usage(db: WriteSession, records: Sequence[UsageRecord]) -> None:
-    """Write parts of bills down, once, and add them to the sums of their day."""
+async def add_bill(db: WriteSession, records: Sequence[UsageRecord]) -> None:
+    """Write the parts of one bill down and add them to the sums of their day; once for a subject.
+
+    Only one process writes bills at a time.
+    """
     if not records:
         return
-    statement = (
-        insert(_EVENTS)
-        .values([_event_row(record) for record in records])
-        .on_conflict_do_nothing(index_elements=[_EVENTS.c.subject_id, _EVENTS.c.position])
-        .returning(_EVENTS.c.subject_id, _EVENTS.c.position)
-    )
-    added = {(row.subject_id, row.position) for row in await db.execute(statement)}
-    new = [record for record in records if (record.subject_id, record.position) in added]
-    if new:
-        await _add_to_days(db, new)
+    subject_id = records[0].subject_id
+    known = select(_EVENTS.c.subject_id).where(_EVENTS.c.subject_id == subject_id).limit(1)
+    if (await db.execute(known)).first() is None:
+        await db.execute(insert(_EVENTS), [_event_row(record) for record in records])
+        await _add_to_days(db, records)
+
+
+async def add_unmetered_bill(db: WriteSession, call_id: uuid.UUID) -> None:
+    """Write down what a call took whose usage was lost, as one part."""
+    call = (
+        await db.execute(
+            select(
+                CallRow.organization_id,
+                CallRow.project_id,
+                CallRow.agent_id,
+                CallRow.cost_microcredits,
+                CallRow.ended_at,
+            ).where(CallRow.id == call_id)
+        )
+    ).one_or_none()
+    if call is not None and call.cost_microcredits and call.organization_id and call.project_id:
+        record = unmetered_record(
+            call_id,
+            organization_id=call.organization_id,
+            project_id=call.project_id,
+            agent_id=call.agent_id,
+            cost_microcredits=call.cost_microcredits,
+            at=call.ended_at,
+        )
+        await add_bill(db, [record])
 
 
 async def parts_of(db: ReadSession, subject_id: uuid.UUID) -> tuple[UsagePart, ...]:

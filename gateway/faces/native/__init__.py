@@ -12,6 +12,7 @@ from gateway.faces.native.routes import (
     explain,
     health,
     livekit_webhooks,
+    usage,
 )
 from gateway.problems import problem_of
 
@@ -24,6 +25,7 @@ NATIVE: Final = Face(
         carrier_connections.router,
         explain.router,
         livekit_webhooks.router,
+        usage.router,
         health.router,
     ),
     problem_of=problem_of,

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from dispatch.call_history import CallDetails, CallRecord
 from dispatch.call_sentences import describe_call
+from gateway.faces.native.schemas.usage import UsagePartAnswer
 from gateway.schemas.base import Answer
 
 
@@ -88,6 +89,9 @@ class CallRecordAnswer(CallAnswer):
     transcript: list[TurnAnswer]
     events: list[CallEventAnswer]
     ledger: list[CallLedgerAnswer]
+    usage: list[UsagePartAnswer] = Field(
+        description="Parts of the bill, which add up to `costMicrocredits`; once the call is over."
+    )
 
     @classmethod
     def of_details(cls, details: CallDetails) -> Self:
@@ -105,4 +109,5 @@ class CallRecordAnswer(CallAnswer):
                 )
                 for entry in details.ledger
             ],
+            usage=[UsagePartAnswer.of(part) for part in details.usage],
         )
