@@ -10,6 +10,8 @@ from dispatch.secrets.call_secrets import CallSecrets
 from dispatch.secrets.envelope import KeyRing
 from dispatch.settings import DispatchSettings
 from dispatch.store.redis_client import connect_redis
+from dispatch.tools.addresses import AllowedHosts
+from dispatch.tools.runner import HttpToolRunner
 from dispatch.voice_sessions import VoiceSessions
 from telephony.adapters.livekit_client import LiveKitClient
 from telephony.adapters.livekit_rooms import LiveKitRooms
@@ -46,6 +48,9 @@ class JobServices:
     voice_sessions: VoiceSessions
     rooms: RoomControl
     secrets: CallSecrets
+    allowed_hosts: AllowedHosts
+    """Hosts that tenants' models and tools may reach although they are not public."""
+    tool_runner: HttpToolRunner
 
 
 @asynccontextmanager
@@ -53,6 +58,8 @@ async def open_services(settings: JobSettings) -> AsyncIterator[JobServices]:
     """Open what one job needs; nothing is connected before it is first used."""
     redis = connect_redis(settings.dispatch.redis_url.get_secret_value(), max_connections=8)
     keys = KeyRing.parse(settings.dispatch.dialplane_secrets_keys.get_secret_value())
+    allowed_hosts = AllowedHosts(settings.dispatch.dialplane_tool_allowed_hosts)
+    tool_runner = HttpToolRunner(allowed_hosts)
     try:
         async with LiveKitClient(settings.livekit) as client:
             rooms = LiveKitRooms(client)
@@ -63,6 +70,9 @@ async def open_services(settings: JobSettings) -> AsyncIterator[JobServices]:
                 voice_sessions=VoiceSessions(redis, rooms, settings.dispatch),
                 rooms=rooms,
                 secrets=CallSecrets(redis, keys),
+                allowed_hosts=allowed_hosts,
+                tool_runner=tool_runner,
             )
     finally:
+        await tool_runner.aclose()
         await redis.aclose()

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from livekit import rtc
 from livekit.agents import (
     AgentSession,
     AgentStateChangedEvent,
+    APIError,
     CloseEvent,
     ConversationItemAddedEvent,
     FunctionToolsExecutedEvent,
@@ -21,23 +22,26 @@ from livekit.agents.voice.events import CloseReason
 from livekit.agents.voice.transcription import TranscriptSynchronizer
 
 from dispatch.agent_profile import AgentProfile
-from dispatch.calls import Arrival
+from dispatch.calls import Arrival, ProviderFailure
 from telephony.calls import CallKind
-from worker.agents import VoiceAgent
-from worker.ending import AGENT_FAILED
+from worker.agents import RealtimeAgent, VoiceAgent
+from worker.ending import AGENT_FAILED, PROVIDER_FAILED
 from worker.keys import KeyInput
 from worker.line import Line
 from worker.metering import Meter
 from worker.pipelines import SpeechModels, room_options
+from worker.provider_watch import ProviderWatch
+from worker.speaker import Speaker
 from worker.transcript import CallJournal, tool_arguments, turn_of
+from worker.turn_taking import realtime_turn_handling
 
 logger = logging.getLogger(__name__)
-
-CREDIT_WARNING: Final = "Please note that this call will end in a few seconds."
 
 _TAIL_S: Final = 0.3
 """From the last sample we play until the carrier has it: our send queue, the jitter buffers of
 livekit-server and livekit-sip, and the wire."""
+
+_EXCUSE_TIMEOUT_S: Final = 15.0
 
 _BUSY: Final = frozenset({"thinking", "speaking"})
 
@@ -51,7 +55,8 @@ class Conversation:
         profile: The agent.
         session: The agent's session, not started.
         models: Its models.
-        journal: Where turns, keys and tools are put on record.
+        variables: What the call fills into the agent's texts.
+        journal: Where turns, keys, tools and failures are put on record.
         meter: Told when the call is answered and when somebody speaks.
     """
 
@@ -62,6 +67,7 @@ class Conversation:
         profile: AgentProfile,
         session: AgentSession[Any],
         models: SpeechModels,
+        variables: Mapping[str, str],
         journal: CallJournal,
         meter: Meter,
     ) -> None:
@@ -70,26 +76,35 @@ class Conversation:
         self._profile = profile
         self._session = session
         self._models = models
+        self._variables = variables
         self._journal = journal
         self._meter = meter
+        self._speaker = Speaker(session, models, profile, variables)
+        self._providers = ProviderWatch(profile, self._on_failure)
         self._keys = KeyInput(session, journal, line.ending, arrival.caller_identity)
-        self._answering_keys: asyncio.Task[None] | None = None
+        self._tools: Sequence[llm.Tool | llm.Toolset] = ()
+        self._working: set[asyncio.Future[None]] = set()
         self._heard_text: TranscriptSynchronizer | None = None
 
-    async def open(self, agent: VoiceAgent, answer_timeout_s: float) -> None:
+    async def open(self, tools: Sequence[llm.Tool | llm.Toolset], answer_timeout_s: float) -> None:
         """Start the agent, wait for the answer and greet.
 
         The greeting is made while the call still rings and spoken when the caller can hear it.
 
+        Args:
+            tools: What the agent may do.
+            answer_timeout_s: How long the line may take to open.
+
         Raises:
-            LineDownError: The caller gave up first.
+            LineDownError: The caller gave up first, or the agent's models failed.
             TimeoutError: The line did not open in time.
         """
+        self._tools = tools
         self._listen()
-        greeting = asyncio.ensure_future(self._synthesize(self._profile.greeting))
+        greeting = asyncio.ensure_future(self._speaker.prepare())
         try:
             await self._session.start(
-                agent,
+                self._first_agent(),
                 room=self._line.room,
                 room_options=room_options(self._arrival.kind, self._arrival.caller_identity),
                 record=False,
@@ -99,13 +114,13 @@ class Conversation:
             async with asyncio.timeout(answer_timeout_s):
                 await self._wait_for_answer()
             self._mark_answered()
-            self._greet(await greeting)
+            await self._greet(greeting)
         finally:
             greeting.cancel()
 
     def warn(self) -> None:
         """Tell the caller that the call is about to end."""
-        self._session.say(CREDIT_WARNING, allow_interruptions=False)
+        self._speaker.warn()
 
     async def say_goodbye(self, timeout_s: float) -> None:
         """Speak the goodbye, let it be heard in full, and let the call be over.
@@ -115,9 +130,7 @@ class Conversation:
         """
         try:
             async with asyncio.timeout(timeout_s):
-                if self._profile.goodbye:
-                    self._interrupt()
-                    await self._session.say(self._profile.goodbye, allow_interruptions=False)
+                await self._speaker.say_goodbye()
                 await asyncio.sleep(_TAIL_S)
         except TimeoutError:
             logger.warning("goodbye took too long")
@@ -133,8 +146,8 @@ class Conversation:
 
     async def close(self, timeout_s: float) -> None:
         """Stop the agent; what the caller heard of an unfinished turn goes on record."""
-        if self._answering_keys is not None:
-            self._answering_keys.cancel()
+        for work in self._working:
+            work.cancel()
         try:
             async with asyncio.timeout(timeout_s):
                 await self._session.aclose()
@@ -150,7 +163,29 @@ class Conversation:
         self._session.on("agent_state_changed", self._on_state)
         self._session.on("close", self._on_close)
         self._line.room.on("sip_dtmf_received", self._keys.press)
-        self._answering_keys = asyncio.ensure_future(self._keys.run())
+        self._providers.listen(self._session)
+        self._work_on(self._keys.run())
+
+    def _work_on(self, work: Coroutine[Any, Any, None]) -> None:
+        doing = asyncio.ensure_future(work)
+        self._working.add(doing)
+        doing.add_done_callback(self._working.discard)
+
+    def _first_agent(self) -> VoiceAgent | RealtimeAgent:
+        realtime = self._models.realtime
+        if realtime is None:
+            return self._pipeline_agent()
+        turns = realtime_turn_handling(self._profile.turn_taking)
+        return RealtimeAgent(self._profile, self._variables, self._tools, realtime, turns)
+
+    def _pipeline_agent(self, chat_ctx: llm.ChatContext | None = None) -> VoiceAgent:
+        return VoiceAgent(
+            self._profile,
+            self._variables,
+            self._tools,
+            on_silence=lambda: self._providers.silent("tts"),
+            chat_ctx=chat_ctx,
+        )
 
     def _follow_playout(self) -> None:
         """On a telephone, know how much of a turn was heard although no text is published."""
@@ -176,22 +211,53 @@ class Conversation:
         self._meter.answered(time.monotonic())
         self._journal.answered(at)
 
-    def _greet(self, frames: Sequence[rtc.AudioFrame]) -> None:
-        if self._profile.greeting and not self._line.ending.is_decided:
-            self._session.say(self._profile.greeting, audio=_stream(frames))
-
-    async def _synthesize(self, text: str) -> Sequence[rtc.AudioFrame]:
-        if not text:
-            return []
-        async with self._models.tts.synthesize(text) as audio:
-            return [piece.frame async for piece in audio]
-
-    def _interrupt(self) -> None:
+    async def _greet(self, greeting: asyncio.Future[Sequence[rtc.AudioFrame]]) -> None:
         try:
-            self._session.interrupt()
+            frames = await greeting
+        except (APIError, TimeoutError) as exc:
+            self._providers.failed("tts", exc)
+        else:
+            if not self._line.ending.is_decided:
+                self._speaker.greet(frames)
+
+    def _on_failure(self, failure: ProviderFailure) -> None:
+        """Put a provider's failure on record, and go on without it or end the call politely."""
+        ending = self._line.ending
+        if ending.is_decided:
+            return
+        logger.warning(
+            "provider failed", extra={"service": failure.service, "provider": failure.provider}
+        )
+        self._journal.provider_failed(failure)
+        if failure.service == "realtime" and self._models.pipeline is not None:
+            self._go_on_with_the_pipeline()
+        elif ending.decide(PROVIDER_FAILED):
+            if self._line.answered_at is None:
+                ending.finish()
+            else:
+                self._work_on(self._excuse())
+
+    def _go_on_with_the_pipeline(self) -> None:
+        """Hand a hybrid agent's conversation to its other models; it knows what was said.
+
+        This is the place for every later switch between the two.
+        """
+        if isinstance(self._session.current_agent, RealtimeAgent):
+            history = self._session.history.copy(exclude_instructions=True)
+            self._session.update_agent(self._pipeline_agent(history))
+
+    async def _excuse(self) -> None:
+        """Tell the caller that the call cannot go on, and let it be over."""
+        try:
+            async with asyncio.timeout(_EXCUSE_TIMEOUT_S):
+                await self._speaker.excuse()
+                await asyncio.sleep(_TAIL_S)
+        except TimeoutError:
+            logger.warning("excuse took too long")
         except RuntimeError:
-            # The agent is saying something that must be heard; the goodbye follows it.
-            logger.debug("speech not interrupted")
+            logger.warning("excuse not heard, the session is over", exc_info=True)
+        finally:
+            self._line.ending.finish()
 
     def _on_item(self, event: ConversationItemAddedEvent) -> None:
         if isinstance(event.item, llm.ChatMessage):
@@ -210,10 +276,3 @@ class Conversation:
     def _on_close(self, event: CloseEvent) -> None:
         if event.reason is CloseReason.ERROR:
             self._line.ending.cut_off(AGENT_FAILED)
-
-
-async def _stream(frames: Sequence[rtc.AudioFrame]) -> AsyncIterator[rtc.AudioFrame]:
-    for frame in frames:
-        yield frame
-        # The pace of speech is measured frame by frame; playing must not wait for the last one.
-        await asyncio.sleep(0)

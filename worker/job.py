@@ -2,30 +2,37 @@
 
 import asyncio
 import contextlib
+import functools
 import logging
 import time
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
 
 from livekit import rtc
-from livekit.agents import JobContext
+from livekit.agents import JobContext, llm
 
 from dispatch.calls import Admitted, Arrival, RefusalReason, Refused, call_id_of_sip_room
 from dispatch.errors import StoreUnavailable
 from dispatch.sip_arrivals import sip_arrival
+from dispatch.variables import Occasion, session_variables
 from telephony.calls import CallKind
-from worker.agents import VoiceAgent
 from worker.bootstrap import JobServices, open_services
 from worker.closing import hang_up, settle
 from worker.conversation import Conversation
-from worker.ending import AGENT_FAILED, WORKER_LOST, Ending
+from worker.ending import AGENT_FAILED, PROVIDER_FAILED, WORKER_LOST, Ending
 from worker.line import Line, LineDownError, join
 from worker.metering import Meter, MeterLimits, run_meter
-from worker.pipelines import WarmModels, build_agent_session, build_models
+from worker.pipelines import VendorModels, WarmModels, build_agent_session, build_models
 from worker.tools.end_call import end_call_tool
+from worker.tools.http import http_tools
 from worker.transcript import CallJournal
+from worker.vendors.account import ModelUnavailableError
 from worker.warm import WARM, WarmProcess, warm_up
+
+if TYPE_CHECKING:
+    from worker.vendors.vendors import Vendors
 
 logger = logging.getLogger(__name__)
 
@@ -149,10 +156,15 @@ async def _hold(call: ActiveCall, warm: WarmModels, services: JobServices) -> No
     writing = _watched(call.journal.run(), ending)
     conversation: Conversation | None = None
     try:
-        conversation = _build_conversation(call, warm)
-        await converse(call, conversation, services)
+        async with _vendors(call, services) as vendors:
+            conversation = await _build_conversation(call, warm, vendors)
+            await converse(call, conversation, services)
+    except ModelUnavailableError as exc:
+        logger.warning("model unavailable", extra={"service": exc.failure.service})
+        call.journal.provider_failed(exc.failure)
+        ending.cut_off(PROVIDER_FAILED)
     except LineDownError:
-        logger.info("caller gave up before the answer")
+        logger.info("over before the answer")
     except asyncio.CancelledError:
         ending.cut_off(WORKER_LOST)
         raise
@@ -162,11 +174,48 @@ async def _hold(call: ActiveCall, warm: WarmModels, services: JobServices) -> No
         writing.cancel()
 
 
-def _build_conversation(call: ActiveCall, warm: WarmModels) -> Conversation:
+def _vendors(call: ActiveCall, services: JobServices) -> "Vendors":
+    # A call without vendors' models pays nothing for them: the process that all jobs are forked
+    # from has read the plugins, and only here they are asked for.
+    from worker.vendors.vendors import Vendors  # noqa: PLC0415
+
+    return Vendors(call.admitted.project_id, services.secrets, services.allowed_hosts)
+
+
+async def _build_conversation(
+    call: ActiveCall, warm: WarmModels, vendors: VendorModels
+) -> Conversation:
     profile = call.admitted.agent
-    models = build_models(profile)
-    session = build_agent_session(profile, models, warm)
-    return Conversation(call.line, call.arrival, profile, session, models, call.journal, call.meter)
+    models = await build_models(profile, vendors)
+    return Conversation(
+        call.line,
+        call.arrival,
+        profile,
+        build_agent_session(profile, models, warm),
+        models,
+        _variables_of(call),
+        call.journal,
+        call.meter,
+    )
+
+
+def _variables_of(call: ActiveCall) -> dict[str, str]:
+    """Return what the call brings into the agent's texts: the client's values and the system's.
+
+    Source: Agntix's `sessionVariables`; other keys of the metadata serve just the same.
+    """
+    arrival, metadata = call.arrival, dict(call.admitted.metadata)
+    given = metadata.pop("sessionVariables", {})
+    occasion = Occasion(
+        at=datetime.now(UTC),
+        session_id=str(arrival.call_id),
+        platform="PHONE" if arrival.kind is CallKind.SIP else "WEB",
+        direction=arrival.direction.value.upper(),
+        customer_number=arrival.caller_number or "",
+        room_name=arrival.room_name,
+    )
+    own = given if isinstance(given, dict) else {}
+    return session_variables({**metadata, **own}, occasion)
 
 
 async def converse(call: ActiveCall, conversation: Conversation, services: JobServices) -> None:
@@ -178,6 +227,8 @@ async def converse(call: ActiveCall, conversation: Conversation, services: JobSe
     settings = services.worker_settings
     ending = call.line.ending
     farewell_s = settings.farewell_timeout.total_seconds()
+    profile = call.admitted.agent
+    secrets = functools.partial(services.secrets.for_call, profile.project_id)
     watching = _watched(_keep_in_sight(call, services), ending)
     metering = _watched(
         run_meter(
@@ -190,8 +241,11 @@ async def converse(call: ActiveCall, conversation: Conversation, services: JobSe
         ending,
     )
     try:
-        agent = VoiceAgent(call.admitted.agent, [end_call_tool(ending, conversation.hang_up)])
-        await conversation.open(agent, settings.answer_timeout.total_seconds())
+        tools: list[llm.Tool] = [
+            end_call_tool(ending, conversation.hang_up),
+            *http_tools(profile.tools, services.tool_runner, secrets, ending),
+        ]
+        await conversation.open(tools, settings.answer_timeout.total_seconds())
         await ending.wait()
     finally:
         metering.cancel()

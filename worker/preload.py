@@ -6,7 +6,8 @@ still wait for an answer. Forked with everything in place, a replacement costs l
 
 import logging
 
-import worker.job  # noqa: F401  (imported here, it is imported in every job process)
+import worker.job
+import worker.vendors.vendors  # noqa: F401  (imported here, both are there in every job process)
 from worker.warm import warm_up
 
 logger = logging.getLogger(__name__)

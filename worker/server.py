@@ -1,6 +1,7 @@
 """The worker towards LiveKit: its name, its capacity and how it runs its jobs."""
 
 import asyncio
+import importlib
 import logging
 import math
 
@@ -36,6 +37,10 @@ class CallServer:
     def __init__(
         self, settings: WorkerSettings, livekit: LiveKitSettings, worker_name: str
     ) -> None:
+        if settings.worker_executor == "thread":
+            # Plugins register themselves on the main thread or not at all; processes are forked
+            # from one that has read them.
+            importlib.import_module("worker.vendors.vendors")
         self._max_calls = settings.worker_max_calls
         self._starting: set[str] = set()
         self.registered = asyncio.Event()

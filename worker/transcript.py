@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 from livekit.agents import llm
 
-from dispatch.calls import Turn
+from dispatch.calls import ProviderFailure, Turn
 from dispatch.errors import StoreUnavailable
 
 logger = logging.getLogger(__name__)
@@ -37,6 +37,12 @@ class CallRecorder(Protocol):
         self, call_id: uuid.UUID, entry_id: str, digits: str, at: datetime
     ) -> None:
         """Put pressed keys on record."""
+        ...
+
+    async def record_provider_failure(
+        self, call_id: uuid.UUID, entry_id: str, failure: ProviderFailure
+    ) -> None:
+        """Put a model's failure on record."""
         ...
 
     async def record_tool(
@@ -90,6 +96,11 @@ class CallJournal:
         self._add(
             lambda: self._recorder.record_tool(self._call_id, entry_id, name, arguments, result)
         )
+
+    def provider_failed(self, failure: ProviderFailure) -> None:
+        """Put down which model failed, and why."""
+        entry_id = uuid.uuid4().hex
+        self._add(lambda: self._recorder.record_provider_failure(self._call_id, entry_id, failure))
 
     async def run(self) -> None:
         """Write entries until cancelled."""

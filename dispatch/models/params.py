@@ -45,6 +45,13 @@ class DeepgramSttParams(Params):
     """Words to expect; of the nova-3 models."""
 
 
+class DeepgramTtsParams(Params):
+    """Deepgram's streaming speech."""
+
+    speed: float = Field(default=1.0, ge=0.7, le=1.5)
+    mip_opt_out: bool = False
+
+
 class OpenAISttParams(Params):
     """OpenAI's transcription of one utterance at a time."""
 
@@ -83,7 +90,7 @@ PARAMS: Final[dict[tuple[str, ModelKind], type[Params]]] = {
     ("builtin", ModelKind.LLM): NoParams,
     ("builtin", ModelKind.TTS): BuiltinSpeechParams,
     ("deepgram", ModelKind.STT): DeepgramSttParams,
-    ("deepgram", ModelKind.TTS): NoParams,
+    ("deepgram", ModelKind.TTS): DeepgramTtsParams,
     ("openai", ModelKind.STT): OpenAISttParams,
     ("openai", ModelKind.LLM): OpenAILlmParams,
     ("openai", ModelKind.TTS): OpenAITtsParams,

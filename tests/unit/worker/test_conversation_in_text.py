@@ -29,7 +29,7 @@ SCRIPT = Script.model_validate(
         "menus": {"support": {"steps": [{"keys": ["7"], "reply": "Turn it on."}]}},
     }
 )
-PROFILE: Any = types.SimpleNamespace(system_prompt="")
+PROFILE: Any = types.SimpleNamespace(instructions=lambda _variables: "")
 CALLER = "sip_caller"
 
 
@@ -79,7 +79,9 @@ async def desk():
     async with AgentSession[Any](llm=ScriptLLM(SCRIPT)) as session:
         desk = Desk(session)
         tasks = [asyncio.create_task(desk.keys.run()), asyncio.create_task(desk.journal.run())]
-        await session.start(VoiceAgent(PROFILE, [end_call_tool(desk.ending, desk.hang_up)]))
+        await session.start(
+            VoiceAgent(PROFILE, {}, [end_call_tool(desk.ending, desk.hang_up)], lambda: None)
+        )
         yield desk
         for task in tasks:
             task.cancel()

@@ -10,6 +10,7 @@ from livekit import rtc
 
 from dispatch.calls import Arrival, CallEnd, RefusalReason, Refused, Settlement
 from dispatch.settings import DispatchSettings
+from dispatch.tools.addresses import AllowedHosts
 from telephony.calls import CallDirection, CallKind, CallState
 from worker.bootstrap import JobServices
 from worker.ending import CALLER_HUNG_UP, Ending
@@ -62,6 +63,7 @@ def services_over(calls: Calls) -> JobServices:
         voice_sessions=cast("Any", None),
         rooms=cast("Any", SilentLiveKit()),
         secrets=cast("Any", None),
+        allowed_hosts=AllowedHosts(),
     )
 
 

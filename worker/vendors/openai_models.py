@@ -1,0 +1,60 @@
+"""OpenAI's models, and those of every server that speaks its protocols."""
+
+from typing import Any
+
+import aiohttp
+import openai as openai_client
+from livekit.agents import APIConnectOptions, llm, stt, tts
+from livekit.plugins import openai
+
+from dispatch.models.catalogue import primary_subtag
+from dispatch.models.choices import LlmChoice, RealtimeChoice, SttChoice, TtsChoice
+from worker.vendors.account import Account
+
+
+def client_of(shared: openai_client.AsyncOpenAI, account: Account) -> openai_client.AsyncOpenAI:
+    """Return a client with the account's key and server; its connections are the shared one's."""
+    client = shared.with_options(api_key=account.key, max_retries=0)
+    return client if account.base_url is None else client.with_options(base_url=account.base_url)
+
+
+def build_stt(choice: SttChoice, client: openai_client.AsyncOpenAI, language: str) -> stt.STT[Any]:
+    """Return the recognition; it hears an utterance when the caller has finished it."""
+    params: dict[str, Any] = dict(choice.params)
+    return openai.STT(
+        model=choice.model, language=primary_subtag(language), client=client, **params
+    )
+
+
+def build_llm(choice: LlmChoice, client: openai_client.AsyncOpenAI) -> llm.LLM[Any]:
+    """Return the language model."""
+    params: dict[str, Any] = dict(choice.params)
+    return openai.LLM(model=choice.model, client=client, **params)
+
+
+def build_tts(choice: TtsChoice, client: openai_client.AsyncOpenAI) -> tts.TTS[Any]:
+    """Return the speech, as plain samples: no decoder stands between vendor and caller."""
+    params: dict[str, Any] = dict(choice.params)
+    return openai.TTS(
+        model=choice.model, voice=choice.voice, client=client, response_format="pcm", **params
+    )
+
+
+def build_realtime(
+    choice: RealtimeChoice,
+    account: Account,
+    conn_options: APIConnectOptions,
+    session: aiohttp.ClientSession | None,
+) -> llm.RealtimeModel:
+    """Return the model that listens, thinks and speaks in one."""
+    params: dict[str, Any] = dict(choice.params)
+    if account.base_url is not None:
+        params["base_url"] = account.base_url
+    return openai.realtime.RealtimeModel(
+        model=choice.model,
+        voice=choice.voice,
+        api_key=account.key,
+        conn_options=conn_options,
+        http_session=session,
+        **params,
+    )
