@@ -11,6 +11,8 @@ Example::
         {"phrases": ["what are your opening hours"], "keys": ["1"], "reply": "From nine to five."},
         {"phrases": ["technical support"], "keys": ["2"], "reply": "For printers say printers.",
          "goto": "support"},
+        {"phrases": ["where is my order"], "reply": "One moment.",
+         "action": {"order_status": {"order": "12"}}, "result_reply": "It is {result.status}."},
         {"phrases": ["goodbye"], "reply": "Goodbye.", "action": {"end_call": {}}}
       ],
       "menus": {"support": {"steps": [{"phrases": ["printers"], "reply": "Turn it on."}]}},
@@ -25,6 +27,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Self
 
+import orjson
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -49,6 +52,7 @@ MAX_PHRASES = 500
 """All phrases of a script are one grammar; this many are still recognised in about 0.1 s."""
 
 _KEY_TEXT = re.compile(r"\[key ([0-9A-D*#])\]")
+_RESULT = re.compile(r"\{result((?:\.[A-Za-z0-9_-]{1,64}){0,8})\}")
 _TEXT_MAX = 2_000
 
 
@@ -89,6 +93,9 @@ class Step(BaseModel):
     """What the agent says, before the action."""
     action: dict[ToolName, dict[str, JsonValue]] | None = None
     """One tool and its arguments: ``{"end_call": {}}``, ``{"transfer_call": {"to": "tel:…"}}``."""
+    result_reply: str = Field(default="", max_length=_TEXT_MAX)
+    """What the agent says when the action has succeeded: ``{result}`` stands for the tool's answer,
+    ``{result.order.status}`` for a field of an answer in JSON."""
     goto: MenuName | None = None
     """The menu in which the caller is afterwards; the same one when empty."""
 
@@ -100,6 +107,8 @@ class Step(BaseModel):
             raise ValueError("a step needs a reply, an action or a goto, or nothing happens")
         if self.action is not None and len(self.action) != 1:
             raise ValueError("action names exactly one tool")
+        if self.result_reply and self.action is None:
+            raise ValueError("result_reply speaks of an action, and there is none")
         return self
 
     @cached_property
@@ -186,23 +195,29 @@ class Script(BaseModel):
                 answer = Answer(reply=self._fallback(menu), tool_call=None)
                 continue
             menu = step.goto or menu
-            answer = Answer(reply=step.reply, tool_call=step.tool_call)
+            answer = Answer(step.reply, step.tool_call, step.result_reply)
         return answer
 
-    def reply_to_result(self, output: str, *, is_error: bool = False) -> str:
+    def reply_to_result(
+        self, output: str, *, is_error: bool = False, heard: Iterable[str] = ()
+    ) -> str:
         """What the agent says after the tool of an action has run.
 
         Args:
-            output: What the tool answered; it is spoken if it is JSON such as ``{"say": "…"}``. A
-                plain sentence is meant for a model to think about, not for the caller.
+            output: What the tool answered. It is spoken as the step's ``result_reply`` says, or,
+                without one, if it is JSON such as ``{"say": "…"}``: other answers are meant for a
+                model to think about, not for the caller.
             is_error: The tool failed, which the script's ``error_reply`` is for.
+            heard: The caller's turns up to the step, as `answer` takes them.
         """
         if is_error:
             return self.error_reply
         try:
-            result = json.loads(output)
-        except json.JSONDecodeError:
-            return ""
+            result: JsonValue = orjson.loads(output)
+        except ValueError:
+            result = None
+        if template := self.answer(heard).result_reply:
+            return _RESULT.sub(lambda found: _field(output, result, found[1]), template)
         said = result.get("say") if isinstance(result, dict) else None
         return said if isinstance(said, str) else ""
 
@@ -221,6 +236,25 @@ class Answer:
 
     reply: str
     tool_call: ToolCall | None
+    result_reply: str = ""
+    """Said after the tool, its answer filled in."""
+
+
+def _field(output: str, result: JsonValue, path: str) -> str:
+    """Return a tool's answer or, by a path such as ``.order.status``, one field of it as text."""
+    if not path:
+        return output
+    value = result
+    for name in path[1:].split("."):
+        if isinstance(value, dict):
+            value = value.get(name)
+        elif isinstance(value, list) and name.isdecimal() and int(name) < len(value):
+            value = value[int(name)]
+        else:
+            value = None
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def key_text(key: str) -> str:

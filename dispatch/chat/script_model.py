@@ -53,7 +53,8 @@ class ScriptModel:
 
     def _next(self, items: Sequence[Item]) -> Answer:
         last = items[-1] if items else None
+        heard = [item.content for item in items if item.role is Role.USER]
         if last is not None and last.role is Role.TOOL:
-            reply = self._script.reply_to_result(last.content, is_error=last.failed)
+            reply = self._script.reply_to_result(last.content, is_error=last.failed, heard=heard)
             return Answer(reply, tool_call=None)
-        return self._script.answer(item.content for item in items if item.role is Role.USER)
+        return self._script.answer(heard)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -28,12 +28,13 @@ class Received:
 
 @dataclass(frozen=True)
 class Reply:
-    """What the server says; `pause_s` before the body, and `cut` instead of its end."""
+    """What the server says, after `pause_s` and `until`; with `cut` without its body."""
 
     body: bytes = b""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     pause_s: float = 0
+    until: Callable[[], Awaitable[None]] | None = None
     cut: bool = False
 
 
@@ -112,6 +113,8 @@ async def _answer(writer: asyncio.StreamWriter, reply: Reply) -> bool:
     lines += [f"{name}: {value}" for name, value in headers.items()]
     if reply.pause_s:
         await asyncio.sleep(reply.pause_s)
+    if reply.until is not None:
+        await reply.until()
     writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
     if not reply.cut:
         writer.write(reply.body)

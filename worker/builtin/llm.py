@@ -108,11 +108,28 @@ class _ScriptStream(llm.LLMStream):
     def _answer(self, heard: Sequence[str]) -> Answer:
         last = self.chat_ctx.items[-1] if self.chat_ctx.items else None
         if isinstance(last, llm.FunctionCallOutput):
-            reply = self._script.reply_to_result(last.output, is_error=last.is_error)
+            reply = self._script.reply_to_result(
+                last.output,
+                is_error=last.is_error,
+                heard=_heard_before(last.call_id, self.chat_ctx.items),
+            )
             return Answer(reply, tool_call=None)
         # Without a word from the caller there is nothing to answer: the greeting is not the
         # script's, the worker says it.
         return self._script.answer(heard) if heard else _NOTHING
+
+
+def _heard_before(call_id: str, items: Sequence[llm.ChatItem]) -> list[str]:
+    """What the caller had said and pressed when a tool was called; more may have followed."""
+    called = next(
+        (
+            index
+            for index, item in enumerate(items)
+            if isinstance(item, llm.FunctionCall) and item.call_id == call_id
+        ),
+        len(items),
+    )
+    return _heard(items[:called])
 
 
 def _heard(items: Sequence[llm.ChatItem]) -> list[str]:

@@ -156,7 +156,7 @@ async def list_wrapped_by_others(
 async def count_by_key(db: ReadSession) -> dict[str, int]:
     """Return how many projects each installation key serves."""
     query = select(DataKeyRow.key_id, func.count()).group_by(DataKeyRow.key_id)
-    return dict((await db.execute(query)).tuples().all())
+    return {row.key_id: row[1] for row in await db.execute(query)}
 
 
 def _to_key(row: DataKeyRow) -> WrappedKey:

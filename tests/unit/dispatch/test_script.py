@@ -140,3 +140,46 @@ def test_refuses_a_wrong_script_naming_the_place(
     with pytest.raises(ValidationError, match=message) as refusal:
         Script.model_validate(script)
     assert refusal.value.errors()[0]["loc"] == place
+
+
+class TestTheResultOfAnAction:
+    SCRIPT = Script.model_validate(
+        {
+            "steps": [
+                {
+                    "phrases": ["my order"],
+                    "reply": "One moment.",
+                    "action": {"look_up": {}},
+                    "result_reply": "It is {result.state}, by {result.by.0.name}: {result}",
+                },
+                {"phrases": ["hello"], "action": {"greet": {}}},
+            ]
+        }
+    )
+
+    @pytest.mark.parametrize(
+        ("output", "said"),
+        [
+            (
+                '{"state":"sent","by":[{"name":"Ann"}]}',
+                'It is sent, by Ann: {"state":"sent","by":[{"name":"Ann"}]}',
+            ),
+            ('{"state":{"a":1}}', 'It is {"a": 1}, by : {"state":{"a":1}}'),
+            ("gone", "It is , by : gone"),
+            ("[" * 5_000, f"It is , by : {'[' * 5_000}"),
+        ],
+    )
+    def test_is_spoken_as_the_step_says(self, output: str, said: str) -> None:
+        assert self.SCRIPT.reply_to_result(output, heard=["my order"]) == said
+
+    def test_is_not_spoken_unless_it_asks_for_that(self) -> None:
+        assert self.SCRIPT.reply_to_result("done", heard=["hello"]) == ""
+        assert self.SCRIPT.reply_to_result('{"say": "Hi."}', heard=["hello"]) == "Hi."
+
+    def test_of_a_failure_is_the_scripts_own_sentence(self) -> None:
+        said = self.SCRIPT.reply_to_result("404", is_error=True, heard=["my order"])
+        assert said == self.SCRIPT.error_reply
+
+    def test_cannot_be_spoken_of_without_an_action(self) -> None:
+        with pytest.raises(ValidationError, match="result_reply speaks of an action"):
+            Script.model_validate({"steps": [{"keys": ["1"], "reply": "x", "result_reply": "y"}]})
