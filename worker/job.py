@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from livekit import rtc
 from livekit.agents import JobContext, llm
 
+from dispatch.billing.pricing import PricedUsage, price_usage
 from dispatch.calls import Admitted, Arrival, RefusalReason, Refused, call_id_of_sip_room
 from dispatch.errors import StoreUnavailable
 from dispatch.sip_arrivals import sip_arrival
@@ -28,6 +29,7 @@ from worker.pipelines import VendorModels, WarmModels, build_agent_session, buil
 from worker.tools.end_call import end_call_tool
 from worker.tools.http import http_tools
 from worker.transcript import CallJournal
+from worker.usage import CallUsage
 from worker.vendors.account import ModelUnavailableError
 from worker.warm import WARM, WarmProcess, warm_up
 
@@ -50,6 +52,11 @@ class ActiveCall:
     admitted: Admitted
     journal: CallJournal
     meter: Meter
+    usage: CallUsage
+
+    def priced_usage(self) -> PricedUsage:
+        """Return all that the call used by now, at the prices it was admitted with."""
+        return price_usage(self.usage.items(), self.admitted.prices)
 
 
 class CallTakenError(Exception):
@@ -148,6 +155,7 @@ async def admit(
         admitted=admission,
         journal=CallJournal(services.live_calls, arrival.call_id),
         meter=Meter(limits, admission.funded_s, time.monotonic()),
+        usage=CallUsage(admission.agent.models),
     )
 
 
@@ -187,11 +195,13 @@ async def _build_conversation(
 ) -> Conversation:
     profile = call.admitted.agent
     models = await build_models(profile, vendors)
+    session = build_agent_session(profile, models, warm)
+    call.usage.watch(models, session)
     return Conversation(
         call.line,
         call.arrival,
         profile,
-        build_agent_session(profile, models, warm),
+        session,
         models,
         _variables_of(call),
         call.journal,
@@ -233,7 +243,9 @@ async def converse(call: ActiveCall, conversation: Conversation, services: JobSe
     metering = _watched(
         run_meter(
             call.meter,
-            lambda: services.live_calls.beat(call.arrival.call_id, call.line.answered_at),
+            lambda: services.live_calls.beat(
+                call.arrival.call_id, call.line.answered_at, call.priced_usage()
+            ),
             ending,
             warn=conversation.warn,
             say_goodbye=lambda: conversation.say_goodbye(farewell_s),
@@ -285,7 +297,13 @@ async def _keep_books(
     await call.journal.flush(timeout_s)
     left_s = max(1.0, timeout_s - (time.monotonic() - started_s))
     settlement = await settle(
-        services.live_calls, call.arrival.call_id, cause, at, left_s, call.line.answered_at
+        services.live_calls,
+        call.arrival.call_id,
+        cause,
+        at,
+        left_s,
+        call.line.answered_at,
+        call.priced_usage(),
     )
     logger.info(
         "call over",

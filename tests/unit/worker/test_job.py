@@ -42,7 +42,9 @@ class Calls:
         call_end: CallEnd,
         at: datetime,
         answered_at: datetime | None,  # noqa: ARG002  (as the real one takes it)
+        usage: PricedUsage,
     ) -> Settlement:
+        assert usage.parts == ()
         assert call_end == CALLER_HUNG_UP
         self.settled.set()
         return Settlement(call_id, CallState.ENDED, at, 3, 5_000, 95_000, repeated=False)
@@ -64,6 +66,7 @@ def services_over(calls: Calls) -> JobServices:
         rooms=cast("Any", SilentLiveKit()),
         secrets=cast("Any", None),
         allowed_hosts=AllowedHosts(),
+        tool_runner=cast("Any", None),
     )
 
 
