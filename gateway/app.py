@@ -1,5 +1,6 @@
 """The gateway as an ASGI application."""
 
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
@@ -7,6 +8,7 @@ from typing import Final
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
+from dispatch.knowledge_base import MAX_DOCUMENT_BYTES
 from gateway import documentation
 from gateway.documentation import SWAGGER_PARAMETERS
 from gateway.error_answers import install_error_handlers
@@ -18,6 +20,12 @@ OpenServices = Callable[[], AbstractAsyncContextManager[Services]]
 """Builds the services and closes them again."""
 
 DEFAULT_MAX_BODY_BYTES: Final = 1_048_576
+
+_UPLOADS: Final = re.compile(
+    r"/(?:v1|admin/v1/projects/[^/]+)/knowledge-bases/[^/]+/documents", re.ASCII
+)
+_UPLOAD_BYTES: Final = MAX_DOCUMENT_BYTES + 65_536
+"""A document and the form around it; it goes to a file while it comes in."""
 
 _DESCRIPTION: Final = """
 AI agents on phone numbers, self-hosted, on LiveKit.
@@ -67,7 +75,7 @@ def create_app(
         strict_content_type=False,
     )
     # The last one added is the outermost.
-    app.add_middleware(BodyLimit, max_bytes=max_body_bytes)
+    app.add_middleware(BodyLimit, max_bytes=max_body_bytes, larger=((_UPLOADS, _UPLOAD_BYTES),))
     app.add_middleware(RequestContext)
     routers = [documentation.router, *(router for face in FACES for router in face.routers)]
     for router in routers:

@@ -85,11 +85,16 @@ class ApiRoute(APIRoute):
             if self.knows_its_parameters:
                 self._refuse_unknown_parameters(request)
             json_request = JsonRequest(request.scope, request.receive)
-            if self.body_field is not None:
+            if self.body_field is not None and not self._takes_files:
                 await json_request.refuse_nul()
             return await serve(json_request)
 
         return handle
+
+    @cached_property
+    def _takes_files(self) -> bool:
+        """Whether the body is a form, which may hold more than fits into memory."""
+        return self.body_field is not None and isinstance(self.body_field.field_info, params.Form)
 
     @cached_property
     def _parameters(self) -> frozenset[str]:

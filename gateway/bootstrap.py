@@ -37,8 +37,6 @@ from dispatch.store.key_cache import KeyCache
 from dispatch.store.loop_signals import LoopSignals
 from dispatch.store.redis_client import RedisClient, connect_redis
 from dispatch.tenants import Tenants
-from dispatch.usage.quotas import Quotas
-from dispatch.usage.usage import Usage
 from dispatch.tools.addresses import AllowedHosts
 from dispatch.tools.model_servers import model_server_client
 from dispatch.tools.runner import HttpToolRunner
@@ -166,8 +164,6 @@ def build_services(
             settings.dialplane_session_token_key, dispatch_settings.dialplane_key_pepper
         ),
         call_records=CallRecords(database),
-        usage=Usage(database, redis, dispatch_settings),
-        quotas=Quotas(database, redis, dispatch_settings),
         usage=Usage(database, redis, dispatch_settings),
         quotas=Quotas(database, redis, dispatch_settings),
         room_events=clients.room_events,

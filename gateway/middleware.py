@@ -81,32 +81,48 @@ class BodyLimit:
     error body of the API that was called.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(
+        self, app: ASGIApp, max_bytes: int, larger: tuple[tuple[re.Pattern[str], int], ...] = ()
+    ) -> None:
+        """Set the limits.
+
+        Args:
+            app: What is protected.
+            max_bytes: Longest body.
+            larger: Paths, as a pattern of the whole, to which more may be sent, and how much.
+        """
         self.app = app
         self.max_bytes = max_bytes
+        self.larger = larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        max_bytes = self._limit_of(scope["path"])
         announced = Headers(scope=scope).get("content-length", "0")
-        too_long = announced.isdecimal() and int(announced[:20]) > self.max_bytes
+        too_long = announced.isdecimal() and int(announced[:20]) > max_bytes
         received = 0
 
         async def limited_receive() -> Message:
             nonlocal received
             if too_long:
-                raise self._refusal()
+                raise self._refusal(max_bytes)
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self.max_bytes:
-                raise self._refusal()
+            if received > max_bytes:
+                raise self._refusal(max_bytes)
             return message
 
         await self.app(scope, limited_receive, send)
 
-    def _refusal(self) -> HTTPException:
-        detail = f"The body is longer than {self.max_bytes} bytes."
+    def _limit_of(self, path: str) -> int:
+        return next(
+            (limit for pattern, limit in self.larger if pattern.fullmatch(path)), self.max_bytes
+        )
+
+    def _refusal(self, max_bytes: int) -> HTTPException:
+        detail = f"The body is longer than {max_bytes} bytes."
         # The rest of the body is not read, so the connection cannot serve another request.
         return HTTPException(413, detail=detail, headers={"Connection": "close"})

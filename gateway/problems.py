@@ -21,7 +21,6 @@ from dispatch.errors import (
     ModelUnavailable,
     NotFound,
     QuotaExceeded,
-    QuotaExceeded,
     RoomUnavailable,
     StoreUnavailable,
 )
@@ -80,7 +79,6 @@ _TABLE: Final[dict[type[Exception], _Row]] = {
     Conflict: _Row(409, "CONFLICT"),
     DocumentTooLarge: _Row(413, "PAYLOAD_TOO_LARGE"),
     InsufficientCredits: _Row(402, "INSUFFICIENT_CREDITS", "Insufficient credits."),
-    QuotaExceeded: _Row(429, "QUOTA_EXCEEDED"),
     QuotaExceeded: _Row(429, "QUOTA_EXCEEDED"),
     AgentNotVoiceReady: _Row(
         400,

@@ -22,8 +22,6 @@ from dispatch.secrets.vault import Secrets
 from dispatch.tenants import Tenants
 from dispatch.usage.quotas import Quotas
 from dispatch.usage.usage import Usage
-from dispatch.usage.quotas import Quotas
-from dispatch.usage.usage import Usage
 from dispatch.voice_sessions import VoiceSessions
 from gateway.readiness import Readiness
 from gateway.session_tokens import SessionTokens
@@ -50,8 +48,6 @@ class Services:
     chat_turns: ChatTurns
     session_tokens: SessionTokens
     call_records: CallRecords
-    usage: Usage
-    quotas: Quotas
     usage: Usage
     quotas: Quotas
     rooms: Rooms

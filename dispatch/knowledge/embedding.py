@@ -1,5 +1,6 @@
 """Vectors from any server that speaks OpenAI's embeddings protocol, with the tenant's own key."""
 
+import asyncio
 import math
 import uuid
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from openai import AsyncOpenAI
 
 from dispatch.knowledge.errors import EmbeddingRefused, EmbeddingUnavailable
 from dispatch.knowledge_base import EmbeddingModel
+from dispatch.tools.model_servers import NO_KEY
 
 MAX_BATCH: Final = 64
 """Chunks in one request: some 16,000 tokens, well below every server's limit that we know."""
@@ -24,9 +26,6 @@ harm."""
 
 _QUERY_TIMEOUT_S: Final = 2.0
 """Somebody is waiting on the telephone, and without a vector there are still the words."""
-
-_NO_KEY: Final = "none"
-"""What servers that want no key are given, for the client insists on one."""
 
 
 class SecretsForCalls(Protocol):
@@ -43,6 +42,7 @@ class Embedder:
     Args:
         secrets: Where the tenants' keys are.
         client: The client that all tenants' requests are made from; its own key is never used.
+            Its connections go only where `dispatch.tools.addresses` lets them.
     """
 
     def __init__(self, secrets: SecretsForCalls, client: AsyncOpenAI) -> None:
@@ -73,13 +73,17 @@ class Embedder:
             EmbeddingRefused: As above.
         """
         client = await self._client_of(project_id, model)
-        hasty = client.with_options(timeout=_QUERY_TIMEOUT_S, max_retries=0)
-        return (await _embed(hasty, model, [query]))[0]
+        hasty = client.with_options(max_retries=0)
+        try:
+            async with asyncio.timeout(_QUERY_TIMEOUT_S):
+                return (await _embed(hasty, model, [query]))[0]
+        except TimeoutError as exc:
+            raise EmbeddingUnavailable("The embedding server did not answer in time.") from exc
 
     async def _client_of(self, project_id: uuid.UUID, model: EmbeddingModel) -> AsyncOpenAI:
         values = await self._secrets.for_call(project_id, model.provider)
         base_url = model.base_url or values.get("base_url")
-        key = values.get("api_key") or (_NO_KEY if base_url else None)
+        key = values.get("api_key") or (NO_KEY if base_url else None)
         if key is None:
             raise EmbeddingUnavailable(
                 f"The project keeps no api_key for {model.provider} among its secrets."

@@ -11,6 +11,7 @@ from gateway.faces.native.routes import (
     carrier_connections,
     explain,
     health,
+    knowledge,
     livekit_webhooks,
     usage,
 )
@@ -24,6 +25,7 @@ NATIVE: Final = Face(
         calls.router,
         carrier_connections.router,
         explain.router,
+        knowledge.router,
         livekit_webhooks.router,
         usage.router,
         health.router,
