@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Final
 
 from dispatch.balances import Balances
+from dispatch.chat.charging import ChatCharges
+from dispatch.chat.sessions import ChatSessions
 from dispatch.event_drain import EventDrain
 from dispatch.knowledge.documents import INGESTION_LOOP
 from dispatch.knowledge.embedding import Embedder
@@ -30,6 +32,7 @@ from dispatch.tools.addresses import AllowedHosts
 from dispatch.tools.model_servers import model_server_client
 from dispatch.unanswered import UnansweredCalls
 from dispatch.usage.upkeep import ReservationUpkeep
+from dispatch.usage.usage import Usage
 from dispatch.workers import WorkerPresence
 from telephony.adapters.livekit_client import LiveKitClient
 from telephony.adapters.livekit_rooms import LiveKitRooms
@@ -46,6 +49,7 @@ _LOCKED: Final = (
     "projection",
     "reconciliation",
     "reservations",
+    "chats",
     INGESTION_LOOP,
 )
 """Loops that one process runs at a time: these change what is elsewhere in a certain order."""
@@ -62,6 +66,9 @@ _PROJECTION_INTERVAL: Final = timedelta(seconds=2)
 
 _INGESTION_INTERVAL: Final = timedelta(seconds=1)
 """A run only starts what is due and looks what became of it."""
+
+_CHAT_INTERVAL: Final = timedelta(seconds=10)
+"""Chats that fell silent are refused at once; this only writes down that they are over."""
 
 _RECONCILIATION_INTERVAL: Final = timedelta(seconds=10)
 """Seldom, for it repairs only what a Redis that lost data left; often enough to count as alive."""
@@ -151,6 +158,10 @@ def build_dispatch(
     reconciliation = Reconciliation(live_calls, redis, database, rooms)
     upkeep = ReservationUpkeep(redis, database)
     drain = EventDrain(redis, database)
+    charges = ChatCharges(
+        Usage(database, redis, settings), Balances(redis), settings.operation_block_microcredits
+    )
+    chats = ChatSessions(database, charges)
     keys = KeyRing.parse(settings.dialplane_secrets_keys.get_secret_value())
     projection = Projection(database, Routes(redis), Balances(redis), CallSecrets(redis, keys))
     provisioning = Provisioning(database, trunks, settings, keys)
@@ -165,6 +176,7 @@ def build_dispatch(
                 ("projection", projection.run_once, _PROJECTION_INTERVAL),
                 ("reconciliation", reconciliation.run_once, _RECONCILIATION_INTERVAL),
                 (INGESTION_LOOP, ingestion.run_once, _INGESTION_INTERVAL),
+                ("chats", chats.run_once, _CHAT_INTERVAL),
                 ("reservations", upkeep.run_once, _RECONCILIATION_INTERVAL),
             )
         ],

@@ -28,6 +28,7 @@ LOOPS: Final = (
     "projection",
     "reconciliation",
     "reservations",
+    "chats",
 )
 """The loops of `dispatch`, as in their Redis keys."""
 

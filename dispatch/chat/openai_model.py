@@ -69,6 +69,7 @@ class OpenAIModel:
         A server that does not count tokens is let off: then nothing tells what it took.
         """
         usage: CompletionUsage | None = None
+        finished = False
         growing: dict[int, _GrowingRequest] = {}
         with _vendor_errors():
             stream = await self._client.chat.completions.create(
@@ -79,9 +80,12 @@ class OpenAIModel:
             async with stream:
                 async for chunk in stream:
                     usage = chunk.usage or usage
+                    finished = finished or _is_last(chunk)
                     text = _take(chunk, growing)
                     if text:
                         yield TextDelta(text)
+        if not finished:
+            raise ModelFailed("The model's answer broke off.")
         for index in sorted(growing):
             asked = growing[index]
             yield ToolRequest(asked.request_id or f"call_{index}", asked.name, asked.arguments)
@@ -102,6 +106,11 @@ class OpenAIModel:
             # OpenAI refuses it where there is nothing to call.
             request.pop("parallel_tool_calls", None)
         return request
+
+
+def _is_last(chunk: ChatCompletionChunk) -> bool:
+    """Whether the answer is complete; a broken connection looks like an end, too."""
+    return bool(chunk.choices) and chunk.choices[0].finish_reason is not None
 
 
 def _take(chunk: ChatCompletionChunk, growing: dict[int, _GrowingRequest]) -> str:

@@ -15,7 +15,7 @@ from dispatch.conversations import ClosedBy, Conversation, Item, Message, Role
 from dispatch.errors import AgentIsForCalls, AgentNotChatReady, NotFound, StoreUnavailable
 from dispatch.paging import Page, PageRequest
 from dispatch.store.engine import Database
-from dispatch.store.repositories import agents, chat_turns, conversations
+from dispatch.store.repositories import agents, chat_turns, conversations, tools
 from dispatch.store.repositories.conversations import ConversationFilters
 from dispatch.variables import Occasion, session_variables
 
@@ -83,9 +83,10 @@ class ChatSessions:
             InsufficientCredits: Nothing could be paid for, or the balance is unknown.
         """
         async with self._database.reading() as db:
-            agent = await agents.find_agent(db, principal.project_id, agent_id)
-        if agent is None:
-            raise NotFound("agent", agent_id)
+            found = await agents.find_agent(db, principal.project_id, agent_id)
+            if found is None:
+                raise NotFound("agent", agent_id)
+            [agent] = await tools.with_tools(db, [found])
         if not agent.is_active:
             raise AgentNotChatReady("The agent is inactive.")
         if text_only and agent.voice_enabled:

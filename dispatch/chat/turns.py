@@ -139,10 +139,10 @@ class ChatTurns:
             await _let_go(lease)
             raise
 
-    async def aclose(self) -> None:
+    async def aclose(self, *, patience_s: float = _FAREWELL_S) -> None:
         """Let the answers under way come to their end, for a while; then close their tools."""
         if self._running:
-            await asyncio.wait(self._running, timeout=_FAREWELL_S)
+            await asyncio.wait(self._running, timeout=patience_s)
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
