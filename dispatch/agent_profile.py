@@ -221,3 +221,12 @@ class AgentSummary:
     llm_provider: str
     llm_model: str
     """Of the model that thinks: the realtime one where there is no other."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentFilters:
+    """Which agents are asked for; None asks for all."""
+
+    name_part: str | None = None
+    """Anywhere in the name, in upper or lower case."""
+    is_active: bool | None = None

@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,6 +11,7 @@ from dispatch.access.audit import record_change
 from dispatch.accounts import Actor, Principal
 from dispatch.agent_profile import (
     AgentDraft,
+    AgentFilters,
     AgentProfile,
     AgentSummary,
     AgentVersion,
@@ -18,10 +19,10 @@ from dispatch.agent_profile import (
 )
 from dispatch.errors import Conflict, InvalidField, NotFound, StoreUnavailable
 from dispatch.models.rules import check_models
-from dispatch.paging import Page, PageRequest
+from dispatch.paging import Order, Page, PageRequest
 from dispatch.routes import Route, Routes
 from dispatch.store.engine import Database, WriteSession
-from dispatch.store.repositories import agents, phone_numbers, tools
+from dispatch.store.repositories import agents, knowledge_bases, phone_numbers, tools
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ class Agents:
         agent_id = new_id or uuid.uuid4()
         organization_id, project_id = principal.organization_id, principal.project_id
         async with self._database.transaction() as db:
-            await _check_tools(db, project_id, draft)
+            await _check_references(db, project_id, draft)
             agent = await agents.insert_agent(db, agent_id, organization_id, project_id, draft)
             if agent is not None:
                 await agents.insert_version(db, agent, actor)
@@ -86,10 +87,22 @@ class Agents:
             raise NotFound("agent", agent_id)
         return agent
 
-    async def list(self, principal: Principal, page: PageRequest) -> Page[AgentProfile]:
-        """Return a page of the project's agents, newest first."""
+    async def list(
+        self,
+        principal: Principal,
+        page: PageRequest,
+        filters: AgentFilters | None = None,
+        order: Order | None = None,
+    ) -> Page[AgentProfile]:
+        """Return a page of the project's agents, newest first unless another order is wanted.
+
+        Raises:
+            InvalidField: Agents cannot be put in this order.
+        """
         async with self._database.reading() as db:
-            return await agents.list_agents(db, principal.project_id, page)
+            return await agents.list_agents(
+                db, principal.project_id, page, filters or AgentFilters(), order
+            )
 
     async def summaries(self, principal: Principal) -> tuple[AgentSummary, ...]:
         """Return all of the project's agents in short, the oldest first; 1,000 at most."""
@@ -144,7 +157,7 @@ class Agents:
         actor: Actor,
         principal: Principal,
         agent_id: uuid.UUID,
-        changes: Mapping[str, Any],
+        changes: Mapping[str, Any] | Callable[[AgentProfile], Mapping[str, Any]],
     ) -> AgentProfile:
         """Change some fields of an agent and return its new version.
 
@@ -154,8 +167,9 @@ class Agents:
             actor: Who changes it.
             principal: On whose behalf.
             agent_id: Which agent.
-            changes: New values by the names of `AgentDraft`'s fields. A nested object (`models`,
-                `turn_taking`, `script`) replaces the old one whole.
+            changes: New values by the names of `AgentDraft`'s fields, or what makes them of the
+                agent as it is. A nested object (`models`, `turn_taking`, `script`) replaces the
+                old one whole.
 
         Raises:
             NotFound: The project has no such agent.
@@ -165,11 +179,11 @@ class Agents:
             before = await agents.find_agent(db, principal.project_id, agent_id, for_update=True)
             if before is None:
                 raise NotFound("agent", agent_id)
-            draft = merge_draft(before, changes)
+            draft = merge_draft(before, changes(before) if callable(changes) else changes)
             if draft == before.draft:
                 return before
             check_draft(draft)
-            await _check_tools(db, principal.project_id, draft)
+            await _check_references(db, principal.project_id, draft, before)
             agent = await agents.update_agent(db, agent_id, draft)
             await agents.insert_version(db, agent, actor)
             await _record(db, actor, "agent.updated", agent, before=before.draft, after=draft)
@@ -213,9 +227,19 @@ class Agents:
             )
 
 
-async def _check_tools(db: WriteSession, project_id: uuid.UUID, draft: AgentDraft) -> None:
+async def _check_references(
+    db: WriteSession,
+    project_id: uuid.UUID,
+    draft: AgentDraft,
+    before: AgentProfile | None = None,
+) -> None:
     for missing in await tools.missing_tools(db, project_id, draft.tool_ids):
         raise InvalidField("tool_ids", f"The project has no tool {missing}.")
+    # One that was deleted since must not make the agent unchangeable; nothing is found in it.
+    added = set(draft.knowledge_base_ids) - set(before.knowledge_base_ids if before else ())
+    bases = await knowledge_bases.find_knowledge_bases(db, project_id, list(added))
+    for missing in added - {base.id for base in bases}:
+        raise InvalidField("knowledge_base_ids", f"The project has no knowledge base {missing}.")
 
 
 async def _record(

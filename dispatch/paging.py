@@ -39,6 +39,14 @@ class PageRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """In which order a list is wanted: by one field of its entries, in `dispatch`'s spelling."""
+
+    field: str
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
     """One page of a list, and how long the list is."""
 

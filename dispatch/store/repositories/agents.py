@@ -10,14 +10,15 @@ from sqlalchemy.dialects.postgresql import insert
 from dispatch.accounts import Actor
 from dispatch.agent_profile import (
     AgentDraft,
+    AgentFilters,
     AgentProfile,
     AgentSummary,
     AgentVersion,
     PipelineMode,
 )
-from dispatch.paging import Page, PageRequest
+from dispatch.paging import Order, Page, PageRequest
 from dispatch.store.engine import ReadSession, WriteSession
-from dispatch.store.repositories.paged import AnyRow, fetch_page
+from dispatch.store.repositories.paged import AnyRow, AnySelect, fetch_page, ordered
 from dispatch.store.tables import AgentRow, AgentVersionRow
 
 _MOST_SUMMARIES = 1_000
@@ -148,15 +149,27 @@ async def list_summaries(db: ReadSession, project_id: uuid.UUID) -> tuple[AgentS
 
 
 async def list_agents(
-    db: ReadSession, project_id: uuid.UUID, page: PageRequest
+    db: ReadSession,
+    project_id: uuid.UUID,
+    page: PageRequest,
+    filters: AgentFilters,
+    order: Order | None,
 ) -> Page[AgentProfile]:
-    """Return a page of a project's agents, newest first."""
-    query = (
-        select(AgentRow)
-        .where(AgentRow.project_id == project_id, AgentRow.deleted_at.is_(None))
-        .order_by(AgentRow.created_at.desc(), AgentRow.id)
+    """Return a page of a project's agents, newest first unless another order is wanted."""
+    query: AnySelect = select(AgentRow).where(
+        AgentRow.project_id == project_id, AgentRow.deleted_at.is_(None)
     )
-    return await fetch_page(db, query, page, _only_profile)
+    name = AgentRow.draft["name"].as_string()
+    if filters.name_part is not None:
+        query = query.where(name.icontains(filters.name_part, autoescape=True))
+    if filters.is_active is not None:
+        query = query.where(AgentRow.draft["is_active"].as_boolean() == filters.is_active)
+    columns = {
+        "created_at": AgentRow.created_at,
+        "updated_at": AgentRow.updated_at,
+        "name": name,
+    }
+    return await fetch_page(db, ordered(query, order, columns, AgentRow.id), page, _only_profile)
 
 
 async def update_agent(db: WriteSession, agent_id: uuid.UUID, draft: AgentDraft) -> AgentProfile:

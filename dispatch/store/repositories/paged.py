@@ -1,11 +1,12 @@
 """One page of a query."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from sqlalchemy import Row, Select, func, select
 
-from dispatch.paging import Page, PageRequest
+from dispatch.errors import InvalidField
+from dispatch.paging import Order, Page, PageRequest
 from dispatch.store.engine import ReadSession
 
 T = TypeVar("T")
@@ -32,3 +33,24 @@ async def fetch_page(
     total = await db.scalar(select(counted.scalar_subquery()))
     rows = await db.execute(query.offset(page.offset).limit(page.limit))
     return Page(tuple(to_item(row) for row in rows), page.page, page.limit, total or 0)
+
+
+def ordered(
+    query: AnySelect, order: Order | None, columns: Mapping[str, Any], unique: Any
+) -> AnySelect:
+    """Return a query in the order that is wanted.
+
+    Args:
+        query: Not ordered yet.
+        order: By which field; None for the newest first.
+        columns: What a list can be ordered by; `created_at` is among it.
+        unique: A column that tells rows apart which are equal in the field.
+
+    Raises:
+        InvalidField: The list cannot be ordered by this field.
+    """
+    order = order or Order("created_at", descending=True)
+    if order.field not in columns:
+        raise InvalidField("sort", f"sort: the list can be ordered by {', '.join(columns)}.")
+    column = columns[order.field]
+    return query.order_by(column.desc() if order.descending else column.asc(), unique)
