@@ -29,7 +29,7 @@ from worker.ending import AGENT_FAILED, PROVIDER_FAILED
 from worker.keys import KeyInput
 from worker.line import Line
 from worker.metering import Meter
-from worker.pipelines import SpeechModels, room_options
+from worker.pipelines import Pipeline, SpeechModels, room_options
 from worker.provider_watch import ProviderWatch
 from worker.speaker import Speaker
 from worker.transcript import CallJournal, tool_arguments, turn_of
@@ -230,21 +230,24 @@ class Conversation:
         )
         self._journal.provider_failed(failure)
         if failure.service == "realtime" and self._models.pipeline is not None:
-            self._go_on_with_the_pipeline()
+            self._go_on_with(self._models.pipeline)
         elif ending.decide(PROVIDER_FAILED):
             if self._line.answered_at is None:
                 ending.finish()
             else:
                 self._work_on(self._excuse())
 
-    def _go_on_with_the_pipeline(self) -> None:
-        """Hand a hybrid agent's conversation to its other models; it knows what was said.
+    def _go_on_with(self, pipeline: Pipeline) -> None:
+        """Hand a hybrid agent's conversation to its other models; they know what was said.
 
         This is the place for every later switch between the two.
         """
-        if isinstance(self._session.current_agent, RealtimeAgent):
-            history = self._session.history.copy(exclude_instructions=True)
-            self._session.update_agent(self._pipeline_agent(history))
+        history = self._session.history.copy(exclude_instructions=True)
+        self._session.update_agent(self._pipeline_agent(history))
+        self._speaker.use(pipeline.tts)
+        spoken = any(turn_of(item) for item in history.items if item.type == "message")
+        if self._line.answered_at is not None and not spoken:
+            self._speaker.greet([])
 
     async def _excuse(self) -> None:
         """Tell the caller that the call cannot go on, and let it be over."""

@@ -160,13 +160,19 @@ async def admit(
 
 
 async def _hold(call: ActiveCall, warm: WarmModels, services: JobServices) -> None:
+    async with _vendors(call, services) as vendors:
+        await _hold_with(vendors, call, warm, services)
+
+
+async def _hold_with(
+    vendors: VendorModels, call: ActiveCall, warm: WarmModels, services: JobServices
+) -> None:
     ending = call.line.ending
     writing = _watched(call.journal.run(), ending)
     conversation: Conversation | None = None
     try:
-        async with _vendors(call, services) as vendors:
-            conversation = await _build_conversation(call, warm, vendors)
-            await converse(call, conversation, services)
+        conversation = await _build_conversation(call, warm, vendors)
+        await converse(call, conversation, services)
     except ModelUnavailableError as exc:
         logger.warning("model unavailable", extra={"service": exc.failure.service})
         call.journal.provider_failed(exc.failure)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
 from livekit import rtc
-from livekit.agents import AgentSession
+from livekit.agents import AgentSession, tts
 from livekit.agents.types import NOT_GIVEN, NotGivenOr
 
 from dispatch.agent_profile import AgentProfile, GreetingMode
@@ -48,10 +48,15 @@ class Speaker:
         variables: Mapping[str, str],
     ) -> None:
         self._session = session
-        self._models = models
+        self._own_voice = models.own_voice
+        self._tts = models.tts
         self._profile = profile
         self._greeting = profile.filled(profile.greeting, variables)
         self._goodbye = profile.filled(profile.goodbye, variables)
+
+    def use(self, voice: tts.TTS[Any]) -> None:
+        """Speak with this voice from now on, word for word."""
+        self._tts = voice
 
     async def prepare(self) -> Sequence[rtc.AudioFrame]:
         """Make the sound of the greeting, while the call still rings; empty when there is none.
@@ -61,11 +66,11 @@ class Speaker:
             TimeoutError: It kept silent.
         """
         says = self._profile.greeting_mode is GreetingMode.SAY and self._greeting
-        if not says or self._models.tts is None:
+        if not says or self._tts is None:
             return []
         async with (
             asyncio.timeout(_FIRST_SOUND_S),
-            self._models.tts.synthesize(self._greeting, conn_options=CONN_OPTIONS) as audio,
+            self._tts.synthesize(self._greeting, conn_options=CONN_OPTIONS) as audio,
         ):
             return [piece.frame async for piece in audio]
 
@@ -82,6 +87,10 @@ class Speaker:
                     self._greeting,
                     audio=_stream(frames),
                     allow_interruptions=_interruptible(allowed=may_interrupt),
+                )
+            case GreetingMode.SAY if self._greeting and self._tts is not None:
+                self._session.say(
+                    self._greeting, allow_interruptions=_interruptible(allowed=may_interrupt)
                 )
             case GreetingMode.SAY if self._greeting:
                 self._tell(_WORD_FOR_WORD.format(text=self._greeting), may_interrupt=may_interrupt)
@@ -107,7 +116,7 @@ class Speaker:
             RuntimeError: The session is over.
         """
         self.interrupt()
-        async with self._models.own_voice.synthesize(EXCUSE) as audio:
+        async with self._own_voice.synthesize(EXCUSE) as audio:
             frames = [piece.frame async for piece in audio]
         await self._session.say(EXCUSE, audio=_stream(frames), allow_interruptions=False)
 
@@ -120,12 +129,12 @@ class Speaker:
             logger.debug("speech not interrupted")
 
     def _say(self, text: str) -> Any:
-        if self._models.tts is None:
+        if self._tts is None:
             return self._tell(_WORD_FOR_WORD.format(text=text), may_interrupt=False)
         return self._session.say(text, allow_interruptions=False)
 
     def _tell(self, instructions: str, *, may_interrupt: bool) -> Any:
-        if self._models.tts is None:
+        if self._tts is None:
             # A model that finds the turns itself cannot be kept from hearing an interruption.
             return self._session.generate_reply(instructions=instructions)
         return self._session.generate_reply(
