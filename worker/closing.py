@@ -6,6 +6,7 @@ import uuid
 from datetime import datetime
 from typing import Final, Protocol
 
+from dispatch.billing.pricing import NO_USAGE, PricedUsage
 from dispatch.calls import CallEnd, Settlement
 from dispatch.errors import StoreUnavailable
 from telephony.errors import VendorError
@@ -26,6 +27,7 @@ class CallEnds(Protocol):
         call_end: CallEnd,
         at: datetime | None = None,
         answered_at: datetime | None = None,
+        usage: PricedUsage = NO_USAGE,
     ) -> Settlement:
         """End the call and settle its bill, once."""
         ...
@@ -50,6 +52,7 @@ async def settle(
     at: datetime,
     timeout_s: float,
     answered_at: datetime | None = None,
+    usage: PricedUsage = NO_USAGE,
 ) -> Settlement | None:
     """Put the end on record and settle the bill, repeating while Redis is away.
 
@@ -60,6 +63,7 @@ async def settle(
         at: When the line went down.
         timeout_s: How long to try.
         answered_at: When the call was answered, if it was: Redis may not have heard.
+        usage: All that the call used.
 
     Returns:
         The bill; None when Redis stayed away, and the reaper will end the call at its last
@@ -70,7 +74,7 @@ async def settle(
         async with asyncio.timeout(timeout_s):
             while True:
                 try:
-                    return await ends.end(call_id, call_end, at, answered_at)
+                    return await ends.end(call_id, call_end, at, answered_at, usage)
                 except StoreUnavailable:
                     await asyncio.sleep(pause_s)
                     pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)

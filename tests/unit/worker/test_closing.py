@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from dispatch.billing.pricing import NO_USAGE, PricedUsage
 from dispatch.calls import CallEnd, Settlement
 from dispatch.errors import StoreUnavailable
 from telephony.calls import CallState
@@ -23,6 +24,7 @@ class Books:
     def __init__(self, away: float = 0) -> None:
         self._away = away
         self.asked: list[tuple[CallEnd, datetime | None, datetime | None]] = []
+        self.usage: PricedUsage | None = None
 
     async def end(
         self,
@@ -30,8 +32,10 @@ class Books:
         call_end: CallEnd,
         at: datetime | None = None,
         answered_at: datetime | None = None,
+        usage: PricedUsage = NO_USAGE,
     ) -> Settlement:
         self.asked.append((call_end, at, answered_at))
+        self.usage = usage
         if len(self.asked) <= self._away:
             raise StoreUnavailable("Redis did not answer.")
         return Settlement(call_id, CallState.ENDED, AT, 3, 5_000, 95_000, repeated=False)
@@ -45,6 +49,14 @@ async def test_settles_from_the_answer_to_the_moment_the_line_went_down():
     assert settlement is not None
     assert settlement.billed_s == 3
     assert books.asked == [(CALLER_HUNG_UP, AT, ANSWERED_AT)]
+
+
+async def test_settles_what_was_used_as_well():
+    books, used = Books(), PricedUsage("2026-11", ())
+
+    await settle(books, uuid.uuid4(), CALLER_HUNG_UP, AT, 1.0, ANSWERED_AT, used)
+
+    assert books.usage is used
 
 
 async def test_settles_with_the_same_moments_once_redis_is_back():

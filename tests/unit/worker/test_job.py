@@ -3,12 +3,16 @@
 import asyncio
 import uuid
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from livekit import rtc
 
+from dispatch.billing.prices import PriceBook
+from dispatch.billing.pricing import PricedUsage
 from dispatch.calls import Arrival, CallEnd, RefusalReason, Refused, Settlement
+from dispatch.models.choices import AgentModels
 from dispatch.settings import DispatchSettings
 from dispatch.tools.addresses import AllowedHosts
 from telephony.calls import CallDirection, CallKind, CallState
@@ -18,6 +22,7 @@ from worker.job import ActiveCall, CallTakenError, admit, close
 from worker.line import Line
 from worker.settings import WorkerSettings
 from worker.transcript import CallJournal
+from worker.usage import CallUsage
 
 pytestmark = pytest.mark.unit
 
@@ -84,9 +89,10 @@ async def test_settles_the_bill_while_livekit_does_not_answer() -> None:
     call = ActiveCall(
         line(),
         ARRIVAL,
-        cast("Any", None),
+        cast("Any", SimpleNamespace(prices=PriceBook.load().tables[0])),
         CallJournal(cast("Any", calls), ARRIVAL.call_id),
         cast("Any", None),
+        CallUsage(AgentModels()),
     )
     call.line.ending.cut_off(CALLER_HUNG_UP)
 
