@@ -12,7 +12,7 @@ Example::
         {"phrases": ["technical support"], "keys": ["2"], "reply": "For printers say printers.",
          "goto": "support"},
         {"phrases": ["where is my order"], "reply": "One moment.",
-         "action": {"order_status": {"order": "12"}}, "result_reply": "It is {result.status}."},
+         "action": {"order_status": {"order": "12"}}, "then": "It is {result.status}."},
         {"phrases": ["goodbye"], "reply": "Goodbye.", "action": {"end_call": {}}}
       ],
       "menus": {"support": {"steps": [{"phrases": ["printers"], "reply": "Turn it on."}]}},
@@ -55,6 +55,10 @@ _KEY_TEXT = re.compile(r"\[key ([0-9A-D*#])\]")
 _RESULT = re.compile(r"\{result((?:\.[A-Za-z0-9_-]{1,64}){0,8})\}")
 _TEXT_MAX = 2_000
 
+SEARCH_KNOWLEDGE = "search_knowledge"
+"""The tool that looks something up in the agent's knowledge bases. As an action without a `query`
+it looks up what the caller said."""
+
 
 def _with_words(phrase: str) -> str:
     if not words_of(phrase):
@@ -93,7 +97,7 @@ class Step(BaseModel):
     """What the agent says, before the action."""
     action: dict[ToolName, dict[str, JsonValue]] | None = None
     """One tool and its arguments: ``{"end_call": {}}``, ``{"transfer_call": {"to": "tel:…"}}``."""
-    result_reply: str = Field(default="", max_length=_TEXT_MAX)
+    then: str = Field(default="", max_length=_TEXT_MAX)
     """What the agent says when the action has succeeded: ``{result}`` stands for the tool's answer,
     ``{result.order.status}`` for a field of an answer in JSON."""
     goto: MenuName | None = None
@@ -107,8 +111,8 @@ class Step(BaseModel):
             raise ValueError("a step needs a reply, an action or a goto, or nothing happens")
         if self.action is not None and len(self.action) != 1:
             raise ValueError("action names exactly one tool")
-        if self.result_reply and self.action is None:
-            raise ValueError("result_reply speaks of an action, and there is none")
+        if self.then and self.action is None:
+            raise ValueError("then is said after an action, and there is none")
         return self
 
     @cached_property
@@ -152,6 +156,9 @@ class Script(BaseModel):
         default="Sorry, I did not catch that.", min_length=1, max_length=_TEXT_MAX
     )
     """Said when nothing fits."""
+    fallback_to_knowledge: bool = False
+    """When nothing fits, what the caller said is looked up in the agent's knowledge bases, and what
+    is found is said; the fallback only if nothing is."""
     error_reply: str = Field(default="Sorry, that did not work.", max_length=_TEXT_MAX)
     """Said when the tool of an action fails."""
 
@@ -192,10 +199,10 @@ class Script(BaseModel):
         for text in heard:
             step = self._match(menu, text)
             if step is None:
-                answer = Answer(reply=self._fallback(menu), tool_call=None)
+                answer = self._not_understood(menu, text)
                 continue
             menu = step.goto or menu
-            answer = Answer(step.reply, step.tool_call, step.result_reply)
+            answer = Answer(step.reply, _about(text, step.tool_call), step.then)
         return answer
 
     def reply_to_result(
@@ -204,7 +211,7 @@ class Script(BaseModel):
         """What the agent says after the tool of an action has run.
 
         Args:
-            output: What the tool answered. It is spoken as the step's ``result_reply`` says, or,
+            output: What the tool answered. It is spoken as the step's ``then`` says, or,
                 without one, if it is JSON such as ``{"say": "…"}``: other answers are meant for a
                 model to think about, not for the caller.
             is_error: The tool failed, which the script's ``error_reply`` is for.
@@ -216,10 +223,15 @@ class Script(BaseModel):
             result: JsonValue = orjson.loads(output)
         except ValueError:
             result = None
-        if template := self.answer(heard).result_reply:
+        if template := self.answer(heard).then:
             return _RESULT.sub(lambda found: _field(output, result, found[1]), template)
         said = result.get("say") if isinstance(result, dict) else None
         return said if isinstance(said, str) else ""
+
+    def _not_understood(self, menu: str, text: str) -> "Answer":
+        if self.fallback_to_knowledge and words_of(text) and not _is_wordless(text):
+            return Answer(reply="", tool_call=ToolCall(SEARCH_KNOWLEDGE, {"query": text}))
+        return Answer(reply=self._fallback(menu), tool_call=None)
 
     def _fallback(self, menu: str) -> str:
         own = self.menus[menu].fallback if menu in self.menus else None
@@ -236,8 +248,18 @@ class Answer:
 
     reply: str
     tool_call: ToolCall | None
-    result_reply: str = ""
+    then: str = ""
     """Said after the tool, its answer filled in."""
+
+
+def _about(text: str, tool_call: ToolCall | None) -> ToolCall | None:
+    if tool_call is None or tool_call.name != SEARCH_KNOWLEDGE or "query" in tool_call.arguments:
+        return tool_call
+    return ToolCall(SEARCH_KNOWLEDGE, {**tool_call.arguments, "query": text})
+
+
+def _is_wordless(text: str) -> bool:
+    return text.strip() == NOT_UNDERSTOOD or _KEY_TEXT.fullmatch(text.strip()) is not None
 
 
 def _field(output: str, result: JsonValue, path: str) -> str:

@@ -38,6 +38,7 @@ from dispatch.store.loop_signals import LoopSignals
 from dispatch.store.redis_client import RedisClient, connect_redis
 from dispatch.tenants import Tenants
 from dispatch.tools.addresses import AllowedHosts
+from dispatch.tools.catalogue import Tools
 from dispatch.tools.model_servers import model_server_client
 from dispatch.tools.runner import HttpToolRunner
 from dispatch.usage.quotas import Quotas
@@ -132,6 +133,7 @@ def build_services(
     )
     return Services(
         settings=settings,
+        tools=Tools(database, routes, allowed_hosts),
         secrets=Secrets(database, call_secrets, keys),
         livekit_url=livekit_url,
         tenants=Tenants(

@@ -20,6 +20,7 @@ from dispatch.room_sessions import RoomSessions
 from dispatch.rooms import Rooms
 from dispatch.secrets.vault import Secrets
 from dispatch.tenants import Tenants
+from dispatch.tools.catalogue import Tools
 from dispatch.usage.quotas import Quotas
 from dispatch.usage.usage import Usage
 from dispatch.voice_sessions import VoiceSessions
@@ -38,6 +39,7 @@ class Services:
     """LiveKit's address as browsers reach it."""
     tenants: Tenants
     secrets: Secrets
+    tools: Tools
     credits: Credits
     agents: Agents
     carrier_connections: CarrierConnections

@@ -26,7 +26,9 @@ _SNAKE_NAME: Final = re.compile(
     "|".join(rf"\b{name}\b" for name in AgentDraft.model_fields if "_" in name)
 )
 
-_FREE_FORM: Final = frozenset({"params", "variables", "extensions"})
+_FREE_FORM: Final = frozenset(
+    {"params", "variables", "extensions", "parameters", "headers", "values"}
+)
 """Objects whose names inside are not ours: a vendor's, a tenant's or a product's."""
 
 _LONGEST_PART: Final = 100

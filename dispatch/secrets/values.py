@@ -33,13 +33,18 @@ class MaskedSecret:
     updated_at: datetime
 
 
+def is_provider(provider: str) -> bool:
+    """Whether a text can be a provider's name at all."""
+    return _PROVIDER.fullmatch(provider) is not None
+
+
 def checked_provider(provider: str) -> str:
     """Return a provider's name if it is one lower-case word, such as `openai`.
 
     Raises:
         InvalidField: It is not.
     """
-    if not _PROVIDER.fullmatch(provider):
+    if not is_provider(provider):
         raise InvalidField(
             "provider",
             "provider must be one word of lower-case letters, digits, - and _, such as openai.",

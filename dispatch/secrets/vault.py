@@ -17,6 +17,7 @@ from dispatch.secrets.values import (
     checked_provider,
     checked_values,
     from_bytes,
+    is_provider,
     mask,
     purpose_of,
     to_bytes,
@@ -134,7 +135,9 @@ class Secrets:
         async with self._database.transaction() as db:
             project = await accounts.get_project(db, project_id)
             await secrets.find_data_key(db, project_id, for_update=True)
-            if not await secrets.delete_secret(db, project_id, provider):
+            if not is_provider(provider) or not await secrets.delete_secret(
+                db, project_id, provider
+            ):
                 raise NotFound("secret", provider)
             await secrets.touch_data_key(db, project_id)
             await record_change(

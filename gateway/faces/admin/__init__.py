@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from gateway.faces.admin.routes import knowledge, organizations
+from gateway.faces.admin.routes import knowledge, organizations, secrets, tools
 from gateway.faces.face import Face
 from gateway.faces.native.errors import native_body
 from gateway.problems import problem_of
@@ -11,7 +11,7 @@ from gateway.problems import problem_of
 ADMIN: Final = Face(
     name="admin",
     paths=re.compile(r"/admin/"),
-    routers=(organizations.router, knowledge.router),
+    routers=(organizations.router, knowledge.router, secrets.router, tools.router),
     problem_of=problem_of,
     body_of=native_body,
 )

@@ -13,6 +13,8 @@ from gateway.faces.native.routes import (
     health,
     knowledge,
     livekit_webhooks,
+    secrets,
+    tools,
     usage,
 )
 from gateway.problems import problem_of
@@ -27,6 +29,8 @@ NATIVE: Final = Face(
         explain.router,
         knowledge.router,
         livekit_webhooks.router,
+        secrets.router,
+        tools.router,
         usage.router,
         health.router,
     ),

@@ -150,7 +150,7 @@ class TestTheResultOfAnAction:
                     "phrases": ["my order"],
                     "reply": "One moment.",
                     "action": {"look_up": {}},
-                    "result_reply": "It is {result.state}, by {result.by.0.name}: {result}",
+                    "then": "It is {result.state}, by {result.by.0.name}: {result}",
                 },
                 {"phrases": ["hello"], "action": {"greet": {}}},
             ]
@@ -181,5 +181,36 @@ class TestTheResultOfAnAction:
         assert said == self.SCRIPT.error_reply
 
     def test_cannot_be_spoken_of_without_an_action(self) -> None:
-        with pytest.raises(ValidationError, match="result_reply speaks of an action"):
-            Script.model_validate({"steps": [{"keys": ["1"], "reply": "x", "result_reply": "y"}]})
+        with pytest.raises(ValidationError, match="then is said after an action"):
+            Script.model_validate({"steps": [{"keys": ["1"], "reply": "x", "then": "y"}]})
+
+
+LOOKING_UP = Script.model_validate(
+    {
+        "steps": [
+            {"phrases": ["prices"], "action": {"search_knowledge": {"query": "price list"}}},
+            {"phrases": ["anything about tarts"], "action": {"search_knowledge": {}}},
+        ],
+        "fallback_to_knowledge": True,
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "query"),
+    [
+        ("prices", "price list"),
+        ("is there anything about tarts", "is there anything about tarts"),
+        ("when do you open on Sundays?", "when do you open on Sundays?"),
+    ],
+)
+def test_a_script_looks_up_its_own_query_or_what_was_said(said, query) -> None:
+    answer = LOOKING_UP.answer([said])
+    assert answer.tool_call == ToolCall("search_knowledge", {"query": query})
+    assert answer.reply == ""
+
+
+@pytest.mark.parametrize("heard", [NOT_UNDERSTOOD, key_text("7"), "?!"])
+def test_what_has_no_words_is_not_looked_up(heard) -> None:
+    answer = LOOKING_UP.answer([heard])
+    assert (answer.reply, answer.tool_call) == (FALLBACK, None)

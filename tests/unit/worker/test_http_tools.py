@@ -27,7 +27,7 @@ SCRIPT = Script.model_validate(
                 "phrases": ["my order"],
                 "reply": "One moment.",
                 "action": {"look_up": {"order": "12"}},
-                "result_reply": "It is {result.status}.",
+                "then": "It is {result.status}.",
             },
             {"phrases": ["hello"], "reply": "Hello."},
         ]

@@ -1,0 +1,93 @@
+"""Bodies of tools: `dispatch.tool_definition` in camelCase."""
+
+import uuid
+from datetime import datetime
+from typing import Any, Self
+
+from pydantic import ConfigDict, Field, JsonValue
+from pydantic.alias_generators import to_camel
+
+from dispatch.tool_definition import HttpRequest, ToolDefinition, ToolDraft
+from gateway.schemas.base import Answer, without_defaults
+
+_REQUEST = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
+_ANSWER = ConfigDict(alias_generator=to_camel, extra="ignore", frozen=True, populate_by_name=True)
+
+_EXAMPLE: dict[str, Any] = {
+    "name": "order_status",
+    "description": "Finds out where an order is. Use it when the caller names an order number.",
+    "parameters": {
+        "type": "object",
+        "properties": {"order": {"type": "string", "description": "The order's number."}},
+        "required": ["order"],
+        "additionalProperties": False,
+    },
+    "http": {
+        "url": "https://crm.example.com/orders",
+        "method": "GET",
+        "headers": {"Authorization": "Bearer {{secret:crm.api_key}}"},
+        "timeoutS": 5,
+    },
+}
+
+
+class HttpRequestBody(HttpRequest):
+    """The request behind the tool."""
+
+    model_config = _REQUEST
+
+
+class ToolBody(ToolDraft):
+    """A tool to create."""
+
+    model_config = _REQUEST | ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
+    http: HttpRequestBody
+
+    def to_draft(self) -> ToolDraft:
+        """Return the draft as `dispatch` knows it."""
+        return ToolDraft.model_validate(self.model_dump())
+
+
+def _describe_patch(schema: dict[str, Any]) -> None:
+    without_defaults(schema)
+    schema["examples"] = [{"description": "Finds out where an order is."}]
+
+
+class ToolPatch(ToolBody):
+    """The fields of a tool to change; what is absent stays, nested objects are replaced."""
+
+    model_config = _REQUEST | ConfigDict(json_schema_extra=_describe_patch)
+
+    name: str = Field(default="unchanged", max_length=64)
+    http: HttpRequestBody = HttpRequestBody(url="https://unchanged.example")
+
+    def changes(self) -> dict[str, Any]:
+        """Return the fields that were sent, as `dispatch` spells them."""
+        sent = self.model_dump(include=self.model_fields_set)
+        return {name: sent[name] for name in ToolDraft.model_fields if name in sent}
+
+
+class HttpRequestAnswer(HttpRequest):
+    """The request behind the tool; secrets stand in it by name only."""
+
+    model_config = _ANSWER
+
+
+class ToolAnswer(Answer):
+    """A tool."""
+
+    id: uuid.UUID
+    name: str = Field(examples=["order_status"])
+    description: str
+    parameters: dict[str, JsonValue] = Field(
+        description="JSON Schema (2020-12) of the arguments.", examples=[_EXAMPLE["parameters"]]
+    )
+    http: HttpRequestAnswer
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, tool: ToolDefinition) -> Self:
+        """Return the answer for a tool."""
+        return cls.model_validate({**tool.model_dump(), "id": tool.tool_id})
