@@ -17,6 +17,7 @@ from dispatch.store.loop_lock import LoopLock
 from dispatch.store.loop_signals import LoopSignals
 from dispatch.store.redis_client import RedisClient, connect_redis
 from stack.ports import free_port
+from tests.builders.installation_keys import KEYS_TEXT
 
 pytestmark = pytest.mark.integration
 
@@ -124,6 +125,7 @@ def process(clean_postgres: str, redis_url: str) -> Iterator["subprocess.Popen[s
         "LIVEKIT_API_KEY": "key",
         "LIVEKIT_API_SECRET": "a-secret-that-is-at-least-32-bytes-long",
         "DIALPLANE_KEY_PEPPER": "pepper",
+        "DIALPLANE_SECRETS_KEYS": KEYS_TEXT,
         "LOG_FORMAT": "json",
     }
     started = subprocess.Popen(
@@ -146,6 +148,8 @@ async def test_the_process_runs_every_loop_and_stops_when_told(
         "projection",
         "reconciliation",
         "reservations",
+        "chats",
+        "knowledge",
     )
     seen: dict[str, bool] = {}
     async with asyncio.timeout(30):
