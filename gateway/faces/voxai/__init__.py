@@ -8,13 +8,21 @@ from typing import Final
 
 from gateway.faces.face import Face
 from gateway.faces.voxai.errors import voxai_body
-from gateway.faces.voxai.routes import agents, rooms, secrets, sessions, tokens
+from gateway.faces.voxai.routes import agents, knowledge, rooms, secrets, sessions, tokens, usage
 from gateway.problems import problem_of
 
 VOXAI: Final = Face(
     name="voxai",
     paths=re.compile(r"/api/v1/"),
-    routers=(tokens.router, agents.router, rooms.router, sessions.router, secrets.router),
+    routers=(
+        tokens.router,
+        agents.router,
+        rooms.router,
+        sessions.router,
+        knowledge.router,
+        usage.router,
+        secrets.router,
+    ),
     problem_of=problem_of,
     body_of=voxai_body,
 )
