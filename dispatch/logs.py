@@ -86,5 +86,5 @@ def configure_logging(
         root.removeHandler(existing)
     root.addHandler(handler)
     root.setLevel(level)
-    for chatty in ("httpx", "httpcore", "aiohttp.access", "uvicorn.access"):
+    for chatty in ("httpx", "httpx2", "httpcore", "aiohttp.access", "openai", "uvicorn.access"):
         logging.getLogger(chatty).setLevel(max(root.level, logging.WARNING))

@@ -39,10 +39,13 @@ def session_stack() -> Iterator[Stack]:
     bin_dir = ensure_servers(StackSettings().var, print)
     # Not below pytest's own directory, which pytest closes again to the user Postgres runs as.
     with (
+        pytest.MonkeyPatch.context() as environment,
         tempfile.TemporaryDirectory(prefix="dialplane-e2e-") as directory,
-        background_stack(Path(directory), bin_dir) as stack,
     ):
-        yield stack
+        # Vendors' stand-ins and tools of tests are on this machine.
+        environment.setenv("DIALPLANE_TOOL_ALLOWED_HOSTS", '["127.0.0.1"]')
+        with background_stack(Path(directory), bin_dir) as stack:
+            yield stack
 
 
 @pytest.fixture

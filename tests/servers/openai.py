@@ -20,6 +20,9 @@ from tests.servers.openai_realtime import realtime
 from tests.servers.vendor import KEY, Answer, Vendor, served
 
 
+_HEADERS = {"Content-Type": "text/event-stream", "x-request-id": "req_of_the_tests"}
+
+
 @asynccontextmanager
 async def openai_server(vendor: Vendor) -> AsyncIterator[Vendor]:
     """Serve chat, speech, transcriptions and realtime for the length of the block."""
@@ -100,7 +103,7 @@ async def _stream_chat(
     answer: Answer, body: dict[str, Any], request: web.Request
 ) -> web.StreamResponse:
     assert body["stream"] is True
-    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    response = web.StreamResponse(headers=_HEADERS)
     await response.prepare(request)
     for chunk in _chunks(answer, body):
         await response.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
@@ -147,7 +150,7 @@ async def _stream_speech(
     pcm = await vendor.speak(body["input"])
     if body.get("stream_format") != "sse":
         return web.Response(body=pcm, content_type="audio/pcm")
-    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    response = web.StreamResponse(headers=_HEADERS)
     await response.prepare(request)
     usage = {"input_tokens": 14, "output_tokens": 101, "total_tokens": 115}
     for event in (

@@ -1,0 +1,198 @@
+"""Real calls with agents that hear, think and speak with vendors' models.
+
+The vendors are stand-ins that speak the vendors' protocols and really hear and speak.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from stack.conversation import Caller, Conversation, Say
+from telephony.softphone.errors import CallRejected
+from tests.e2e.conftest import Dial, Office
+from tests.e2e.waiting import said, until
+from tests.servers.deepgram import deepgram_server
+from tests.servers.openai import openai_server
+from tests.servers.tool_server import Received, json_reply, running_tool_server
+from tests.servers.vendor import KEY, Answer, Brain, Vendor
+from worker.speaker import EXCUSE
+
+pytestmark = pytest.mark.e2e
+
+GREETING = "Harbour Books. How can I help you?"
+HOURS = "We are open from nine to five."
+FAREWELL = "Thank you for calling Harbour Books."
+QUESTION, GOODBYE = "what are your opening hours", "goodbye"
+SENTENCES = (GREETING, HOURS, FAREWELL, EXCUSE)
+
+
+@pytest.fixture
+async def deepgram() -> AsyncIterator[Vendor]:
+    async with deepgram_server(Vendor(Brain({}), [QUESTION, GOODBYE])) as vendor:
+        yield vendor
+
+
+@pytest.fixture
+async def openai() -> AsyncIterator[Vendor]:
+    brain = Brain(
+        {
+            QUESTION: Answer(tool="opening_hours", arguments={"day": "monday"}),
+            GOODBYE: Answer(FAREWELL, "end_call"),
+        },
+        after_tool=HOURS,
+    )
+    async with openai_server(Vendor(brain, [QUESTION, GOODBYE])) as vendor:
+        yield vendor
+
+
+async def keep(office: Office, **keys: str) -> None:
+    for provider, key in keys.items():
+        await office.api.send("PUT", f"/v1/secrets/{provider}", json={"values": {"api_key": key}})
+
+
+def pipeline(deepgram: Vendor, openai: Vendor, **llm: Any) -> dict[str, Any]:
+    at_openai = {"provider": "openai", "baseUrl": openai.base_url}
+    return {
+        "stt": {"provider": "deepgram", "baseUrl": deepgram.base_url},
+        "llm": at_openai | {"model": "gpt-4.1-mini"} | llm,
+        "tts": at_openai,
+    }
+
+
+async def agent_of(office: Office, **changes: Any) -> str:
+    changes = {"script": {}, "greeting": GREETING, "systemPrompt": "You sell books."} | changes
+    return (await office.agent(**changes))["id"]
+
+
+async def call(dial: Dial, number: str, *actions: Say) -> Conversation:
+    async with dial(number) as phone:
+        return await Caller(phone, SENTENCES, lambda _line: None).converse(actions)
+
+
+def heard(conversation: Conversation) -> list[str]:
+    return [line.text for line in conversation.lines if line.who == "agent"]
+
+
+async def record_of(office: Office, number: str) -> dict[str, Any]:
+    async def find() -> dict[str, Any] | None:
+        over = [c for c in await office.calls(number) if c["state"] not in {"ringing", "active"}]
+        return over[0] if over else None
+
+    return await until(find, timeout_s=40)
+
+
+async def test_a_pipeline_of_deepgram_and_openai_holds_a_conversation_with_a_tool(
+    office: Office, dial: Dial, deepgram: Vendor, openai: Vendor
+) -> None:
+    asked: list[Received] = []
+
+    def answer(request: Received) -> Any:
+        asked.append(request)
+        return json_reply({"opens": 9, "closes": 17})
+
+    await keep(office, deepgram=KEY, openai=KEY)
+    async with running_tool_server(answer) as tools:
+        tool = await office.api.post(
+            "/v1/tools",
+            {
+                "name": "opening_hours",
+                "description": "When the shop is open.",
+                "parameters": {"type": "object", "properties": {"day": {"type": "string"}}},
+                "http": {"url": tools.url("/hours"), "method": "POST"},
+            },
+        )
+        agent_id = await agent_of(office, models=pipeline(deepgram, openai), toolIds=[tool["id"]])
+        number = await office.number(agent_id)
+        conversation = await call(dial, number, Say(QUESTION), Say(GOODBYE))
+    assert heard(conversation) == [GREETING, HOURS, FAREWELL]
+    assert conversation.ended_by_agent
+    assert [request.json for request in asked] == [{"day": "monday"}]
+    record = await record_of(office, number)
+    assert said(record) == [
+        ("agent", GREETING),
+        ("caller", QUESTION),
+        ("agent", HOURS),
+        ("caller", GOODBYE),
+        ("agent", FAREWELL),
+    ]
+    assert (record["endedBy"], record["endReason"]) == ("agent", "hang_up")
+    system = openai.requests("chat")[0]["messages"][0]
+    assert "You sell books." in str(system["content"])
+    assert openai.requests("speech")[0]["voice"] == "ash"
+
+
+async def test_one_realtime_model_holds_a_conversation(
+    office: Office, dial: Dial, openai: Vendor
+) -> None:
+    openai.brain.answers = {QUESTION: Answer(HOURS), GOODBYE: Answer(FAREWELL, "end_call")}
+    await keep(office, openai=KEY)
+    agent_id = await agent_of(
+        office,
+        voicePipelineMode="sts",
+        models={"realtime": {"baseUrl": openai.base_url, "voice": "cedar"}},
+    )
+    number = await office.number(agent_id)
+    conversation = await call(dial, number, Say(QUESTION), Say(GOODBYE))
+    assert heard(conversation) == [GREETING, HOURS, FAREWELL]
+    assert conversation.ended_by_agent
+    record = await record_of(office, number)
+    assert said(record) == [
+        ("agent", GREETING),
+        ("caller", QUESTION),
+        ("agent", HOURS),
+        ("caller", GOODBYE),
+        ("agent", FAREWELL),
+    ]
+    assert (record["endedBy"], record["endReason"]) == ("agent", "hang_up")
+    assert openai.requests("realtime")[0] == {"model": "gpt-realtime"}
+
+
+async def test_a_provider_that_fails_is_named_on_record_and_the_caller_is_told(
+    office: Office, dial: Dial, deepgram: Vendor, openai: Vendor
+) -> None:
+    await keep(office, deepgram=KEY, openai=KEY, wrong="sk-wrong")
+    async with openai_server(Vendor(Brain({}), [], hanging={"chat"})) as silent:
+        agents = [
+            await agent_of(office, models=pipeline(deepgram, openai, secret="wrong")),
+            await agent_of(office, models=pipeline(deepgram, openai, baseUrl=silent.base_url)),
+        ]
+        numbers = [await office.number(agent_id) for agent_id in agents]
+        conversations = await asyncio.gather(
+            *(call(dial, number, Say(QUESTION), Say(GOODBYE)) for number in numbers)
+        )
+    records = [await record_of(office, number) for number in numbers]
+    assert [heard(each)[0] for each in conversations] == [GREETING] * 2
+    assert all(EXCUSE in heard(each) for each in conversations)
+    for record, reason in zip(
+        records,
+        (
+            "The provider refused the API key. It answered with HTTP 401.",
+            "The provider did not answer in time.",
+        ),
+        strict=True,
+    ):
+        assert (record["endedBy"], record["endReason"]) == ("system", "provider_failed")
+        [failure] = [e["data"] for e in record["events"] if e["type"] == "provider.failed"]
+        assert failure == {
+            "service": "llm",
+            "provider": "openai",
+            "model": "gpt-4.1-mini",
+            "reason": reason,
+        }
+
+
+async def test_without_a_key_a_call_is_refused_before_the_answer_and_the_record_says_why(
+    office: Office, dial: Dial
+) -> None:
+    models = {name: {"provider": "openai"} for name in ("stt", "llm", "tts")}
+    number = await office.number(await agent_of(office, models=models))
+    with pytest.raises(CallRejected) as rejected:
+        await call(dial, number)
+    assert rejected.value.status == 486
+    record = await record_of(office, number)
+    assert (record["state"], record["refusalReason"]) == ("refused", "provider_not_configured")
+    assert record["sentence"] == (
+        "Refused: the agent's models need an API key that is not among the project's secrets."
+    )
