@@ -27,6 +27,8 @@ RESERVED_NAMES: Final = frozenset({"end_call", "search_knowledge", "transfer_cal
 
 MOST_HEADERS: Final = 30
 
+_HIGHEST_PORT: Final = 65_535
+
 _SECRET = re.compile(r"\{\{secret:([a-z0-9][a-z0-9_-]{0,39})\.([a-z][a-z0-9_]{0,39})\}\}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e\t]*")
@@ -71,6 +73,8 @@ def _checked_url(text: str) -> str:
         raise ValueError("not a URL") from exc
     if not _URL.fullmatch(text) or url.scheme not in {"https", "http"} or not url.host:
         raise ValueError("not an absolute https:// URL; other than ASCII must be percent-encoded")
+    if url.port is not None and not 1 <= url.port <= _HIGHEST_PORT:
+        raise ValueError(f"a port is 1 to {_HIGHEST_PORT}")
     if url.userinfo:
         raise ValueError("a URL may hold no user name or password; put them into a header")
     if url.fragment:

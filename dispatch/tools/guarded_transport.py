@@ -62,7 +62,7 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
         loop = asyncio.get_running_loop()
         try:
             found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as exc:
+        except (OSError, OverflowError, UnicodeError) as exc:
             raise HostNotFound from exc
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         if self._allowed.names(host, port):
