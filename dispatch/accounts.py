@@ -2,11 +2,11 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 KeyPrefix = Literal["pk", "tk"]
 """First letters of a key: `pk` in Agntix's fashion, `tk` in TalkifAI's."""
@@ -130,6 +130,12 @@ class Organization:
     balance_microcredits: int
     """The ledger's sum: what is on record, which running calls may be ahead of."""
     created_at: datetime
+    plan: str = "enterprise"
+    """Decides the limits, where there are none of its own: free, starter, growth or enterprise."""
+    external_id: str | None = None
+    """How the identity provider names it; None when nobody signs in for it."""
+    limits: Mapping[str, int] = field(default_factory=dict)
+    """Requests a minute by API, where they differ from the plan's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,3 +161,27 @@ class ApiKey:
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    kind: KeyKind = "server"
+    scopes: frozenset[Scope] = DEFAULT_SCOPES
+    allowed_origins: tuple[str, ...] = ()
+    """Domains whose pages may use it, with their subdomains; a widget key works on no others."""
+    limits: Mapping[str, int] = field(default_factory=dict)
+    """Requests a minute by API, where they differ from the organisation's."""
+    description: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """The owner's own JSON."""
+    revoked_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A person of an organisation, who signs in with the identity provider."""
+
+    id: uuid.UUID
+    organization_id: uuid.UUID
+    subject: str
+    """The `sub` of their tokens, or their verified email address in lower case."""
+    name: str
+    role: Role
+    created_at: datetime
+    updated_at: datetime

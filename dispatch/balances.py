@@ -4,7 +4,6 @@ import uuid
 from collections.abc import Sequence
 
 from dispatch.billing.reservation import OpenReservation, lease_args
-from dispatch.errors import InvalidField
 from dispatch.store import redis_keys
 from dispatch.store.lua_scripts import LuaScripts
 from dispatch.store.redis_client import RedisClient, translate_redis_errors
@@ -36,7 +35,7 @@ class Balances:
     async def apply_top_up(
         self, organization_id: uuid.UUID, operation_id: str, amount_microcredits: int
     ) -> int | None:
-        """Add a top-up that the ledger already holds, once per operation, and return the balance.
+        """Add an entry that the ledger already holds, once per operation, and return the balance.
 
         Returns None, with nothing changed, when the balance is unknown (a new organisation, or
         Redis lost its data): then `restore` the ledger's sum, naming this operation among those
@@ -45,14 +44,12 @@ class Balances:
         Args:
             organization_id: Whose balance.
             operation_id: Names the top-up; remembered for 30 days.
-            amount_microcredits: Positive; taking credit away would need to know what is reserved.
+            amount_microcredits: Negative to take credit away, below 0 if need be: what is
+                reserved already stays so.
 
         Raises:
-            InvalidField: The amount is not positive.
             StoreUnavailable: Redis could not be reached; apply again.
         """
-        if amount_microcredits <= 0:
-            raise InvalidField("amount_microcredits", "A top-up adds at least one micro-credit.")
         with translate_redis_errors():
             balance = await self._scripts.run(
                 "apply_top_up",

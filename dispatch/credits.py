@@ -8,9 +8,11 @@ import logging
 import uuid
 from datetime import timedelta
 
+from dispatch.access.audit import record_change
+from dispatch.accounts import Actor
 from dispatch.balances import Balances
 from dispatch.errors import Conflict, InvalidField, StoreUnavailable
-from dispatch.ledger import LedgerEntry, TopUp
+from dispatch.ledger import LedgerEntry, LedgerKind, TopUp
 from dispatch.paging import Page, PageRequest
 from dispatch.store.engine import Database
 from dispatch.store.repositories import accounts, ledger, usage
@@ -38,6 +40,7 @@ class Credits:
 
     async def top_up(
         self,
+        actor: Actor,
         organization_id: uuid.UUID,
         *,
         amount_microcredits: int,
@@ -47,6 +50,7 @@ class Credits:
         """Add credit and return the entry and the balance after it.
 
         Args:
+            actor: Who adds it.
             organization_id: Whose balance.
             amount_microcredits: More than 0, at most `LARGEST_TOP_UP_MICROCREDITS`.
             reason: For the ledger, at most 500 characters.
@@ -60,17 +64,81 @@ class Credits:
             StoreUnavailable: Postgres did not answer. When only Redis does not, the top-up is on
                 record, is answered, and reaches the live balance by projection.
         """
-        _check_top_up(amount_microcredits, reason, operation_id)
+        if amount_microcredits <= 0:
+            raise InvalidField(
+                "amount_microcredits",
+                f"amountMicrocredits must be 1 to {LARGEST_TOP_UP_MICROCREDITS}.",
+            )
+        return await self._enter(
+            actor, organization_id, LedgerKind.TOPUP, amount_microcredits, reason, operation_id
+        )
+
+    async def adjust(
+        self,
+        actor: Actor,
+        organization_id: uuid.UUID,
+        *,
+        amount_microcredits: int,
+        reason: str,
+        operation_id: str | None = None,
+    ) -> TopUp:
+        """Correct a balance by hand, up or down, and return the entry and the balance after it.
+
+        What running calls have reserved is theirs: the balance may become negative, and then no
+        call is answered until it is not.
+
+        Args:
+            actor: Who corrects it.
+            organization_id: Whose balance.
+            amount_microcredits: Not 0, at most `LARGEST_TOP_UP_MICROCREDITS` either way.
+            reason: For the ledger, 1 to 500 characters.
+            operation_id: As for `top_up`.
+
+        Raises:
+            InvalidField: A value is out of range.
+            NotFound: There is no such organisation.
+            Conflict: `operation_id` was used for another amount.
+            StoreUnavailable: As for `top_up`.
+        """
+        if amount_microcredits == 0:
+            raise InvalidField("amount_microcredits", "An adjustment changes the balance.")
+        if not reason.strip():
+            raise InvalidField("reason", "An adjustment needs a reason.")
+        return await self._enter(
+            actor, organization_id, LedgerKind.ADJUST, amount_microcredits, reason, operation_id
+        )
+
+    async def _enter(
+        self,
+        actor: Actor,
+        organization_id: uuid.UUID,
+        kind: LedgerKind,
+        amount_microcredits: int,
+        reason: str,
+        operation_id: str | None,
+    ) -> TopUp:
+        _check_entry(amount_microcredits, reason, operation_id)
         async with self._database.transaction() as db:
             await accounts.get_organization(db, organization_id)
-            entry = await ledger.ensure_top_up(
+            entry, is_new = await ledger.ensure_entry(
                 db,
                 organization_id,
+                kind,
                 amount_microcredits=amount_microcredits,
                 reason=reason,
                 operation_id=operation_id or uuid.uuid4().hex,
             )
-        if entry.amount_microcredits != amount_microcredits:
+            if is_new:
+                await record_change(
+                    db,
+                    actor,
+                    f"credits.{kind.value}",
+                    target_type="organization",
+                    target_id=organization_id,
+                    organization_id=organization_id,
+                    after={"amount_microcredits": amount_microcredits, "reason": reason},
+                )
+        if (entry.kind, entry.amount_microcredits) != (kind, amount_microcredits):
             raise Conflict("This operationId was used for a top-up of another amount.")
         return TopUp(entry, await self._tell_redis(organization_id))
 
@@ -140,11 +208,11 @@ class Credits:
                 return await ledger.sum_of_entries(db, organization_id)
 
 
-def _check_top_up(amount_microcredits: int, reason: str, operation_id: str | None) -> None:
-    if not 0 < amount_microcredits <= LARGEST_TOP_UP_MICROCREDITS:
+def _check_entry(amount_microcredits: int, reason: str, operation_id: str | None) -> None:
+    if abs(amount_microcredits) > LARGEST_TOP_UP_MICROCREDITS:
         raise InvalidField(
             "amount_microcredits",
-            f"amountMicrocredits must be 1 to {LARGEST_TOP_UP_MICROCREDITS}.",
+            f"amountMicrocredits must be at most {LARGEST_TOP_UP_MICROCREDITS}.",
         )
     if len(reason) > _LONGEST_REASON:
         raise InvalidField("reason", f"reason must have at most {_LONGEST_REASON} characters.")

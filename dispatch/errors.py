@@ -4,7 +4,11 @@ DispatchError
 ├── NotFound              no such thing for this tenant (another tenant's is not there either)
 ├── InvalidField          a value is wrong; names the field and says what is allowed
 ├── Conflict              the request contradicts what exists
+│   ├── KeyReused         this idempotency key came with another request
+│   └── StillRunning      the request with this idempotency key is not answered yet
 ├── DocumentTooLarge      an uploaded file is longer than is taken
+├── NotAllowed            the caller is known, but may not do this
+├── RateLimited           the caller asked too often
 ├── InsufficientCredits   the balance does not cover the first block of a call
 ├── QuotaExceeded         the plan allows no more of a resource
 ├── AgentNotVoiceReady    the agent cannot hold a voice call
@@ -55,6 +59,40 @@ class Conflict(DispatchError):
 
 class DocumentTooLarge(DispatchError):
     """An uploaded file is longer than is taken; the text says how long one may be."""
+
+
+class KeyReused(Conflict):
+    """This idempotency key came with another request before."""
+
+
+class StillRunning(Conflict):
+    """The request with this idempotency key is not answered yet.
+
+    Args:
+        retry_after_s: Whole seconds after which asking again helps.
+    """
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__("A request with this Idempotency-Key is still being worked on.")
+        self.retry_after_s = retry_after_s
+
+
+class NotAllowed(DispatchError):
+    """The caller is known, but may not do this."""
+
+
+class RateLimited(DispatchError):
+    """The caller asked too often.
+
+    Args:
+        limit: Requests allowed in any 60 s.
+        retry_after_s: Whole seconds after which one more is allowed.
+    """
+
+    def __init__(self, limit: int, retry_after_s: int) -> None:
+        super().__init__("Rate limit exceeded")
+        self.limit = limit
+        self.retry_after_s = retry_after_s
 
 
 class InsufficientCredits(DispatchError):

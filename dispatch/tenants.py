@@ -1,53 +1,91 @@
-"""Organisations, their projects, and the keys with which projects use the API."""
+"""Organisations and their projects."""
 
 import logging
 import uuid
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
 
-from pydantic import SecretStr
-
-from dispatch.accounts import ApiKey, KeyPrefix, Organization, Principal, Project
-from dispatch.api_keys import PREFIXES, generate_key, hash_key, hint_of, is_well_formed
+from dispatch.access.audit import record_change
+from dispatch.access.limits import PLANS, Plan, checked_limits
+from dispatch.access.reach import EVERYWHERE, Reach
+from dispatch.access.texts import checked_name
+from dispatch.access.tokens import SignedIn
+from dispatch.access.versions import AccessVersions
+from dispatch.accounts import SYSTEM, Actor, Organization, Project
 from dispatch.balances import Balances
-from dispatch.errors import InvalidField, NotFound, StoreUnavailable
+from dispatch.errors import Conflict, InvalidField, NotFound, StoreUnavailable
 from dispatch.paging import Page, PageRequest
-from dispatch.store.engine import Database
-from dispatch.store.key_cache import CachedKey, KeyCache
+from dispatch.store.engine import Database, WriteSession
 from dispatch.store.repositories import accounts
 
-__all__ = ["ApiKey", "Organization", "Principal", "Project", "Tenants"]
+__all__ = ["Organization", "Project", "Tenants"]
 
 logger = logging.getLogger(__name__)
 
-_LONGEST_NAME = 200
+CHANGEABLE: Final = frozenset({"name", "plan", "external_id", "limits"})
+"""Fields of an organisation that may be changed."""
+
+_LONGEST_EXTERNAL_ID: Final = 255
+_DEFAULT_PROJECT: Final = "Default"
 
 
 class Tenants:
-    """Who may use the installation.
+    """Who uses the installation; what is out of a caller's reach is not there.
 
     Args:
         database: The record.
-        key_cache: Answers for keys seen in the last minute.
+        versions: Tells every process of a change.
         balances: Learns of a new organisation's empty balance.
-        pepper: Secret under which keys are hashed; changing it makes every key unknown.
+        default_plan: A new organisation's plan.
     """
 
     def __init__(
-        self, database: Database, key_cache: KeyCache, balances: Balances, pepper: SecretStr
+        self,
+        database: Database,
+        versions: AccessVersions,
+        balances: Balances,
+        default_plan: Plan = "enterprise",
     ) -> None:
         self._database = database
-        self._key_cache = key_cache
+        self._versions = versions
         self._balances = balances
-        self._pepper = pepper.get_secret_value()
+        self._default_plan = default_plan
 
-    async def create_organization(self, name: str) -> Organization:
+    async def create_organization(
+        self,
+        actor: Actor,
+        name: str,
+        *,
+        new_id: uuid.UUID,
+        plan: Plan | None = None,
+        external_id: str | None = None,
+    ) -> Organization:
         """Create an organisation with an empty balance.
 
+        Args:
+            actor: Who creates it.
+            name: For people.
+            new_id: Its id; with an id that exists, that organisation is returned.
+            plan: Its plan; the installation's default when None.
+            external_id: How the identity provider names it.
+
         Raises:
-            InvalidField: `name` is empty or longer than 200 characters.
+            InvalidField: `name` is empty or longer than 200 characters, or `external_id` is empty
+                or longer than 255.
+            Conflict: Another organisation has this external id.
         """
+        name, external_id = checked_name(name), _checked_external_id(external_id)
         async with self._database.transaction() as db:
-            organization = await accounts.insert_organization(db, _checked_name(name))
+            is_new = await accounts.insert_organization(
+                db, new_id, name=name, plan=plan or self._default_plan, external_id=external_id
+            )
+            try:
+                organization = await accounts.get_organization(db, new_id)
+            except NotFound as exc:
+                raise Conflict("Another organisation has this externalId.") from exc
+            if is_new:
+                await _record(db, actor, "organization.created", new_id, None, _shown(organization))
         try:
             # Without it a first call would be refused as "balance unknown", not "no credit".
             await self._balances.restore(organization.id, 0)
@@ -55,6 +93,27 @@ class Tenants:
             # The organisation is on record; projection restores every balance Redis lacks.
             logger.warning("balance of a new organisation waits for Redis")
         return organization
+
+    async def welcome(self, signed_in: SignedIn) -> None:
+        """Register the organisation of a user who signs in for it as the first one.
+
+        Raises:
+            StoreUnavailable: Postgres did not answer.
+        """
+        external_id = signed_in.organization
+        organization_id = uuid.uuid5(uuid.NAMESPACE_URL, f"{signed_in.issuer}#{external_id}")
+        try:
+            await self.create_organization(
+                SYSTEM,
+                signed_in.organization_name[:200],
+                new_id=organization_id,
+                external_id=external_id,
+            )
+        except Conflict:
+            return  # Registered by hand at this moment.
+        await self.create_project(
+            SYSTEM, organization_id, _DEFAULT_PROJECT, new_id=uuid.uuid5(organization_id, "default")
+        )
 
     async def get_organization(self, organization_id: uuid.UUID) -> Organization:
         """Return an organisation.
@@ -65,22 +124,88 @@ class Tenants:
         async with self._database.reading() as db:
             return await accounts.get_organization(db, organization_id)
 
-    async def list_organizations(self, page: PageRequest) -> Page[Organization]:
+    async def list_organizations(
+        self, page: PageRequest, *, reach: Reach = EVERYWHERE
+    ) -> Page[Organization]:
         """Return a page of organisations, newest first."""
         async with self._database.reading() as db:
-            return await accounts.list_organizations(db, page)
+            return await accounts.list_organizations(db, page, only=reach.organization_id)
 
-    async def create_project(self, organization_id: uuid.UUID, name: str) -> Project:
+    async def change_organization(
+        self, actor: Actor, organization_id: uuid.UUID, changes: Mapping[str, Any]
+    ) -> Organization:
+        """Change an organisation's name, plan, limits or external id, from the next request on.
+
+        Args:
+            actor: Who changes it.
+            organization_id: Which organisation.
+            changes: New values by the names in `CHANGEABLE`; `limits` replaces all there were.
+
+        Raises:
+            NotFound: There is no such organisation.
+            InvalidField: A field is unknown, or a value wrong.
+            Conflict: Another organisation has this external id.
+            StoreUnavailable: Postgres did not answer and nothing was changed; or Redis did not,
+                and the old limits may count for up to a minute more.
+        """
+        unknown = changes.keys() - CHANGEABLE
+        if unknown:
+            raise InvalidField(min(unknown), f"{min(unknown)} cannot be changed.")
+        async with self._database.transaction() as db:
+            before = await accounts.get_organization(db, organization_id)
+            after = _checked(replace(before, **dict(changes)))
+            values = {name: getattr(after, name) for name in changes}
+            if not await accounts.change_organization(db, organization_id, values):
+                raise Conflict("Another organisation has this externalId.")
+            await _record(
+                db, actor, "organization.updated", organization_id, _shown(before), _shown(after)
+            )
+            version = await self._versions.raise_in(db, organization_id)
+        await self._versions.announce(organization_id, version)
+        return after
+
+    async def create_project(
+        self, actor: Actor, organization_id: uuid.UUID, name: str, *, new_id: uuid.UUID
+    ) -> Project:
         """Create a project of an organisation.
+
+        Args:
+            actor: Who creates it.
+            organization_id: Whose project.
+            name: For people.
+            new_id: Its id; with an id that exists, that project is returned.
 
         Raises:
             NotFound: There is no such organisation.
             InvalidField: `name` is empty or longer than 200 characters.
         """
-        name = _checked_name(name)
+        name = checked_name(name)
         async with self._database.transaction() as db:
             await accounts.get_organization(db, organization_id)
-            return await accounts.insert_project(db, organization_id, name)
+            is_new = await accounts.insert_project(db, new_id, organization_id, name)
+            project = await accounts.get_project(db, new_id)
+            if project.organization_id != organization_id:
+                raise NotFound("project", new_id)
+            if is_new:
+                await _record(
+                    db, actor, "project.created", organization_id, None, {"name": name}, new_id
+                )
+        return project
+
+    async def get_project(self, project_id: str, *, reach: Reach = EVERYWHERE) -> Project:
+        """Return a project by its id as text.
+
+        Raises:
+            NotFound: There is no such project.
+        """
+        async with self._database.reading() as db:
+            try:
+                project = await accounts.get_project(db, uuid.UUID(project_id))
+            except ValueError as exc:
+                raise NotFound("project", project_id) from exc
+        if not reach.covers(project.organization_id, project.id):
+            raise NotFound("project", project_id)
+        return project
 
     async def list_projects(self, organization_id: uuid.UUID, page: PageRequest) -> Page[Project]:
         """Return a page of an organisation's projects, newest first.
@@ -92,117 +217,47 @@ class Tenants:
             await accounts.get_organization(db, organization_id)
             return await accounts.list_projects(db, organization_id, page)
 
-    async def create_key(
-        self,
-        project_id: uuid.UUID,
-        *,
-        name: str,
-        prefix: KeyPrefix = "pk",
-        expires_at: datetime | None = None,
-    ) -> tuple[ApiKey, str]:
-        """Create a key and return what is kept of it, and the key itself: only here, only once.
 
-        Raises:
-            NotFound: There is no such project.
-            InvalidField: A bad name, an unknown prefix, or an `expires_at` that is naive, past
-                or after the year 9999.
-        """
-        name = _checked_name(name)
-        if prefix not in PREFIXES:
-            raise InvalidField("prefix", "prefix must be pk or tk.")
-        _check_expiry(expires_at)
-        key = generate_key(prefix)
-        async with self._database.transaction() as db:
-            await accounts.get_project(db, project_id)
-            stored = await accounts.insert_key(
-                db,
-                accounts.NewKey(
-                    project_id=project_id,
-                    name=name,
-                    prefix=prefix,
-                    key_hash=hash_key(key, self._pepper),
-                    hint=hint_of(key),
-                    expires_at=expires_at,
-                ),
-            )
-        return stored, key
-
-    async def list_keys(self, project_id: uuid.UUID, page: PageRequest) -> Page[ApiKey]:
-        """Return a page of a project's keys, newest first, revoked ones too.
-
-        Raises:
-            NotFound: There is no such project.
-        """
-        async with self._database.reading() as db:
-            await accounts.get_project(db, project_id)
-            return await accounts.list_keys(db, project_id, page)
-
-    async def revoke_key(self, key_id: uuid.UUID) -> ApiKey:
-        """Make a key useless at once, also where it is cached. Revoking again changes nothing.
-
-        Raises:
-            NotFound: There is no such key.
-            StoreUnavailable: Postgres did not answer and nothing was changed; or the cache did
-                not, and may honour the revoked key for up to a minute more: revoke again.
-        """
-        async with self._database.transaction() as db:
-            revoked = await accounts.revoke_key(db, key_id)
-        if revoked is None:
-            raise NotFound("key", key_id)
-        key, key_hash = revoked
-        await self._key_cache.refuse(key_hash)
-        return key
-
-    async def authenticate(self, key: str) -> Principal | None:
-        """Return the owner of a key; None when it is malformed, unknown, revoked or expired.
-
-        Raises:
-            StoreUnavailable: The key is not cached and Postgres did not answer.
-        """
-        if not is_well_formed(key):
-            return None
-        key_hash = hash_key(key, self._pepper)
-        cached = await self._find_cached(key_hash)
-        if cached is None:
-            cached = await self._look_up(key_hash)
-        return None if cached is None else cached.principal_at(datetime.now(UTC))
-
-    async def _find_cached(self, key_hash: str) -> CachedKey | None:
-        try:
-            return await self._key_cache.find(key_hash)
-        except StoreUnavailable:
-            # Postgres knows every key; without the cache it is only asked more often.
-            logger.warning("The key cache did not answer; asking Postgres.")
-            return None
-
-    async def _look_up(self, key_hash: str) -> CachedKey | None:
-        async with self._database.reading() as db:
-            known = await accounts.find_key(db, key_hash)
-        if known is None:
-            return None
-        try:
-            await self._key_cache.remember(key_hash, known)
-        except StoreUnavailable:
-            logger.warning("The key cache could not be written.")
-        return known
+def _checked(organization: Organization) -> Organization:
+    if organization.plan not in PLANS:
+        raise InvalidField("plan", f"plan must be one of {', '.join(PLANS)}.")
+    return replace(
+        organization,
+        name=checked_name(organization.name),
+        external_id=_checked_external_id(organization.external_id),
+        limits=checked_limits(organization.limits),
+    )
 
 
-def _checked_name(name: str) -> str:
-    stripped = name.strip()
-    if not 1 <= len(stripped) <= _LONGEST_NAME:
-        raise InvalidField("name", f"name must have 1 to {_LONGEST_NAME} characters.")
-    return stripped
+def _checked_external_id(external_id: str | None) -> str | None:
+    if external_id is not None and not 1 <= len(external_id) <= _LONGEST_EXTERNAL_ID:
+        raise InvalidField(
+            "external_id", f"externalId must have 1 to {_LONGEST_EXTERNAL_ID} characters."
+        )
+    return external_id
 
 
-def _check_expiry(expires_at: datetime | None) -> None:
-    if expires_at is None:
-        return
-    if expires_at.tzinfo is None:
-        raise InvalidField("expires_at", "expiresAt must carry its time zone.")
-    if expires_at <= datetime.now(UTC):
-        raise InvalidField("expires_at", "expiresAt must lie in the future.")
-    try:
-        expires_at.astimezone(UTC)
-    except OverflowError as exc:
-        # Postgres would take the year 10000, and nobody could read it back.
-        raise InvalidField("expires_at", "expiresAt must lie before the year 10000.") from exc
+def _shown(organization: Organization) -> dict[str, Any]:
+    return {name: getattr(organization, name) for name in sorted(CHANGEABLE)}
+
+
+async def _record(
+    db: WriteSession,
+    actor: Actor,
+    action: str,
+    organization_id: uuid.UUID,
+    before: dict[str, Any] | None,
+    after: dict[str, Any] | None,
+    project_id: uuid.UUID | None = None,
+) -> None:
+    await record_change(
+        db,
+        actor,
+        action,
+        target_type="organization" if project_id is None else "project",
+        target_id=project_id or organization_id,
+        organization_id=organization_id,
+        project_id=project_id,
+        before=before,
+        after=after,
+    )

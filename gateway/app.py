@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache
 from typing import Final
 
 from fastapi import FastAPI
@@ -10,9 +11,10 @@ from fastapi_offline import FastAPIOffline
 
 from dispatch.knowledge_base import MAX_DOCUMENT_BYTES
 from gateway import documentation
+from gateway.answer_headers import Preflight
 from gateway.documentation import SWAGGER_PARAMETERS
 from gateway.error_answers import install_error_handlers
-from gateway.faces import FACES
+from gateway.faces import FACES, face_of
 from gateway.middleware import BodyLimit, RequestContext
 from gateway.services import Services
 
@@ -35,9 +37,13 @@ administration has a key of its own. Times are RFC 3339 in UTC, amounts are whol
 (1 credit is 1,000,000), numbers are E.164. Lists are paged by `page` and `limit`. What belongs to
 another project is answered like what does not exist.
 
-Keys belong on servers: whoever has one can spend the organisation's credits. There are therefore no
-CORS headers, and a page of another origin cannot call this API. Let your server open a voice
-session and hand only its `token` and `serverUrl` to the browser, which then talks to LiveKit.
+Keys belong on servers: whoever has one can spend the organisation's credits. A page of another
+origin can read answers only with a key that lists its domain; a widget key (`tk_widget_…`) is made
+for pages, works on its domains alone and opens no more than sessions. Otherwise let your server
+open a voice session and hand only its `token` and `serverUrl` to the browser.
+
+Send an `Idempotency-Key` of your own making with a POST, and the same again if no answer comes: the
+request is carried out once, and a repetition within 24 hours gets the first answer.
 """
 
 
@@ -75,10 +81,18 @@ def create_app(
         strict_content_type=False,
     )
     # The last one added is the outermost.
+    app.state.api_of = _api_of
     app.add_middleware(BodyLimit, max_bytes=max_body_bytes, larger=((_UPLOADS, _UPLOAD_BYTES),))
+    app.add_middleware(Preflight)
     app.add_middleware(RequestContext)
     routers = [documentation.router, *(router for face in FACES for router in face.routers)]
     for router in routers:
         app.include_router(router)
     install_error_handlers(app, [route for router in routers for route in router.routes])
     return app
+
+
+@cache
+def _api_of(path: str) -> str:
+    """Return the API whose rate limit counts at the path of a route (of which there are few)."""
+    return face_of(path).name

@@ -1,11 +1,13 @@
-"""Who is asking: a project by its API key, or the installation's administrator by theirs.
+"""Who is asking: a project by its API key, a user by their token, or the administrator.
 
 Credentials are checked before the body is read, so that nobody unknown makes the gateway read or
 parse anything. FastAPI reads bodies before dependencies run; hence route classes.
 """
 
 import hmac
-from collections.abc import Callable, Coroutine
+import math
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Final
 
@@ -16,8 +18,16 @@ from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.responses import Response
 
-from dispatch.accounts import Principal, Scope
+from dispatch.access.authentication import Caller, Member
+from dispatch.access.origins import is_allowed
+from dispatch.access.rate_limits import RateState
+from dispatch.access.reach import EVERYWHERE, Reach
+from dispatch.accounts import ADMINISTRATOR, Actor, Principal, Role, Scope
+from dispatch.errors import NotFound, RateLimited, StoreUnavailable
+from gateway.answer_headers import add_rate_headers, let_page_read
 from gateway.json_requests import JsonRequest
+from gateway.repetitions import HEADER as REPEATABLE_HEADER
+from gateway.repetitions import serve_once
 from gateway.services import services_of
 
 _BEARER: Final = "bearer "
@@ -46,6 +56,10 @@ class Forbidden(GatewayError):
 
 
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+_Serve = Callable[[JsonRequest], Awaitable[Response]]
+
+_SPENDING: Final = frozenset({Scope.VOICE_WRITE, Scope.CHAT_WRITE, Scope.CALLS_WRITE})
+"""What costs the organisation money at once."""
 
 
 class RequiredScope:
@@ -87,9 +101,15 @@ class ApiRoute(APIRoute):
             json_request = JsonRequest(request.scope, request.receive)
             if self.body_field is not None and not self._takes_files:
                 await json_request.refuse_nul()
+            if request.method == "POST" and REPEATABLE_HEADER in request.headers:
+                return await self.serve_repeatable(json_request, serve)
             return await serve(json_request)
 
         return handle
+
+    async def serve_repeatable(self, request: JsonRequest, serve: _Serve) -> Response:
+        """Serve a request with an idempotency key, which means nothing where nobody is known."""
+        return await serve(request)
 
     @cached_property
     def _takes_files(self) -> bool:
@@ -115,7 +135,10 @@ class ApiRoute(APIRoute):
 
 
 class TenantRoute(ApiRoute):
-    """A route for the holder of a project's key, which must have the scopes it `requires`."""
+    """A route for the holder of a project's key, or a user in a project of their organisation.
+
+    They must have the scopes it `requires`. A POST with an `Idempotency-Key` is carried out once.
+    """
 
     @cached_property
     def scopes(self) -> frozenset[Scope]:
@@ -124,17 +147,42 @@ class TenantRoute(ApiRoute):
         return frozenset(each.scope for each in required if isinstance(each, RequiredScope))
 
     async def authenticate(self, request: Request) -> None:
-        """Find the key's project and keep it for `CurrentPrincipal`."""
-        key = presented_key(request)
-        if not key:
+        """Find out who asks and keep them for `CurrentPrincipal`.
+
+        Raises:
+            Unauthenticated: The credential is missing or not good.
+            Forbidden: It does not allow this, or not from this page.
+            RateLimited: It was used too often.
+            StoreUnavailable: Nobody can say who asks; or the route spends, and nobody can count.
+        """
+        credential = presented_key(request)
+        if not credential:
             raise Unauthenticated
-        principal = await services_of(request).tenants.authenticate(key)
-        if principal is None:
+        services = services_of(request)
+        api = request.app.state.api_of(self.path)
+        project = request.headers.get("x-project-id", "")
+        caller = await services.authentication.identify(credential, api, project)
+        if caller is None:
             raise Unauthenticated
+        principal = caller.principal
+        _check_page(request, caller, services.settings.access.allowed_origins)
+        if caller.rate is not None:
+            _count(request, caller.rate)
         lacking = self.scopes - principal.scopes
         if lacking:
             raise Forbidden(f"This key lacks the scope {min(lacking)}.")
+        if not caller.is_counted and self.scopes & _SPENDING:
+            raise StoreUnavailable("Nothing is spent while requests cannot be counted.")
         request.state.principal = principal
+
+    async def serve_repeatable(self, request: JsonRequest, serve: _Serve) -> Response:
+        """Serve a request with an idempotency key."""
+        principal: Principal = request.state.principal
+        # The tokens of a user are new every minute; the user is the same.
+        credential = principal.user_id or presented_key(request)
+        idempotency = services_of(request).idempotency
+        tenant = str(principal.project_id)
+        return await serve_once(idempotency, request, tenant, credential, serve)
 
 
 class NativeRoute(TenantRoute):
@@ -143,17 +191,99 @@ class NativeRoute(TenantRoute):
     knows_its_parameters = True
 
 
+@dataclass(frozen=True, slots=True)
+class Administrator:
+    """Who administers: the installation's administrator, or a member of an organisation."""
+
+    actor: Actor
+    reach: Reach
+    role: Role | None
+    """A member's role; None for the installation's administrator."""
+
+
+class MembersToo:
+    """Says on a route that it keeps to the administrator's reach by itself."""
+
+    async def __call__(self) -> None:
+        """Do nothing: `AdminRoute` has checked."""
+
+
+class InstallationOnly:
+    """Says on a route that members of an organisation may not use it."""
+
+    async def __call__(self) -> None:
+        """Do nothing: `AdminRoute` has checked."""
+
+
+members_too = params.Depends(MembersToo())
+installation_only = params.Depends(InstallationOnly())
+
+
 class AdminRoute(ApiRoute):
-    """A route for the installation's administrator."""
+    """A route for the installation's administrator, and for members in their organisation.
+
+    Owners and admins may change, operators and viewers look. What is theirs is told by the path's
+    organisation or project; a route without either is for members only when it says `members_too`
+    and keeps to their reach.
+    """
 
     knows_its_parameters = True
 
+    @cached_property
+    def is_for_members(self) -> bool:
+        """Whether members may use it, too."""
+        marks = {type(each.dependency) for each in self.dependencies}
+        if InstallationOnly in marks:
+            return False
+        return MembersToo in marks or not {"organization_id", "project_id"}.isdisjoint(
+            self.param_convertors
+        )
+
     async def authenticate(self, request: Request) -> None:
-        """Compare the key in constant time."""
-        expected = services_of(request).settings.dialplane_admin_key.get_secret_value()
+        """Find out who asks and keep them for `CurrentAdministrator`.
+
+        Raises:
+            Unauthenticated: The key is wrong, or the token not good.
+            Forbidden: The member's role does not allow this.
+            NotFound: The path names another organisation than the member's.
+        """
+        services = services_of(request)
+        expected = services.settings.dialplane_admin_key.get_secret_value()
         presented = presented_key(request)
-        if not hmac.compare_digest(presented.encode(), expected.encode()):
+        # In constant time, whatever else is tried afterwards.
+        if hmac.compare_digest(presented.encode(), expected.encode()):
+            request.state.administrator = Administrator(ADMINISTRATOR, EVERYWHERE, None)
+            return
+        member = await services.authentication.administer(presented)
+        if member is None:
             raise Unauthenticated
+        reach = Reach(member.organization_id)
+        await self._check(request, member, reach)
+        origin = request.headers.get("origin", "")
+        if origin in services.settings.access.allowed_origins:
+            let_page_read(request, origin)
+        request.state.administrator = Administrator(member.actor, reach, member.role)
+
+    async def serve_repeatable(self, request: JsonRequest, serve: _Serve) -> Response:
+        """Serve a request with an idempotency key."""
+        administrator: Administrator = request.state.administrator
+        tenant = f"admin {administrator.reach.organization_id or ''}"
+        is_member = administrator.role is not None
+        credential = administrator.actor.id if is_member else presented_key(request)
+        idempotency = services_of(request).idempotency
+        return await serve_once(idempotency, request, tenant, credential, serve)
+
+    async def _check(self, request: Request, member: Member, reach: Reach) -> None:
+        organization = request.path_params.get("organization_id")
+        if organization is not None and organization.lower() != str(member.organization_id):
+            raise NotFound("organization", organization)
+        project = request.path_params.get("project_id")
+        if project is not None:
+            await services_of(request).tenants.get_project(project, reach=reach)
+        if not self.is_for_members:
+            raise Forbidden("Only the installation's administrator may do this.")
+        if request.method != "GET" and member.role not in ("owner", "admin"):
+            raise Forbidden("Only owners and admins may change this.")
 
 
 def presented_key(request: Request) -> str:
@@ -167,6 +297,30 @@ def presented_key(request: Request) -> str:
     return ""
 
 
+def _check_page(request: Request, caller: Caller, users_origins: Sequence[str]) -> None:
+    """Let a key that is locked to domains be used by their pages only, and these read the answer.
+
+    A user's token is in the hands of pages that the installation names.
+    """
+    origin = request.headers.get("origin")
+    if caller.principal.kind == "user":
+        allowed = origin in users_origins
+    else:
+        if caller.principal.kind == "server" and not (origin and caller.allowed_origins):
+            return
+        allowed = origin is not None and is_allowed(origin, caller.allowed_origins)
+        if not allowed:
+            raise Forbidden("This key may not be used from this page.")
+    if origin and allowed:
+        let_page_read(request, origin)
+
+
+def _count(request: Request, rate: RateState) -> None:
+    add_rate_headers(request, rate.limit, rate.remaining, rate.free_in_ms)
+    if not rate.is_allowed:
+        raise RateLimited(rate.limit, max(1, math.ceil(rate.free_in_ms / 1_000)))
+
+
 async def current_principal(request: Request) -> Principal:
     """Return who holds the key with which this request came."""
     principal: Principal = request.state.principal
@@ -174,3 +328,12 @@ async def current_principal(request: Request) -> Principal:
 
 
 CurrentPrincipal = Annotated[Principal, Security(current_principal)]
+
+
+async def current_administrator(request: Request) -> Administrator:
+    """Return who administers by this request."""
+    administrator: Administrator = request.state.administrator
+    return administrator
+
+
+CurrentAdministrator = Annotated[Administrator, Security(current_administrator)]

@@ -5,7 +5,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from openai import AsyncOpenAI
+from pydantic import SecretStr
 
+from dispatch.access.audit import AuditLog
+from dispatch.access.authentication import Authentication
+from dispatch.access.idempotency import Idempotency
+from dispatch.access.key_set import KeySet
+from dispatch.access.keys import Keys
+from dispatch.access.members import Members
+from dispatch.access.rate_limits import RateLimits
+from dispatch.access.settings import AccessSettings
+from dispatch.access.tokens import TokenVerifier
+from dispatch.access.versions import AccessVersions
 from dispatch.agents import Agents
 from dispatch.balances import Balances
 from dispatch.call_records import CallRecords
@@ -32,10 +43,11 @@ from dispatch.secrets.envelope import KeyRing
 from dispatch.secrets.vault import Secrets
 from dispatch.settings import DispatchSettings
 from dispatch.store.conversation_leases import ConversationLeases
+from dispatch.store.credential_cache import CredentialCache
 from dispatch.store.engine import Database
-from dispatch.store.key_cache import KeyCache
 from dispatch.store.loop_signals import LoopSignals
 from dispatch.store.redis_client import RedisClient, connect_redis
+from dispatch.store.request_claims import RequestClaims
 from dispatch.tenants import Tenants
 from dispatch.tools.addresses import AllowedHosts
 from dispatch.tools.catalogue import Tools
@@ -121,6 +133,10 @@ def build_services(
     signals = LoopSignals(redis)
     workers = WorkerPresence(redis)
     balances = Balances(redis)
+    pepper = dispatch_settings.dialplane_key_pepper
+    credentials = CredentialCache(redis)
+    versions = AccessVersions(credentials)
+    tenants = Tenants(database, versions, balances, settings.access.default_plan)
     voice_sessions = VoiceSessions(redis, rooms, dispatch_settings)
     keys = KeyRing.parse(dispatch_settings.dialplane_secrets_keys.get_secret_value())
     call_secrets = CallSecrets(redis, keys)
@@ -136,9 +152,13 @@ def build_services(
         tools=Tools(database, routes, allowed_hosts),
         secrets=Secrets(database, call_secrets, keys),
         livekit_url=livekit_url,
-        tenants=Tenants(
-            database, KeyCache(redis), balances, dispatch_settings.dialplane_key_pepper
-        ),
+        authentication=_authentication(database, credentials, pepper, tenants, settings.access),
+        idempotency=Idempotency(RequestClaims(redis), pepper),
+        tenants=tenants,
+        api_keys=Keys(database, versions, pepper),
+        members=Members(database, versions),
+        audit_log=AuditLog(database),
+        rate_limits=RateLimits(credentials),
         credits=Credits(database, balances),
         agents=Agents(database, routes),
         carrier_connections=CarrierConnections(database, keys),
@@ -176,4 +196,20 @@ def build_services(
         readiness=Readiness(
             redis=redis, database=database, rooms=rooms, signals=signals, workers=workers
         ),
+    )
+
+
+def _authentication(
+    database: Database,
+    credentials: CredentialCache,
+    pepper: SecretStr,
+    tenants: Tenants,
+    settings: AccessSettings,
+) -> Authentication:
+    tokens = None
+    if settings.jwt_jwks:
+        tokens = TokenVerifier(settings, KeySet(settings.jwt_jwks))
+    welcomes = settings.jwt_unknown_organization == "create"
+    return Authentication(
+        database, credentials, pepper, tokens, tenants.welcome if welcomes else None
     )

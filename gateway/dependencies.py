@@ -71,3 +71,13 @@ With an `Idempotency-Key` it follows from the tenant, that key and the request, 
 creates nothing twice, whatever became of the first answer. Hence every use case that creates takes
 its id and is idempotent by it.
 """
+
+
+async def _new_seed(request: Request) -> bytes | None:
+    seed: bytes | None = getattr(request.state, "new_seed", None)
+    return seed
+
+
+NewSeed = Annotated[bytes | None, Depends(_new_seed)]
+"""32 secret bytes for a secret that this request creates, the same for its repetitions; None
+without an `Idempotency-Key`, and then the secret is random."""

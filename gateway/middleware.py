@@ -57,6 +57,7 @@ class RequestContext:
                 headers = MutableHeaders(scope=message)
                 headers[REQUEST_ID_HEADER] = request_id
                 headers.update(_EVERY_ANSWER)
+                headers.update(scope["state"].get("answer_headers", {}))
             await send(message)
 
         try:

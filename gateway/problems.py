@@ -19,8 +19,10 @@ from dispatch.errors import (
     InsufficientCredits,
     InvalidField,
     ModelUnavailable,
+    NotAllowed,
     NotFound,
     QuotaExceeded,
+    RateLimited,
     RoomUnavailable,
     SecretUnreadable,
     StoreUnavailable,
@@ -48,6 +50,8 @@ class Problem:
     message: str
     details: tuple[FieldError, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    rate_limit: int | None = None
+    """Requests allowed a minute, when they were too many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,8 @@ class _Row:
 _TABLE: Final[dict[type[Exception], _Row]] = {
     Unauthenticated: _Row(401, "UNAUTHORIZED", challenge="Bearer"),
     Forbidden: _Row(403, "FORBIDDEN"),
+    NotAllowed: _Row(403, "FORBIDDEN"),
+    RateLimited: _Row(429, "RATE_LIMITED"),
     InvalidWebhook: _Row(
         401, "UNAUTHORIZED", "The webhook's signature is wrong.", challenge="Bearer"
     ),
@@ -128,7 +134,12 @@ def problem_of(error: Exception) -> Problem:
         return _INTERNAL
     message = row.message or str(error)
     details = (FieldError(row.field, message),) if row.field else ()
-    return Problem(row.status, row.code, message, details, row.headers)
+    headers = row.headers
+    wait_s: int | None = getattr(error, "retry_after_s", None)
+    if wait_s is not None:
+        headers["Retry-After"] = str(wait_s)
+    limit = error.limit if isinstance(error, RateLimited) else None
+    return Problem(row.status, row.code, message, details, headers, limit)
 
 
 def _of_validation(error: RequestValidationError) -> Problem:

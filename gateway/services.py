@@ -4,6 +4,12 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
+from dispatch.access.audit import AuditLog
+from dispatch.access.authentication import Authentication
+from dispatch.access.idempotency import Idempotency
+from dispatch.access.keys import Keys
+from dispatch.access.members import Members
+from dispatch.access.rate_limits import RateLimits
 from dispatch.agents import Agents
 from dispatch.call_records import CallRecords
 from dispatch.carrier_connections import CarrierConnections
@@ -37,7 +43,13 @@ class Services:
     settings: GatewaySettings
     livekit_url: str
     """LiveKit's address as browsers reach it."""
+    authentication: Authentication
+    idempotency: Idempotency
     tenants: Tenants
+    api_keys: Keys
+    members: Members
+    audit_log: AuditLog
+    rate_limits: RateLimits
     secrets: Secrets
     tools: Tools
     credits: Credits

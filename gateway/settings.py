@@ -5,6 +5,8 @@ from ipaddress import IPv4Network, IPv6Network
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from dispatch.access.settings import AccessSettings
+
 
 class GatewaySettings(BaseSettings):
     """Where the gateway listens, who administers it and what it tells browsers."""
@@ -20,6 +22,8 @@ class GatewaySettings(BaseSettings):
     """The key of `/admin/v1`; there is exactly one and no default."""
     dialplane_session_token_key: SecretStr | None = Field(default=None, min_length=32)
     """Signs the tokens of chat sessions; made of `DIALPLANE_KEY_PEPPER` when not given."""
+    access: AccessSettings = Field(default_factory=AccessSettings)
+    """Whose tokens are believed, and the plan of new organisations."""
     public_livekit_url: str | None = Field(default=None, pattern=r"^wss?://")
     """LiveKit's address as browsers reach it; `LIVEKIT_URL` when not given."""
     dialplane_default_allowed_addresses: tuple[IPv4Network | IPv6Network, ...] = ()

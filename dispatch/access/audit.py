@@ -10,12 +10,34 @@ from typing import Any, Final
 from pydantic_core import to_jsonable_python
 
 from dispatch.accounts import ADMINISTRATOR, SYSTEM, Actor
-from dispatch.store.engine import WriteSession
+from dispatch.paging import Page, PageRequest
+from dispatch.store.engine import Database, WriteSession
 from dispatch.store.repositories import audit
+from dispatch.store.repositories.audit import AuditEntry, AuditFilter
 
-__all__ = ["ADMINISTRATOR", "SYSTEM", "Actor", "record_change"]
+__all__ = [
+    "ADMINISTRATOR",
+    "SYSTEM",
+    "Actor",
+    "AuditEntry",
+    "AuditFilter",
+    "AuditLog",
+    "record_change",
+]
 
 _ABSENT: Final = object()
+
+
+class AuditLog:
+    """The audit log, for reading; nothing in it is ever changed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def list(self, wanted: AuditFilter, page: PageRequest) -> Page[AuditEntry]:
+        """Return a page of entries, the last written first."""
+        async with self._database.reading() as db:
+            return await audit.list_entries(db, wanted, page)
 
 
 async def record_change(  # noqa: PLR0913 - an entry has so many fields

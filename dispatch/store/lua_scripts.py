@@ -17,6 +17,7 @@ from dispatch.store import redis_keys
 from dispatch.store.redis_client import RedisClient
 
 _KEYS = {
+    "access": redis_keys.access_version(""),
     "agent": redis_keys.agent(""),
     "balance": redis_keys.balance(""),
     "call": redis_keys.call(""),
@@ -27,6 +28,7 @@ _KEYS = {
     "leases_organization": redis_keys.leases_organization(""),
     "reservation": redis_keys.reservation(""),
     "reservations": redis_keys.RESERVATIONS,
+    "rate": redis_keys.rate(""),
     "route": redis_keys.route(""),
     "secrets": redis_keys.secrets(""),
     "seat": redis_keys.seat("", "").removesuffix(":"),

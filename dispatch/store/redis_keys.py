@@ -64,11 +64,6 @@ def secrets(project_id: uuid.UUID | str) -> str:
     return f"dp:secrets:{project_id}"
 
 
-def api_key(key_hash: str) -> str:
-    """Cached principal of an API key, by the hash it is stored under."""
-    return f"dp:key:{key_hash}"
-
-
 def credential(digest: str) -> str:
     """What a key or token stands for, by its hash."""
     return f"dp:credential:{digest}"

@@ -43,10 +43,15 @@ _NATIVE: dict[int, tuple[str, str, str]] = {
     400: ("VALIDATION_ERROR", "agentId must be a UUID.", "A field or the body is wrong."),
     401: ("UNAUTHORIZED", "Authentication required.", "No valid key came with the request."),
     402: ("INSUFFICIENT_CREDITS", "Insufficient credits.", "The balance does not cover a call."),
+    403: (
+        "FORBIDDEN",
+        "This key lacks the scope agents:write.",
+        "The credential does not allow it.",
+    ),
     404: ("NOT_FOUND", "Agent not found.", "There is no such thing in the key's project."),
     409: ("CONFLICT", "Another number has this value.", "The request contradicts what exists."),
     413: ("PAYLOAD_TOO_LARGE", "The body is longer than 1048576 bytes.", "The body is too long."),
-    429: ("CAPACITY_REACHED", "Every call slot is taken.", "Every call slot is taken."),
+    429: ("RATE_LIMITED", "Rate limit exceeded", "Too many requests, or every call slot is taken."),
     502: ("BAD_GATEWAY", "LiveKit did not create the room.", "LiveKit refused or was not there."),
     503: ("UNAVAILABLE", "A store is unavailable.", "Postgres or Redis is not there; try again."),
 }

@@ -24,6 +24,10 @@ def upgrade() -> None:
     )
     op.add_column(
         "organizations",
+        sa.Column("access_version", sa.BigInteger(), server_default="0", nullable=False),
+    )
+    op.add_column(
+        "organizations",
         sa.Column("limits", postgresql.JSONB(), server_default="{}", nullable=False),
     )
     for column in (
@@ -100,5 +104,6 @@ def downgrade() -> None:
     ):
         op.drop_column("api_keys", name)
     op.drop_column("organizations", "limits")
+    op.drop_column("organizations", "access_version")
     op.drop_column("organizations", "external_id")
     op.drop_column("organizations", "plan")

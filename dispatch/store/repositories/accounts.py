@@ -1,53 +1,52 @@
-"""Organisations, projects and keys in Postgres."""
+"""Organisations and projects in Postgres."""
 
 import uuid
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 
-from dispatch.accounts import ApiKey, Organization, Project
+from dispatch.accounts import Organization, Project
 from dispatch.errors import NotFound
 from dispatch.paging import Page, PageRequest
 from dispatch.store.engine import ReadSession, WriteSession
-from dispatch.store.key_cache import CachedKey
 from dispatch.store.repositories.paged import AnyRow, AnySelect, fetch_page
-from dispatch.store.tables import ApiKeyRow, LedgerEntryRow, OrganizationRow, ProjectRow
+from dispatch.store.tables import LedgerEntryRow, OrganizationRow, ProjectRow
 
 _PROJECT = (ProjectRow.id, ProjectRow.organization_id, ProjectRow.name, ProjectRow.created_at)
-_KEY = (
-    ApiKeyRow.id,
-    ApiKeyRow.project_id,
-    ApiKeyRow.name,
-    ApiKeyRow.prefix,
-    ApiKeyRow.hint,
-    ApiKeyRow.created_at,
-    ApiKeyRow.expires_at,
-    ApiKeyRow.revoked_at,
-)
 
 
 @dataclass(frozen=True, slots=True)
-class NewKey:
-    """A key to store, known by its hash."""
+class SignedInOrganization:
+    """An organisation as somebody who signed in for it needs it."""
 
-    project_id: uuid.UUID
-    name: str
-    prefix: str
-    key_hash: str
-    hint: str
-    expires_at: datetime | None
+    id: uuid.UUID
+    plan: str
+    limits: Mapping[str, int]
+    access_version: int
+    first_project_id: uuid.UUID | None
 
 
-async def insert_organization(db: WriteSession, name: str) -> Organization:
-    """Store an organisation; its balance is 0."""
+async def insert_organization(
+    db: WriteSession,
+    organization_id: uuid.UUID,
+    *,
+    name: str,
+    plan: str,
+    external_id: str | None = None,
+) -> bool:
+    """Store an organisation with a balance of 0; False when this id or external id is taken."""
     statement = (
         insert(OrganizationRow)
-        .values(id=uuid.uuid4(), name=name)
-        .returning(OrganizationRow.id, OrganizationRow.created_at)
+        .values(id=organization_id, name=name, plan=plan, external_id=external_id)
+        .on_conflict_do_nothing()
+        .returning(OrganizationRow.id)
     )
-    organization_id, created_at = (await db.execute(statement)).one()
-    return Organization(organization_id, name, 0, created_at)
+    return (await db.scalar(statement)) is not None
 
 
 async def get_organization(db: ReadSession, organization_id: uuid.UUID) -> Organization:
@@ -63,9 +62,66 @@ async def get_organization(db: ReadSession, organization_id: uuid.UUID) -> Organ
     return _to_organization(row)
 
 
-async def list_organizations(db: ReadSession, page: PageRequest) -> Page[Organization]:
-    """Return a page of organisations, newest first."""
+async def find_external(db: ReadSession, external_id: str) -> SignedInOrganization | None:
+    """Return the organisation that the identity provider knows by this name."""
+    first_project = (
+        select(ProjectRow.id)
+        .where(ProjectRow.organization_id == OrganizationRow.id)
+        .order_by(ProjectRow.created_at, ProjectRow.id)
+        .limit(1)
+        .scalar_subquery()
+    )
+    query = select(
+        OrganizationRow.id,
+        OrganizationRow.plan,
+        OrganizationRow.limits,
+        OrganizationRow.access_version,
+        first_project,
+    ).where(OrganizationRow.external_id == external_id)
+    row = (await db.execute(query)).one_or_none()
+    return None if row is None else SignedInOrganization(*row)
+
+
+async def change_organization(
+    db: WriteSession, organization_id: uuid.UUID, changes: Mapping[str, Any]
+) -> bool:
+    """Set columns of an organisation; False when another has its external id."""
+    statement = (
+        update(OrganizationRow).where(OrganizationRow.id == organization_id).values(dict(changes))
+    )
+    try:
+        async with db.begin_nested():
+            await db.execute(statement)
+    except IntegrityError:
+        return False
+    return True
+
+
+async def raise_access_version(db: WriteSession, organization_id: uuid.UUID) -> int:
+    """Count a change of what the organisation's keys and members may do; return the new version."""
+    statement = (
+        update(OrganizationRow)
+        .where(OrganizationRow.id == organization_id)
+        .values(access_version=OrganizationRow.access_version + 1)
+        .returning(OrganizationRow.access_version)
+    )
+    version: int = (await db.execute(statement)).scalar_one()
+    return version
+
+
+async def list_organizations(
+    db: ReadSession, page: PageRequest, *, only: uuid.UUID | None = None
+) -> Page[Organization]:
+    """Return a page of organisations, newest first.
+
+    Args:
+        db: An open transaction.
+        page: Which page.
+        only: Nothing but this one; None for all.
+    """
     query = _organizations().order_by(OrganizationRow.created_at.desc(), OrganizationRow.id)
+    if only is not None:
+        query = query.where(OrganizationRow.id == only)
     return await fetch_page(db, query, page, _to_organization)
 
 
@@ -85,14 +141,17 @@ async def current_time(db: ReadSession) -> datetime:
     return now
 
 
-async def insert_project(db: WriteSession, organization_id: uuid.UUID, name: str) -> Project:
-    """Store a project."""
+async def insert_project(
+    db: WriteSession, project_id: uuid.UUID, organization_id: uuid.UUID, name: str
+) -> bool:
+    """Store a project; False when there is one of this id already."""
     statement = (
         insert(ProjectRow)
-        .values(id=uuid.uuid4(), organization_id=organization_id, name=name)
-        .returning(*_PROJECT)
+        .values(id=project_id, organization_id=organization_id, name=name)
+        .on_conflict_do_nothing(index_elements=[ProjectRow.id])
+        .returning(ProjectRow.id)
     )
-    return Project(*(await db.execute(statement)).one())
+    return (await db.scalar(statement)) is not None
 
 
 async def get_project(db: ReadSession, project_id: uuid.UUID) -> Project:
@@ -119,75 +178,24 @@ async def list_projects(
     return await fetch_page(db, query, page, lambda row: Project(*row))
 
 
-async def insert_key(db: WriteSession, new: NewKey) -> ApiKey:
-    """Store a key."""
-    values = {"id": uuid.uuid4(), **asdict(new)}
-    statement = insert(ApiKeyRow).values(values).returning(*_KEY)
-    return _to_key((await db.execute(statement)).one())
-
-
-async def list_keys(db: ReadSession, project_id: uuid.UUID, page: PageRequest) -> Page[ApiKey]:
-    """Return a page of a project's keys, newest first, revoked ones too."""
-    query = (
-        select(*_KEY)
-        .where(ApiKeyRow.project_id == project_id)
-        .order_by(ApiKeyRow.created_at.desc(), ApiKeyRow.id)
-    )
-    return await fetch_page(db, query, page, _to_key)
-
-
-async def find_key(db: ReadSession, key_hash: str) -> CachedKey | None:
-    """Return the owner of a key that is not revoked, by the key's hash."""
-    query = (
-        select(
-            ProjectRow.organization_id,
-            ApiKeyRow.project_id,
-            ApiKeyRow.id,
-            ApiKeyRow.name,
-            ApiKeyRow.expires_at,
-        )
-        .join(ProjectRow, ProjectRow.id == ApiKeyRow.project_id)
-        .where(ApiKeyRow.key_hash == key_hash, ApiKeyRow.revoked_at.is_(None))
-    )
-    row = (await db.execute(query)).one_or_none()
-    return None if row is None else CachedKey(*row)
-
-
-async def revoke_key(db: WriteSession, key_id: uuid.UUID) -> tuple[ApiKey, str] | None:
-    """Revoke a key and return it with its hash; the first time of revoking stays."""
-    statement = (
-        update(ApiKeyRow)
-        .where(ApiKeyRow.id == key_id)
-        .values(revoked_at=func.coalesce(ApiKeyRow.revoked_at, func.now()))
-        .returning(*_KEY, ApiKeyRow.key_hash)
-    )
-    row = (await db.execute(statement)).one_or_none()
-    return None if row is None else (_to_key(row), row.key_hash)
-
-
 def _organizations() -> AnySelect:
     balance = (
         select(func.coalesce(func.sum(LedgerEntryRow.amount_microcredits), 0))
         .where(LedgerEntryRow.organization_id == OrganizationRow.id)
         .scalar_subquery()
     )
-    return select(OrganizationRow.id, OrganizationRow.name, balance, OrganizationRow.created_at)
-
-
-def _to_key(row: AnyRow) -> ApiKey:
-    return ApiKey(
-        id=row.id,
-        project_id=row.project_id,
-        name=row.name,
-        prefix=row.prefix,
-        hint=row.hint,
-        created_at=row.created_at,
-        expires_at=row.expires_at,
-        revoked_at=row.revoked_at,
+    return select(
+        OrganizationRow.id,
+        OrganizationRow.name,
+        balance,
+        OrganizationRow.created_at,
+        OrganizationRow.plan,
+        OrganizationRow.external_id,
+        OrganizationRow.limits,
     )
 
 
 def _to_organization(row: AnyRow) -> Organization:
-    organization_id, name, balance, created_at = row
+    organization_id, name, balance, *rest = row
     # Postgres sums bigint to numeric.
-    return Organization(organization_id, name, int(balance), created_at)
+    return Organization(organization_id, name, int(balance), *rest)

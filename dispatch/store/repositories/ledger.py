@@ -38,30 +38,36 @@ class UntoldEntry:
     amount_microcredits: int
 
 
-async def ensure_top_up(
+async def ensure_entry(
     db: WriteSession,
     organization_id: uuid.UUID,
+    kind: LedgerKind,
     *,
     amount_microcredits: int,
     reason: str,
     operation_id: str,
-) -> LedgerEntry:
-    """Write a top-up down once per operation, and return the entry that was first."""
+) -> tuple[LedgerEntry, bool]:
+    """Write a top-up or an adjustment down once per operation.
+
+    Returns:
+        The entry that was first, and whether it is this one.
+    """
     stored_id = _stored_operation_id(organization_id, operation_id)
-    await db.execute(
+    written = await db.scalar(
         insert(LedgerEntryRow)
         .values(
             id=uuid.uuid4(),
             organization_id=organization_id,
-            kind=LedgerKind.TOPUP.value,
+            kind=kind.value,
             amount_microcredits=amount_microcredits,
             operation_id=stored_id,
             reason=reason,
         )
         .on_conflict_do_nothing(index_elements=[LedgerEntryRow.operation_id])
+        .returning(LedgerEntryRow.id)
     )
     row = await db.execute(select(*_ENTRY).where(LedgerEntryRow.operation_id == stored_id))
-    return to_entry(row.one())
+    return to_entry(row.one()), written is not None
 
 
 async def release_operation(

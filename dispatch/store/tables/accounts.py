@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, Text, func
+from sqlalchemy import BigInteger, ForeignKey, String, Text, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from dispatch.store.tables.base import Table
@@ -20,6 +20,8 @@ class OrganizationRow(Table):
     plan: Mapped[str] = mapped_column(String(32), server_default="enterprise")
     external_id: Mapped[str | None] = mapped_column(String(255), unique=True)
     """How the identity provider names it; None when nobody signs in for it."""
+    access_version: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    """Grows with every change of what its keys and members may do."""
     limits: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     """Requests a minute by API, where they differ from the plan's."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

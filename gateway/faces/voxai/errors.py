@@ -27,6 +27,9 @@ def voxai_body(problem: Problem, request_id: str) -> dict[str, Any]:
         "error": problem.message,
         "code": _CODES.get(problem.code, problem.code),
     }
+    if problem.rate_limit is not None:
+        retry_after = int(problem.headers["Retry-After"])
+        body |= {"limit": problem.rate_limit, "remaining": 0, "retry_after": retry_after}
     if problem.details:
         body["details"] = {to_snake(each.field): each.message for each in problem.details}
     return body

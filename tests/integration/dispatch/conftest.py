@@ -6,6 +6,11 @@ from dataclasses import dataclass
 import pytest
 from pydantic import SecretStr
 
+from dispatch.access.audit import AuditLog
+from dispatch.access.authentication import Authentication
+from dispatch.access.keys import Keys
+from dispatch.access.members import Members
+from dispatch.access.versions import AccessVersions
 from dispatch.accounts import Principal
 from dispatch.agents import Agents
 from dispatch.balances import Balances
@@ -15,12 +20,13 @@ from dispatch.phone_numbers import PhoneNumbers
 from dispatch.projection import Projection
 from dispatch.routes import Routes
 from dispatch.secrets.call_secrets import CallSecrets
+from dispatch.store.credential_cache import CredentialCache
 from dispatch.store.engine import Database
-from dispatch.store.key_cache import KeyCache
 from dispatch.store.loop_signals import LoopSignals
 from dispatch.store.redis_client import RedisClient
 from dispatch.tenants import Tenants
 from tests.builders.installation_keys import KEYS
+from tests.builders.tenants import new_principal
 
 PEPPER = SecretStr("pepper-of-the-tests")
 
@@ -30,6 +36,10 @@ class UseCases:
     """The use cases of one process."""
 
     tenants: Tenants
+    keys: Keys
+    members: Members
+    authentication: Authentication
+    audit_log: AuditLog
     credits: Credits
     agents: Agents
     numbers: PhoneNumbers
@@ -49,8 +59,14 @@ def use_cases_over() -> UseCasesOver:
 
     def build(database: Database, redis: RedisClient) -> UseCases:
         routes, balances, signals = Routes(redis), Balances(redis), LoopSignals(redis)
+        cache = CredentialCache(redis)
+        versions = AccessVersions(cache)
         return UseCases(
-            tenants=Tenants(database, KeyCache(redis), balances, PEPPER),
+            tenants=Tenants(database, versions, balances),
+            keys=Keys(database, versions, PEPPER),
+            members=Members(database, versions),
+            authentication=Authentication(database, cache, PEPPER),
+            audit_log=AuditLog(database),
             credits=Credits(database, balances),
             agents=Agents(database, routes),
             numbers=PhoneNumbers(database, routes, signals, ["127.0.0.0/8"]),
@@ -76,23 +92,13 @@ def cut_off(database: Database, dead_redis: RedisClient, use_cases_over: UseCase
     return use_cases_over(database, dead_redis)
 
 
-async def new_principal(tenants: Tenants, name: str) -> Principal:
-    """Create a customer with one project and one key, and return who holds the key."""
-    organization = await tenants.create_organization(name)
-    project = await tenants.create_project(organization.id, f"{name}'s project")
-    _, key = await tenants.create_key(project.id, name="first key")
-    principal = await tenants.authenticate(key)
-    assert principal is not None
-    return principal
-
-
 @pytest.fixture
 async def owner(use_cases: UseCases) -> Principal:
     """A customer."""
-    return await new_principal(use_cases.tenants, "Owner")
+    return await new_principal(use_cases, "Owner")
 
 
 @pytest.fixture
 async def stranger(use_cases: UseCases) -> Principal:
     """Another customer, who must never see what the first one has."""
-    return await new_principal(use_cases.tenants, "Stranger")
+    return await new_principal(use_cases, "Stranger")

@@ -5,6 +5,7 @@ import uuid
 
 import pytest
 
+from dispatch.accounts import ADMINISTRATOR
 from dispatch.errors import Conflict, InvalidField, NotFound
 from dispatch.ledger import LedgerKind
 from dispatch.paging import PageRequest
@@ -20,7 +21,11 @@ async def ledger_sum(use_cases, organization_id) -> int:
 async def test_a_top_up_is_on_record_and_free_to_use(use_cases, owner) -> None:
     organization_id = owner.organization_id
     done = await use_cases.credits.top_up(
-        organization_id, amount_microcredits=5_000_000, reason="invoice 7", operation_id="inv-7"
+        ADMINISTRATOR,
+        organization_id,
+        amount_microcredits=5_000_000,
+        reason="invoice 7",
+        operation_id="inv-7",
     )
     assert done.balance_microcredits == 5_000_000
     assert (done.entry.kind, done.entry.operation_id) == (LedgerKind.TOPUP, "inv-7")
@@ -34,7 +39,7 @@ async def test_a_top_up_is_on_record_and_free_to_use(use_cases, owner) -> None:
 async def test_the_same_operation_counts_once(use_cases, owner) -> None:
     first, second = [
         await use_cases.credits.top_up(
-            owner.organization_id, amount_microcredits=1_000, operation_id="once"
+            ADMINISTRATOR, owner.organization_id, amount_microcredits=1_000, operation_id="once"
         )
         for _ in range(2)
     ]
@@ -46,7 +51,7 @@ async def test_the_same_operation_sent_many_times_at_once_counts_once(use_cases,
     done = await asyncio.gather(
         *(
             use_cases.credits.top_up(
-                owner.organization_id, amount_microcredits=1_000, operation_id="once"
+                ADMINISTRATOR, owner.organization_id, amount_microcredits=1_000, operation_id="once"
             )
             for _ in range(8)
         )
@@ -59,7 +64,9 @@ async def test_the_same_operation_sent_many_times_at_once_counts_once(use_cases,
 async def test_top_ups_without_an_operation_are_each_their_own(use_cases, owner) -> None:
     await asyncio.gather(
         *(
-            use_cases.credits.top_up(owner.organization_id, amount_microcredits=1_000)
+            use_cases.credits.top_up(
+                ADMINISTRATOR, owner.organization_id, amount_microcredits=1_000
+            )
             for _ in range(8)
         )
     )
@@ -69,11 +76,11 @@ async def test_top_ups_without_an_operation_are_each_their_own(use_cases, owner)
 
 async def test_an_operation_cannot_be_reused_for_another_amount(use_cases, owner) -> None:
     await use_cases.credits.top_up(
-        owner.organization_id, amount_microcredits=1_000, operation_id="once"
+        ADMINISTRATOR, owner.organization_id, amount_microcredits=1_000, operation_id="once"
     )
     with pytest.raises(Conflict):
         await use_cases.credits.top_up(
-            owner.organization_id, amount_microcredits=2_000, operation_id="once"
+            ADMINISTRATOR, owner.organization_id, amount_microcredits=2_000, operation_id="once"
         )
     assert await use_cases.balances.get(owner.organization_id) == 1_000
 
@@ -81,7 +88,7 @@ async def test_an_operation_cannot_be_reused_for_another_amount(use_cases, owner
 async def test_two_customers_may_use_the_same_operation_id(use_cases, owner, stranger) -> None:
     for who in (owner, stranger):
         await use_cases.credits.top_up(
-            who.organization_id, amount_microcredits=1_000, operation_id="january"
+            ADMINISTRATOR, who.organization_id, amount_microcredits=1_000, operation_id="january"
         )
     assert await use_cases.credits.balance(owner.organization_id) == 1_000
     assert await use_cases.credits.balance(stranger.organization_id) == 1_000
@@ -91,16 +98,16 @@ async def test_a_top_up_while_redis_is_down_arrives_once_when_it_is_back(
     use_cases, cut_off, owner
 ) -> None:
     organization_id = owner.organization_id
-    await use_cases.credits.top_up(organization_id, amount_microcredits=1_000)
+    await use_cases.credits.top_up(ADMINISTRATOR, organization_id, amount_microcredits=1_000)
     late = await cut_off.credits.top_up(
-        organization_id, amount_microcredits=500, operation_id="late"
+        ADMINISTRATOR, organization_id, amount_microcredits=500, operation_id="late"
     )
     assert late.balance_microcredits == 1_500
     assert await use_cases.balances.get(organization_id) == 1_000
     for _ in range(2):
         await use_cases.projection.run_once()
     again = await use_cases.credits.top_up(
-        organization_id, amount_microcredits=500, operation_id="late"
+        ADMINISTRATOR, organization_id, amount_microcredits=500, operation_id="late"
     )
     assert again.balance_microcredits == 1_500
     assert await use_cases.balances.get(organization_id) == 1_500
@@ -109,19 +116,21 @@ async def test_a_top_up_while_redis_is_down_arrives_once_when_it_is_back(
 async def test_a_balance_that_redis_lost_is_rebuilt_by_the_next_top_up(
     use_cases, owner, redis
 ) -> None:
-    await use_cases.credits.top_up(owner.organization_id, amount_microcredits=1_000)
+    await use_cases.credits.top_up(ADMINISTRATOR, owner.organization_id, amount_microcredits=1_000)
     await redis.flushdb()
-    done = await use_cases.credits.top_up(owner.organization_id, amount_microcredits=10)
+    done = await use_cases.credits.top_up(
+        ADMINISTRATOR, owner.organization_id, amount_microcredits=10
+    )
     assert done.balance_microcredits == 1_010
 
 
 async def test_many_processes_rebuilding_a_lost_balance_agree(use_cases, owner, redis) -> None:
-    await use_cases.credits.top_up(owner.organization_id, amount_microcredits=1_000)
+    await use_cases.credits.top_up(ADMINISTRATOR, owner.organization_id, amount_microcredits=1_000)
     await redis.flushdb()
     await asyncio.gather(
         *(use_cases.credits.apply_outstanding(owner.organization_id) for _ in range(4)),
         *(
-            use_cases.credits.top_up(owner.organization_id, amount_microcredits=10)
+            use_cases.credits.top_up(ADMINISTRATOR, owner.organization_id, amount_microcredits=10)
             for _ in range(4)
         ),
     )
@@ -135,16 +144,18 @@ async def test_a_new_organisation_has_nothing(use_cases, owner) -> None:
 async def test_refuses_amounts_and_ids_out_of_range(use_cases, owner) -> None:
     for amount in (0, -1, 10**13 + 1):
         with pytest.raises(InvalidField, match="amountMicrocredits"):
-            await use_cases.credits.top_up(owner.organization_id, amount_microcredits=amount)
+            await use_cases.credits.top_up(
+                ADMINISTRATOR, owner.organization_id, amount_microcredits=amount
+            )
     with pytest.raises(InvalidField, match="operationId"):
         await use_cases.credits.top_up(
-            owner.organization_id, amount_microcredits=1, operation_id="x" * 121
+            ADMINISTRATOR, owner.organization_id, amount_microcredits=1, operation_id="x" * 121
         )
     assert await ledger_sum(use_cases, owner.organization_id) == 0
 
 
 async def test_an_unknown_organisation_has_no_ledger(use_cases) -> None:
     with pytest.raises(NotFound):
-        await use_cases.credits.top_up(uuid.uuid4(), amount_microcredits=1)
+        await use_cases.credits.top_up(ADMINISTRATOR, uuid.uuid4(), amount_microcredits=1)
     with pytest.raises(NotFound):
         await use_cases.credits.ledger(uuid.uuid4(), PageRequest())

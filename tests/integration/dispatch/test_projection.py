@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from dispatch.accounts import ADMINISTRATOR
 from dispatch.agent_profile import AgentDraft
 from dispatch.errors import StoreUnavailable
+from dispatch.ledger import LedgerKind
 from dispatch.store import redis_keys
 from dispatch.store.repositories import ledger
 
@@ -62,10 +64,15 @@ async def test_a_balance_that_redis_lost_becomes_known_again(use_cases, owner, r
 async def test_a_top_up_written_down_before_a_crash_is_applied_once(
     use_cases, owner, database
 ) -> None:
-    await use_cases.credits.top_up(owner.organization_id, amount_microcredits=1_000)
+    await use_cases.credits.top_up(ADMINISTRATOR, owner.organization_id, amount_microcredits=1_000)
     async with database.transaction() as db:
-        await ledger.ensure_top_up(
-            db, owner.organization_id, amount_microcredits=50, reason="", operation_id="crashed"
+        await ledger.ensure_entry(
+            db,
+            owner.organization_id,
+            LedgerKind.TOPUP,
+            amount_microcredits=50,
+            reason="",
+            operation_id="crashed",
         )
     for _ in range(2):
         await use_cases.projection.run_once()
@@ -77,8 +84,13 @@ async def test_a_top_up_that_redis_knew_before_a_crash_is_not_applied_again(
 ) -> None:
     await use_cases.projection.run_once()
     async with database.transaction() as db:
-        await ledger.ensure_top_up(
-            db, owner.organization_id, amount_microcredits=50, reason="", operation_id="crashed"
+        await ledger.ensure_entry(
+            db,
+            owner.organization_id,
+            LedgerKind.TOPUP,
+            amount_microcredits=50,
+            reason="",
+            operation_id="crashed",
         )
     async with database.reading() as db:
         (entry,) = await ledger.list_untold(db, owner.organization_id, believed_after=timedelta(0))
@@ -90,9 +102,9 @@ async def test_a_top_up_that_redis_knew_before_a_crash_is_not_applied_again(
 async def test_a_top_up_that_a_crashed_redis_forgot_is_applied_again(
     use_cases, owner, redis
 ) -> None:
-    await use_cases.credits.top_up(owner.organization_id, amount_microcredits=1_000)
+    await use_cases.credits.top_up(ADMINISTRATOR, owner.organization_id, amount_microcredits=1_000)
     before = {key: await redis.get(key) for key in await redis.keys("dp:[bo]*")}
-    await use_cases.credits.top_up(owner.organization_id, amount_microcredits=50)
+    await use_cases.credits.top_up(ADMINISTRATOR, owner.organization_id, amount_microcredits=50)
     await redis.flushdb()
     await redis.mset(before)
     await use_cases.projection.run_once()
@@ -100,7 +112,7 @@ async def test_a_top_up_that_a_crashed_redis_forgot_is_applied_again(
 
 
 async def test_a_balance_deleted_by_hand_is_rebuilt(use_cases, owner, redis) -> None:
-    await use_cases.credits.top_up(owner.organization_id, amount_microcredits=1_000)
+    await use_cases.credits.top_up(ADMINISTRATOR, owner.organization_id, amount_microcredits=1_000)
     await use_cases.projection.run_once()
     await redis.delete(f"dp:balance:{owner.organization_id}")
     await use_cases.projection.run_once()
@@ -111,7 +123,7 @@ async def test_everything_comes_back_after_redis_lost_its_data(
     use_cases, owner, stranger, redis
 ) -> None:
     agent, number = await new_number(use_cases, owner)
-    await use_cases.credits.top_up(owner.organization_id, amount_microcredits=1_000)
+    await use_cases.credits.top_up(ADMINISTRATOR, owner.organization_id, amount_microcredits=1_000)
     assert (await use_cases.projection.run_once()).full
     assert not (await use_cases.projection.run_once()).full
     await redis.flushdb()

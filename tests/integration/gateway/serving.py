@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from dispatch.access.settings import AccessSettings
 from dispatch.settings import DispatchSettings
 from dispatch.store.engine import Database
 from dispatch.store.redis_client import RedisClient
@@ -66,7 +67,12 @@ class Gateway:
     _names: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     async def tenant(
-        self, *, credits_microcredits: int = 0, prefix: str = "pk", organization_id: str = ""
+        self,
+        *,
+        credits_microcredits: int = 0,
+        prefix: str = "pk",
+        organization_id: str = "",
+        **key_fields: Any,
     ) -> Tenant:
         """Create a project with a key, in a new organisation unless one is given."""
         number = next(self._names)
@@ -82,7 +88,7 @@ class Gateway:
         key = await _created(
             self.admin,
             f"/admin/v1/projects/{project['id']}/keys",
-            {"name": "tests", "prefix": prefix},
+            {"name": "tests", "prefix": prefix, **key_fields},
         )
         client = self._new_client({"x-api-key": key["key"]})
         http = await self._clients.enter_async_context(client)
@@ -98,13 +104,18 @@ async def _created(http: httpx.AsyncClient, path: str, body: Any) -> dict[str, A
 
 @asynccontextmanager
 async def serving(
-    database: Database, redis: RedisClient, settings: DispatchSettings
+    database: Database,
+    redis: RedisClient,
+    settings: DispatchSettings,
+    access: AccessSettings | None = None,
 ) -> AsyncIterator[Gateway]:
     """Serve the gateway over these stores."""
     rooms = FakeRooms()
     trunks = FakeTrunks()
     models = model_server_client(AllowedHosts(settings.dialplane_tool_allowed_hosts))
-    gateway_settings = GatewaySettings(dialplane_admin_key=ADMIN_KEY)
+    gateway_settings = GatewaySettings(
+        dialplane_admin_key=ADMIN_KEY, access=access or AccessSettings()
+    )
     services = build_services(
         gateway_settings,
         settings,

@@ -13,7 +13,15 @@ async def test_creates_an_organization(gateway: Gateway):
     answer = await gateway.admin.post("/admin/v1/organizations", json={"name": " Bakery "})
     assert answer.status_code == 201
     made = answer.json()
-    assert made.keys() == {"id", "name", "balanceMicrocredits", "createdAt"}
+    assert made.keys() == {
+        "id",
+        "name",
+        "balanceMicrocredits",
+        "plan",
+        "externalId",
+        "limits",
+        "createdAt",
+    }
     assert (made["name"], made["balanceMicrocredits"]) == ("Bakery", 0)
     assert made["createdAt"].endswith("Z")
 
@@ -163,6 +171,13 @@ async def test_shows_a_key_only_when_it_is_made(gateway: Gateway):
         "createdAt",
         "expiresAt",
         "revokedAt",
+        "revokedReason",
+        "kind",
+        "scopes",
+        "allowedOrigins",
+        "limits",
+        "description",
+        "metadata",
     }
     assert all(key not in str(found) for found in listed)
 

@@ -14,14 +14,18 @@ from dispatch.errors import (
     DispatchError,
     InsufficientCredits,
     InvalidField,
+    KeyReused,
+    NotAllowed,
     NotFound,
+    RateLimited,
     RoomUnavailable,
+    StillRunning,
     StoreUnavailable,
 )
-from gateway.auth import Unauthenticated
+from gateway.auth import Forbidden, Unauthenticated
 from gateway.error_answers import answer_error
 from gateway.faces.native.errors import native_body
-from gateway.faces.talkifai.errors import talkifai_problem_of
+from gateway.faces.talkifai.errors import voice_problem_of
 from gateway.problems import problem_of
 from telephony.errors import InvalidWebhook, VendorUnavailable
 
@@ -33,6 +37,16 @@ EVERY_ERROR = [
     (NotFound("agent", "1"), 404, "NOT_FOUND", "Agent not found."),
     (InvalidField("is_active", "No."), 400, "VALIDATION_ERROR", "No."),
     (Conflict("Taken."), 409, "CONFLICT", "Taken."),
+    (KeyReused("Used."), 409, "CONFLICT", "Used."),
+    (
+        StillRunning(3),
+        409,
+        "CONFLICT",
+        "A request with this Idempotency-Key is still being worked on.",
+    ),
+    (NotAllowed("Not you."), 403, "FORBIDDEN", "Not you."),
+    (Forbidden("Not here."), 403, "FORBIDDEN", "Not here."),
+    (RateLimited(60, 12), 429, "RATE_LIMITED", "Rate limit exceeded"),
     (InsufficientCredits("x"), 402, "INSUFFICIENT_CREDITS", "Insufficient credits."),
     (AgentNotVoiceReady("Text-only."), 400, "VALIDATION_ERROR", "Text-only."),
     (
@@ -101,14 +115,14 @@ def test_no_error_of_dispatch_is_answered_as_an_internal_one():
     ],
 )
 def test_the_talkifai_face_uses_the_published_words(error: Exception, status: int, detail: str):
-    problem = talkifai_problem_of(error)
+    problem = voice_problem_of(error)
     assert (problem.status, problem.message) == (status, detail)
 
 
 @pytest.mark.parametrize("error", [StoreUnavailable("x"), CapacityReached("x")])
 def test_says_when_to_try_again(error: Exception):
     assert int(problem_of(error).headers["Retry-After"]) > 0
-    assert int(talkifai_problem_of(error).headers["Retry-After"]) > 0
+    assert int(voice_problem_of(error).headers["Retry-After"]) > 0
 
 
 def test_the_native_body_names_the_wrong_field():

@@ -1,13 +1,22 @@
-"""Bodies of the admin API: organisations, projects, keys and credits."""
+"""Bodies of the admin API: organisations, their projects and limits."""
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from dispatch.credits import LARGEST_TOP_UP_MICROCREDITS
-from gateway.schemas.base import Answer, Instant, Label, RequestBody
+from dispatch.access.limits import MOST_PER_MINUTE, Plan
+from gateway.schemas.base import Answer, Label, RequestBody, without_defaults
+
+ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[!-~]+$")]
+
+_EXTERNAL_ID = Field(
+    default=None,
+    description="How the identity provider names it, as Clerk's `org_id`.",
+    examples=["org_2abc"],
+)
 
 
 class OrganizationBody(RequestBody):
@@ -16,6 +25,44 @@ class OrganizationBody(RequestBody):
     model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Bakery Ltd"}]})
 
     name: Label
+    plan: Plan | None = Field(default=None, description="The installation's default when absent.")
+    external_id: ExternalId | None = _EXTERNAL_ID
+
+
+def _describe_patch(schema: dict[str, Any]) -> None:
+    without_defaults(schema)
+    schema["examples"] = [{"plan": "growth"}]
+
+
+class OrganizationPatch(RequestBody):
+    """What to change of an organisation; what is absent stays."""
+
+    model_config = ConfigDict(json_schema_extra=_describe_patch)
+
+    name: Label = ""
+    plan: Plan = "enterprise"
+    external_id: ExternalId | None = _EXTERNAL_ID
+
+    def changes(self) -> dict[str, Any]:
+        """Return the fields that were sent."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+Limits = Annotated[
+    dict[str, Annotated[int, Field(ge=1, le=MOST_PER_MINUTE, strict=True)]],
+    Field(
+        description="Requests a minute by API: native, agntix, talkifai, voxai.",
+        examples=[{"voxai": 5_000}],
+    ),
+]
+
+
+class LimitsBody(RequestBody):
+    """Limits in place of all there were; an API that is absent has the plan's."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"limits": {"voxai": 5_000}}]})
+
+    limits: Limits
 
 
 class OrganizationAnswer(Answer):
@@ -24,6 +71,9 @@ class OrganizationAnswer(Answer):
     id: uuid.UUID
     name: str
     balance_microcredits: int = Field(description="1 credit is 1,000,000.", examples=[5_000_000])
+    plan: str = Field(description="Decides limits and quotas.", examples=["enterprise"])
+    external_id: str | None
+    limits: Mapping[str, int] = Field(description="Its own, where they differ from the plan's.")
     created_at: datetime
 
 
@@ -41,84 +91,4 @@ class ProjectAnswer(Answer):
     id: uuid.UUID
     organization_id: uuid.UUID
     name: str
-    created_at: datetime
-
-
-class KeyBody(RequestBody):
-    """An API key to create."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "backend"}]})
-
-    name: Label
-    prefix: Literal["pk", "tk"] = Field(default="pk", description="How the key begins.")
-    expires_at: Instant | None = Field(
-        default=None, description="When it stops working; never when absent."
-    )
-
-
-class KeyAnswer(Answer):
-    """An API key, without its secret."""
-
-    id: uuid.UUID
-    project_id: uuid.UUID
-    name: str
-    prefix: str = Field(examples=["pk"])
-    hint: str = Field(description="The key's last characters.", examples=["x7Qa"])
-    created_at: datetime
-    expires_at: datetime | None
-    revoked_at: datetime | None
-
-
-class NewKeyAnswer(KeyAnswer):
-    """An API key just made; the only answer that ever holds the key itself."""
-
-    key: str = Field(examples=["pk_live_…"])
-
-
-OperationId = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[!-~]+$")]
-
-
-class CreditsBody(RequestBody):
-    """Credits to add."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "amountMicrocredits": 5_000_000,
-                    "reason": "Invoice 2026-17",
-                    "operationId": "invoice-2026-17",
-                }
-            ]
-        }
-    )
-
-    amount_microcredits: int = Field(gt=0, le=LARGEST_TOP_UP_MICROCREDITS, strict=True)
-    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)] = ""
-    operation_id: OperationId | None = Field(
-        default=None, description="Sent again, it is applied once and answered alike."
-    )
-
-
-class LedgerEntryAnswer(Answer):
-    """A movement of money; the balance is the sum of all amounts."""
-
-    id: uuid.UUID
-    kind: str = Field(examples=["topup"])
-    amount_microcredits: int = Field(description="Signed.", examples=[5_000_000])
-    reason: str
-    operation_id: str
-    call_id: uuid.UUID | None = None
-    created_at: datetime
-
-
-class TopUpAnswer(Answer):
-    """Credits added, and the balance afterwards."""
-
-    id: uuid.UUID
-    kind: Literal["topup"] = "topup"
-    amount_microcredits: int
-    balance_microcredits: int
-    reason: str
-    operation_id: str
     created_at: datetime

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 
 import pytest
+from dispatch.usage.items import Service, Unit, UsageItem
 from redis.asyncio import Redis
 from sqlalchemy import select, update
 
@@ -13,11 +14,11 @@ from dispatch.balances import Balances
 from dispatch.credits import Credits
 from dispatch.errors import Conflict, InsufficientCredits, StoreUnavailable
 from dispatch.event_drain import EventDrain
+from dispatch.ledger import LedgerKind
 from dispatch.store import redis_keys
 from dispatch.store.engine import Database
 from dispatch.store.repositories import ledger, usage
 from dispatch.store.tables import LedgerEntryRow, OpenReservationRow
-from dispatch.usage.items import Service, Unit, UsageItem
 from dispatch.usage.upkeep import ReservationUpkeep
 from dispatch.usage.usage import Payer, Usage
 from tests.builders.live_calls import settings
@@ -38,9 +39,10 @@ async def payer(database: Database, redis: Redis) -> Payer:
     """A payer whose balance stands in the ledger, too."""
     payer = Payer(uuid.uuid4(), uuid.uuid4(), uuid.uuid4())
     async with database.transaction() as db:
-        await ledger.ensure_top_up(
+        await ledger.ensure_entry(
             db,
             payer.organization_id,
+            LedgerKind.TOPUP,
             amount_microcredits=START,
             reason="",
             operation_id=uuid.uuid4().hex,

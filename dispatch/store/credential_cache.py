@@ -1,0 +1,130 @@
+"""Credentials seen lately, and how often they were used: what a request asks Redis once."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from dispatch.accounts import Principal
+from dispatch.store import redis_keys
+from dispatch.store.lua_scripts import LuaScripts
+from dispatch.store.redis_client import RedisClient, translate_redis_errors
+
+LIFE_S: Final = 60
+"""How long an answer of Postgres is believed, unless its organisation changes meanwhile."""
+
+_VERSION_LIFE_S: Final = 3_600
+"""Longer than any answer that was read before the change could still be on its way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a credential stands for: a key of ours, or a user's token that was found good."""
+
+    principal: Principal
+    version: int
+    """The organisation's access version when this was read."""
+    expires_at: datetime | None = None
+    allowed_origins: tuple[str, ...] = ()
+    """Domains whose pages may use it; empty does not restrict a server key."""
+    is_revoked: bool = False
+
+    def is_good_at(self, now: datetime) -> bool:
+        """Whether it is neither revoked nor expired."""
+        return not self.is_revoked and (self.expires_at is None or now < self.expires_at)
+
+
+@dataclass(frozen=True, slots=True)
+class RateState:
+    """How a request was counted."""
+
+    is_allowed: bool
+    limit: int
+    """Requests allowed in any 60 s."""
+    remaining: int
+    free_in_ms: int
+    """After how long a request that is counted now is counted no more; over the limit, after how
+    long there is room for one again."""
+
+
+_CREDENTIAL: Final = TypeAdapter(Credential)
+
+
+@lru_cache(maxsize=4_096)
+def _parsed(text: str) -> Credential:
+    # The same few texts come with every request; the text is the key, so none can be out of date.
+    return _CREDENTIAL.validate_json(text)
+
+
+class CredentialCache:
+    """Credentials by their hash. Every method raises `StoreUnavailable` without Redis."""
+
+    def __init__(self, redis: RedisClient) -> None:
+        self._redis = redis
+        self._scripts = LuaScripts(redis)
+
+    async def use(self, digest: str, api: str) -> tuple[Credential, RateState | None] | None:
+        """Return what a credential stands for, and count the request; None when it is not known.
+
+        Args:
+            digest: The credential's hash.
+            api: The API asked, whose limit counts; one without a limit is not counted.
+        """
+        with translate_redis_errors():
+            answer = await self._scripts.run("authenticate", [redis_keys.credential(digest)], [api])
+        if answer[0] == "unknown":
+            return None
+        credential = _parsed(answer[1])
+        if answer[0] == "known":
+            return credential, None
+        return credential, RateState(answer[0] == "counted", answer[2], answer[3], answer[4])
+
+    async def remember(
+        self,
+        digest: str,
+        credential: Credential,
+        windows: Mapping[str, tuple[str, int]],
+        life_s: int = LIFE_S,
+    ) -> None:
+        """Keep what Postgres said.
+
+        Args:
+            digest: The credential's hash.
+            credential: What it stands for.
+            windows: By API, for whom its requests are counted and how many are allowed.
+            life_s: For how long it is kept.
+        """
+        name = redis_keys.credential(digest)
+        fields: dict[Any, Any] = {
+            "owner": _CREDENTIAL.dump_json(credential),
+            "organization_id": str(credential.principal.organization_id),
+            "version": credential.version,
+        }
+        fields |= {api: f"{subject} {limit}" for api, (subject, limit) in windows.items()}
+        with translate_redis_errors():
+            async with self._redis.pipeline(transaction=True) as pipeline:
+                pipeline.delete(name)
+                pipeline.hset(name, mapping=fields)
+                pipeline.expire(name, life_s)
+                await pipeline.execute()
+
+    async def outdate(self, organization_id: uuid.UUID, version: int) -> None:
+        """Let nothing be believed that was read of an organisation before this version of it."""
+        with translate_redis_errors():
+            await self._scripts.run(
+                "raise_version",
+                [redis_keys.access_version(organization_id)],
+                [version, _VERSION_LIFE_S],
+            )
+
+    async def take(self, subject: str, limit: int) -> RateState:
+        """Count a request for a subject of one's own, such as a chat session."""
+        with translate_redis_errors():
+            taken, left, free_in_ms = await self._scripts.run(
+                "take", [redis_keys.rate(subject)], [limit]
+            )
+        return RateState(bool(taken), limit, left, free_in_ms)
