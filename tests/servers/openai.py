@@ -19,7 +19,6 @@ from aiohttp import web
 from tests.servers.openai_realtime import realtime
 from tests.servers.vendor import KEY, Answer, Vendor, served
 
-
 _HEADERS = {"Content-Type": "text/event-stream", "x-request-id": "req_of_the_tests"}
 
 
