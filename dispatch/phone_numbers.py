@@ -166,6 +166,33 @@ class PhoneNumbers:
             return replace(number, status=SyncState.PENDING, status_reason=_NOT_ROUTED)
         return await self._statuses.of(number)
 
+    async def move(
+        self, principal: Principal, number_id: uuid.UUID, connection_id: uuid.UUID
+    ) -> PhoneNumber:
+        """Let a number come in on another of the project's connections.
+
+        Raises:
+            NotFound: The project has no such number or connection.
+        """
+        async with self._database.transaction() as db:
+            connection = await carrier_connections.find_connection(
+                db, principal.project_id, connection_id, for_share=True
+            )
+            if connection is None:
+                raise NotFound("carrier connection", connection_id)
+            moved = await phone_numbers.move_number(
+                db, principal.project_id, number_id, connection_id
+            )
+        if moved is None:
+            raise NotFound("phone number", number_id)
+        await self._publish(moved)
+        await self._wake_convergence()
+        return await self._statuses.of(moved)
+
+    async def refresh(self) -> None:
+        """Have LiveKit compared with the record now; it is compared every few seconds anyway."""
+        await self._wake_convergence()
+
     async def delete(self, principal: Principal, number: str) -> PhoneNumber:
         """Take a number off the record and return it as it was; its calls stay on record.
 

@@ -19,6 +19,7 @@ from dispatch.access.tokens import TokenVerifier
 from dispatch.access.versions import AccessVersions
 from dispatch.agents import Agents
 from dispatch.balances import Balances
+from dispatch.byoc_numbers import ByocNumbers
 from dispatch.call_records import CallRecords
 from dispatch.carrier_connections import CarrierConnections
 from dispatch.chat.agent_tools import AgentTools
@@ -147,6 +148,10 @@ def build_services(
         balances,
         dispatch_settings.operation_block_microcredits,
     )
+    default_addresses = [str(network) for network in settings.dialplane_default_allowed_addresses]
+    phone_numbers = PhoneNumbers(
+        database, routes, signals, default_allowed_addresses=default_addresses
+    )
     return Services(
         settings=settings,
         tools=Tools(database, routes, allowed_hosts),
@@ -162,14 +167,8 @@ def build_services(
         credits=Credits(database, balances),
         agents=Agents(database, routes),
         carrier_connections=CarrierConnections(database, keys),
-        phone_numbers=PhoneNumbers(
-            database,
-            routes,
-            signals,
-            default_allowed_addresses=[
-                str(network) for network in settings.dialplane_default_allowed_addresses
-            ],
-        ),
+        phone_numbers=phone_numbers,
+        byoc_numbers=ByocNumbers(database, keys, phone_numbers, default_addresses),
         explain=Explain(database, redis, clients.trunks, dispatch_settings),
         voice_sessions=voice_sessions,
         rooms=Rooms(database, rooms, voice_sessions),

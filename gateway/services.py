@@ -11,6 +11,7 @@ from dispatch.access.keys import Keys
 from dispatch.access.members import Members
 from dispatch.access.rate_limits import RateLimits
 from dispatch.agents import Agents
+from dispatch.byoc_numbers import ByocNumbers
 from dispatch.call_records import CallRecords
 from dispatch.carrier_connections import CarrierConnections
 from dispatch.chat.sessions import ChatSessions
@@ -56,6 +57,7 @@ class Services:
     agents: Agents
     carrier_connections: CarrierConnections
     phone_numbers: PhoneNumbers
+    byoc_numbers: ByocNumbers
     explain: Explain
     voice_sessions: VoiceSessions
     chat_sessions: ChatSessions

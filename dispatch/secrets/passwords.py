@@ -14,6 +14,11 @@ def password_purpose_of(connection_id: uuid.UUID) -> str:
     return f"carrier-connection/{connection_id}"
 
 
+def termination_purpose_of(connection_id: uuid.UUID) -> str:
+    """Return what the sealed password for calls to the carrier is bound to."""
+    return f"carrier-connection/{connection_id}/termination"
+
+
 def seal_password(data_key: DataKey, connection_id: uuid.UUID, password: SecretStr) -> bytes:
     """Return a password as it is kept."""
     return data_key.seal(password_purpose_of(connection_id), password.get_secret_value().encode())

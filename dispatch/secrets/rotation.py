@@ -8,7 +8,7 @@ from dispatch.errors import SecretUnreadable, StoreUnavailable
 from dispatch.sealed import ProjectSecrets
 from dispatch.secrets.call_secrets import CallSecrets
 from dispatch.secrets.envelope import DataKey, KeyRing
-from dispatch.secrets.passwords import password_purpose_of
+from dispatch.secrets.passwords import password_purpose_of, termination_purpose_of
 from dispatch.secrets.values import purpose_of
 from dispatch.store.engine import Database, WriteSession
 from dispatch.store.repositories import secrets
@@ -115,6 +115,10 @@ class Rotation:
         for connection_id, password in (await secrets.list_passwords(db, project_id)).items():
             sealed = _reseal(old, new, password_purpose_of(connection_id), password)
             await secrets.reseal_password(db, connection_id, new.id, sealed)
+        terminations = await secrets.list_termination_passwords(db, project_id)
+        for connection_id, password in terminations.items():
+            sealed = _reseal(old, new, termination_purpose_of(connection_id), password)
+            await secrets.reseal_termination_password(db, connection_id, new.id, sealed)
         return ProjectSecrets(new_wrapped, await secrets.list_secrets(db, project_id))
 
 

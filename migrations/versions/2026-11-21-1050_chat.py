@@ -1,4 +1,4 @@
-"""Chat conversations, their messages, and what each answer took.
+"""Chat conversations, their messages, what each answer took, and where calls to carriers go.
 
 Revision: 0008, follows 0007
 """
@@ -16,6 +16,9 @@ _NOW = sa.text("now()")
 
 
 def upgrade() -> None:
+    op.add_column("carrier_connections", sa.Column("termination_uri", sa.String(255)))
+    op.add_column("carrier_connections", sa.Column("termination_username", sa.String(255)))
+    op.add_column("carrier_connections", sa.Column("termination_password_sealed", sa.LargeBinary()))
     op.create_table(
         "chat_conversations",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -119,3 +122,6 @@ def downgrade() -> None:
     op.drop_table("chat_turns")
     op.drop_table("chat_messages")
     op.drop_table("chat_conversations")
+    op.drop_column("carrier_connections", "termination_password_sealed")
+    op.drop_column("carrier_connections", "termination_username")
+    op.drop_column("carrier_connections", "termination_uri")

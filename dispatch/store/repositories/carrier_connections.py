@@ -116,7 +116,12 @@ async def delete_connection(db: WriteSession, connection_id: uuid.UUID) -> None:
     await db.execute(
         update(CarrierConnectionRow)
         .where(CarrierConnectionRow.id == connection_id)
-        .values(deleted_at=func.now(), auth_password_sealed=None, data_key_id=None)
+        .values(
+            deleted_at=func.now(),
+            auth_password_sealed=None,
+            termination_password_sealed=None,
+            data_key_id=None,
+        )
     )
 
 

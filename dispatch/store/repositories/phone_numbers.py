@@ -89,6 +89,28 @@ async def assign_agents(
     return await find_number(db, project_id, number_id)
 
 
+async def move_number(
+    db: WriteSession, project_id: uuid.UUID, number_id: uuid.UUID, connection_id: uuid.UUID
+) -> PhoneNumber | None:
+    """Let a number come in on another connection; it is pending until LiveKit knows."""
+    await db.execute(
+        update(PhoneNumberRow)
+        .where(
+            PhoneNumberRow.id == number_id,
+            PhoneNumberRow.project_id == project_id,
+            PhoneNumberRow.deleted_at.is_(None),
+        )
+        .values(
+            connection_id=connection_id,
+            shard=None,
+            sync_state=SyncState.PENDING.value,
+            sync_error=None,
+            updated_at=func.now(),
+        )
+    )
+    return await find_number(db, project_id, number_id)
+
+
 async def detach_agent(db: WriteSession, agent_id: uuid.UUID) -> tuple[Route, ...]:
     """Take an agent off every number; return the new routes of those it answered."""
     await db.execute(

@@ -117,6 +117,28 @@ async def reseal_password(
     )
 
 
+async def list_termination_passwords(
+    db: ReadSession, project_id: uuid.UUID
+) -> dict[uuid.UUID, bytes]:
+    """Return the sealed passwords for calls to a project's carriers, by the connection's id."""
+    sealed = CarrierConnectionRow.termination_password_sealed
+    query = select(CarrierConnectionRow.id, sealed).where(
+        CarrierConnectionRow.project_id == project_id, sealed.is_not(None)
+    )
+    return {connection_id: value for connection_id, value in await db.execute(query) if value}
+
+
+async def reseal_termination_password(
+    db: WriteSession, connection_id: uuid.UUID, data_key_id: uuid.UUID, sealed: bytes
+) -> None:
+    """Store the same password sealed by another data key."""
+    await db.execute(
+        update(CarrierConnectionRow)
+        .where(CarrierConnectionRow.id == connection_id)
+        .values(data_key_id=data_key_id, termination_password_sealed=sealed)
+    )
+
+
 async def list_changed_since(
     db: ReadSession, since: datetime | None, after: uuid.UUID | None, limit: int
 ) -> Sequence[tuple[uuid.UUID, ProjectSecrets]]:

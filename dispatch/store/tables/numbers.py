@@ -35,6 +35,12 @@ class CarrierConnectionRow(Table):
     auth_password_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     """Sealed under the project's data key and opened whenever a trunk is rebuilt."""
     data_key_id: Mapped[uuid.UUID | None]
+    """Which key seals the passwords."""
+    termination_uri: Mapped[str | None] = mapped_column(String(255))
+    """Where calls to the carrier go, as `host[:port]`; None when it only calls in."""
+    termination_username: Mapped[str | None] = mapped_column(String(255))
+    termination_password_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """With which we make ourselves known to the carrier."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     deleted_at: Mapped[datetime | None]
 

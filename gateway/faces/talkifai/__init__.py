@@ -11,7 +11,7 @@ from gateway.faces.talkifai.errors import (
     talkifai_body,
     voice_problem_of,
 )
-from gateway.faces.talkifai.routes import chat_sessions, voice_sessions
+from gateway.faces.talkifai.routes import chat_sessions, phone_numbers, voice_sessions
 from gateway.problems import Problem
 
 _WORDINGS: Final = (
@@ -39,6 +39,7 @@ TALKIFAI: Final = _Talkifai(
         voice_sessions.router,
         chat_sessions.opening_router,
         chat_sessions.session_router,
+        phone_numbers.router,
     ),
     problem_of=numbers_problem_of,
     body_of=talkifai_body,
