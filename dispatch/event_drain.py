@@ -104,10 +104,8 @@ class EventDrain:
                 for event in changes.released:
                     await recorded_calls.release_reservation(db, _release(event))
                 await recorded_calls.add_ledger_entries(db, changes.charged)
-                for operation in changes.operations:
-                    await _write_operation(db, operation)
-                for bill in changes.bills.values():
-                    await usage.add_bill(db, bill)
+                await _write_operations(db, changes.operations)
+                await usage.add_bills(db, changes.bills.values())
                 for call_id, call in changes.calls.items():
                     if call.begins:
                         await recorded_calls.begin_call(db, call_id, call.columns)
@@ -125,14 +123,16 @@ class EventDrain:
         await self._stream.reject(entry, why)
 
 
-async def _write_operation(db: WriteSession, change: OperationChange) -> None:
-    event = change.event
-    if change.opened is not None:
-        await usage.open_reservation(db, change.opened, event.at)
-    if change.closes_seq is not None:
-        await usage.close_reservation(db, event.call_id, change.closes_seq)
-    await recorded_calls.add_ledger_entries(db, change.ledger)
-    await usage.add_bill(db, change.usage)
+async def _write_operations(db: WriteSession, changes: Sequence[OperationChange]) -> None:
+    for change in changes:
+        event = change.event
+        if change.opened is not None:
+            await usage.open_reservation(db, change.opened, event.at)
+        if change.closes_seq is not None:
+            await usage.close_reservation(db, event.call_id, change.closes_seq)
+    entries = [entry for change in changes for entry in change.ledger]
+    await recorded_calls.add_ledger_entries(db, entries)
+    await usage.add_bills(db, (change.usage for change in changes))
 
 
 def _release(event: StreamedEvent) -> Release:

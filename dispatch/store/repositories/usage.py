@@ -48,16 +48,20 @@ class UsageSum:
     events: int
 
 
-async def add_bill(db: WriteSession, records: Sequence[UsageRecord]) -> None:
-    """Write the parts of one bill down and add them to the sums of their day; once for a subject.
+async def add_bills(db: WriteSession, bills: Iterable[Sequence[UsageRecord]]) -> None:
+    """Write the parts of bills down and add them to the sums of their day.
 
-    Only one process writes bills at a time.
+    A call or operation has one bill: a second one is left out whole. Only one process writes bills
+    at a time.
     """
-    if not records:
+    by_subject = {bill[0].subject_id: bill for bill in bills if bill}
+    if not by_subject:
         return
-    subject_id = records[0].subject_id
-    known = select(_EVENTS.c.subject_id).where(_EVENTS.c.subject_id == subject_id).limit(1)
-    if (await db.execute(known)).first() is None:
+    query = select(_EVENTS.c.subject_id).where(_EVENTS.c.subject_id.in_(by_subject)).distinct()
+    for known in (await db.scalars(query)).all():
+        del by_subject[known]
+    records = [record for bill in by_subject.values() for record in bill]
+    if records:
         await db.execute(insert(_EVENTS), [_event_row(record) for record in records])
         await _add_to_days(db, records)
 
@@ -84,7 +88,7 @@ async def add_unmetered_bill(db: WriteSession, call_id: uuid.UUID) -> None:
             cost_microcredits=call.cost_microcredits,
             at=call.ended_at,
         )
-        await add_bill(db, [record])
+        await add_bills(db, [[record]])
 
 
 async def parts_of(db: ReadSession, subject_id: uuid.UUID) -> tuple[UsagePart, ...]:

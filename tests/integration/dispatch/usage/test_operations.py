@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 
 import pytest
-from dispatch.usage.items import Service, Unit, UsageItem
 from redis.asyncio import Redis
 from sqlalchemy import select, update
 
 from dispatch.balances import Balances
+from dispatch.billing.items import Service, Unit, UsageItem
 from dispatch.credits import Credits
 from dispatch.errors import Conflict, InsufficientCredits, StoreUnavailable
 from dispatch.event_drain import EventDrain
@@ -256,7 +256,7 @@ async def test_a_reservation_that_only_the_record_remembers_is_given_back_there(
 async def test_a_turn_is_priced_by_the_version_it_began_with(
     payer, database, redis, tmp_path, books
 ):
-    text = files("dispatch.usage").joinpath("prices.toml").read_text("utf-8")
+    text = files("dispatch.billing").joinpath("prices.toml").read_text("utf-8")
     dear = text.replace('id = "2026-11"', 'id = "dear"').replace("= 10_000_000 }", "= 99_000_000 }")
     table = tmp_path / "prices.toml"
     table.write_text(text)
