@@ -17,6 +17,7 @@ from telephony.adapters.livekit_client import LiveKitClient
 from telephony.adapters.livekit_rooms import LiveKitRooms
 from telephony.ports import RoomControl
 from telephony.settings import LiveKitSettings
+from worker.knowledge import CallKnowledge
 from worker.settings import WorkerSettings
 
 
@@ -51,6 +52,7 @@ class JobServices:
     allowed_hosts: AllowedHosts
     """Hosts that tenants' models and tools may reach although they are not public."""
     tool_runner: HttpToolRunner
+    knowledge: CallKnowledge
 
 
 @asynccontextmanager
@@ -60,6 +62,8 @@ async def open_services(settings: JobSettings) -> AsyncIterator[JobServices]:
     keys = KeyRing.parse(settings.dispatch.dialplane_secrets_keys.get_secret_value())
     allowed_hosts = AllowedHosts(settings.dispatch.dialplane_tool_allowed_hosts)
     tool_runner = HttpToolRunner(allowed_hosts)
+    secrets = CallSecrets(redis, keys)
+    knowledge = CallKnowledge(settings.dispatch, secrets, allowed_hosts)
     try:
         async with LiveKitClient(settings.livekit) as client:
             rooms = LiveKitRooms(client)
@@ -69,10 +73,12 @@ async def open_services(settings: JobSettings) -> AsyncIterator[JobServices]:
                 live_calls=LiveCalls(redis, settings.dispatch),
                 voice_sessions=VoiceSessions(redis, rooms, settings.dispatch),
                 rooms=rooms,
-                secrets=CallSecrets(redis, keys),
+                secrets=secrets,
                 allowed_hosts=allowed_hosts,
                 tool_runner=tool_runner,
+                knowledge=knowledge,
             )
     finally:
+        await knowledge.aclose()
         await tool_runner.aclose()
         await redis.aclose()

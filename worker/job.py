@@ -28,6 +28,7 @@ from worker.metering import Meter, MeterLimits, run_meter
 from worker.pipelines import VendorModels, WarmModels, build_agent_session, build_models
 from worker.tools.end_call import end_call_tool
 from worker.tools.http import http_tools
+from worker.tools.search_knowledge import search_knowledge_tools
 from worker.transcript import CallJournal
 from worker.usage import CallUsage
 from worker.vendors.account import ModelUnavailableError
@@ -262,6 +263,7 @@ async def converse(call: ActiveCall, conversation: Conversation, services: JobSe
         tools: list[llm.Tool] = [
             end_call_tool(ending, conversation.hang_up),
             *http_tools(profile.tools, services.tool_runner, secrets, ending),
+            *search_knowledge_tools(profile, services.knowledge.look_up),
         ]
         await conversation.open(tools, settings.answer_timeout.total_seconds())
         await ending.wait()

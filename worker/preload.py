@@ -6,6 +6,7 @@ still wait for an answer. Forked with everything in place, a replacement costs l
 
 import logging
 
+import dispatch.knowledge.brief_search  # noqa: F401  (as the vendors below)
 import worker.job
 import worker.vendors.vendors  # noqa: F401  (imported here, both are there in every job process)
 from worker.warm import warm_up

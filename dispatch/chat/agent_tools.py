@@ -1,14 +1,13 @@
 """The tools that an agent's profile names, as a chat runs them."""
 
 import functools
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from dispatch.chat.text_model import FunctionTool
 from dispatch.chat.tools import ChatTool, ToolOutcome
 from dispatch.conversations import Conversation
-from dispatch.errors import InvalidField, StoreUnavailable
+from dispatch.knowledge.answering import TOOL_SCHEMA, look_up
 from dispatch.knowledge.search import KnowledgeSearch
 from dispatch.secrets.call_secrets import CallSecrets
 from dispatch.tool_definition import ToolDefinition
@@ -64,17 +63,7 @@ class _SearchKnowledge:
     """A search in the agent's knowledge bases."""
 
     spec = FunctionTool(
-        name="search_knowledge",
-        description=(
-            "Search the knowledge base for what is needed to answer. Returns passages, the best "
-            "first; an empty list when there is nothing about it."
-        ),
-        parameters={
-            "type": "object",
-            "properties": {"query": {"type": "string", "description": "A question or some words."}},
-            "required": ["query"],
-            "additionalProperties": False,
-        },
+        TOOL_SCHEMA["name"], TOOL_SCHEMA["description"], dict(TOOL_SCHEMA["parameters"])
     )
 
     def __init__(self, conversation: Conversation, search: KnowledgeSearch) -> None:
@@ -83,16 +72,5 @@ class _SearchKnowledge:
 
     async def run(self, arguments: dict[str, Any]) -> ToolOutcome:
         """Search."""
-        query = arguments.get("query")
-        if not isinstance(query, str):
-            return ToolOutcome("query must be a text.", failed=True)
-        try:
-            found = await self._search.search_all(
-                self._agent.project_id, self._agent.knowledge_base_ids, query
-            )
-        except InvalidField as exc:
-            return ToolOutcome(exc.message, failed=True)
-        except StoreUnavailable:
-            return ToolOutcome("The knowledge base cannot be searched now.", failed=True)
-        passages = [{"document": hit.document_name, "text": hit.text} for hit in found.hits]
-        return ToolOutcome(json.dumps({"passages": passages}, ensure_ascii=False))
+        found = await look_up(self._search, self._agent, arguments.get("query"))
+        return ToolOutcome(found.text, failed=found.failed)

@@ -1,49 +1,59 @@
 """The agents' tool `search_knowledge`: a query in, text for a model or a caller's ear out."""
 
+import asyncio
 import json
 import logging
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from dispatch.errors import InvalidField, StoreUnavailable
+from dispatch.agent_profile import AgentProfile
+from dispatch.errors import StoreUnavailable
 from dispatch.knowledge_base import DEFAULT_TOP_K, MAX_QUERY_CHARACTERS, SearchHit, SearchResult
+from dispatch.script import SEARCH_KNOWLEDGE
 from telephony.speech.words import words_of
 
 logger = logging.getLogger(__name__)
 
-TOOL_NAME: Final = "search_knowledge"
-
-DESCRIPTION: Final = (
-    "Search the company's documents. Use it before you answer a question about the company, its"
-    " products or its rules, and answer only from what it returns."
-)
-
-PARAMETERS: Final[dict[str, Any]] = {
-    "type": "object",
-    "properties": {
-        "query": {
-            "type": "string",
-            "description": "What to look for: a whole question or the words that matter.",
-        }
+TOOL_SCHEMA: Final[Mapping[str, Any]] = {
+    "name": SEARCH_KNOWLEDGE,
+    "description": (
+        "Search the company's documents. Use it before you answer a question about the company, its"
+        " products or its rules, and answer only from the passages it returns."
+    ),
+    "parameters": {
+        "type": "object",
+        "properties": {
+            "query": {
+                "type": "string",
+                "description": "What to look for: a whole question or the words that matter.",
+            }
+        },
+        "required": ["query"],
+        "additionalProperties": False,
     },
-    "required": ["query"],
-    "additionalProperties": False,
 }
-"""JSON Schema of the tool's arguments."""
+"""The tool as models are told of it, in OpenAI's form."""
 
 UNAVAILABLE: Final = "The knowledge base cannot be reached right now."
-NOTHING_FOUND: Final = "I found nothing about that."
+
+_PATIENCE_S: Final = 5.0
+"""Longer nobody wants to listen to silence; healthy searches take some hundredths of a second, and
+two seconds more with an embedding server that does not answer."""
 
 _SPOKEN_CHARACTERS: Final = 300
 """Some twenty seconds of speech: more is not listened to."""
 
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?…。])\s+|\n+")
 
+_STEM_LETTERS: Final = 5
+"""Enough to find `opening` by `opens`; this only chooses among the sentences of a passage."""
+
 
 class Search(Protocol):
-    """Searches an agent's knowledge bases: `KnowledgeSearch.search_all`."""
+    """Searches several knowledge bases: `KnowledgeSearch`, or one that opens it when asked."""
 
     async def search_all(
         self,
@@ -56,44 +66,43 @@ class Search(Protocol):
         ...
 
 
-async def answer_for_model(
-    search: Search, project_id: uuid.UUID, knowledge_base_ids: Sequence[uuid.UUID], query: str
-) -> str:
-    """Return the passages found, each with where it is from, for a language model to answer from.
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """What the tool answers."""
 
-    Never raises for a store that is down: the conversation goes on, and the model is told.
-    """
-    result = await _searched(search, project_id, knowledge_base_ids, query)
-    if result is None:
-        return UNAVAILABLE
-    return "\n\n".join(_quoted(hit) for hit in result.hits) or NOTHING_FOUND
+    text: str
+    """`{"passages": [{"document", "heading"?, "page"?, "text"}]}`, for an agent of a script with
+    `"say"`: the best sentences. A plain sentence when it failed."""
+    failed: bool = False
 
 
-async def answer_to_speak(
-    search: Search,
-    project_id: uuid.UUID,
-    knowledge_base_ids: Sequence[uuid.UUID],
-    query: str,
-    *,
-    nothing_found: str = NOTHING_FOUND,
-) -> str:
-    """Return the best sentences found, as the JSON `{"say": "…"}` that a script's agent speaks.
+async def look_up(search: Search, agent: AgentProfile, query: object) -> LookUp:
+    """Search an agent's knowledge bases.
+
+    It never raises because something is down: the conversation goes on, and the agent is told.
 
     Args:
         search: Where to look.
-        project_id: Whose agent it is.
-        knowledge_base_ids: The agent's.
-        query: What the caller asked, or what the script looks up.
-        nothing_found: Said when there is nothing.
+        agent: Whose knowledge bases.
+        query: As the model wrote it.
     """
-    result = await _searched(search, project_id, knowledge_base_ids, query)
-    if result is None:
-        said = UNAVAILABLE
-    elif result.hits:
-        said = spoken(result.hits[0].text, query)
-    else:
-        said = nothing_found
-    return json.dumps({"say": said}, ensure_ascii=False)
+    wanted = query.replace("\0", " ").strip() if isinstance(query, str) else ""
+    if not wanted:
+        return LookUp("query must be a text.", failed=True)
+    by_script = agent.models.llm.provider == "builtin"
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            result = await search.search_all(
+                agent.project_id, agent.knowledge_base_ids, wanted[:MAX_QUERY_CHARACTERS]
+            )
+    except (StoreUnavailable, TimeoutError):
+        logger.warning("knowledge cannot be searched", extra={"agent_id": str(agent.agent_id)})
+        return LookUp(_json({"say": UNAVAILABLE}) if by_script else UNAVAILABLE)
+    answer: dict[str, Any] = {"passages": [_passage(hit) for hit in result.hits]}
+    if by_script:
+        best = spoken(result.hits[0].text, wanted) if result.hits else agent.script.fallback
+        answer["say"] = best
+    return LookUp(_json(answer))
 
 
 def spoken(text: str, query: str) -> str:
@@ -107,37 +116,24 @@ def spoken(text: str, query: str) -> str:
         if len(said) + 1 + len(sentence) > _SPOKEN_CHARACTERS:
             break
         said = f"{said} {sentence}"
-    return said if len(said) <= _SPOKEN_CHARACTERS else _cut(said)
+    if len(said) <= _SPOKEN_CHARACTERS:
+        return said
+    return said[:_SPOKEN_CHARACTERS].rpartition(" ")[0] or said[:_SPOKEN_CHARACTERS]
 
 
-async def _searched(
-    search: Search, project_id: uuid.UUID, knowledge_base_ids: Sequence[uuid.UUID], query: str
-) -> SearchResult | None:
-    try:
-        return await search.search_all(
-            project_id, knowledge_base_ids, query.replace("\0", " ")[:MAX_QUERY_CHARACTERS]
-        )
-    except StoreUnavailable:
-        logger.warning("knowledge not searched, Postgres is away")
-        return None
-    except InvalidField:
-        # A model may ask for nothing at all.
-        return SearchResult("text", ())
-
-
-def _quoted(hit: SearchHit) -> str:
-    page = f", page {hit.page}" if hit.page is not None else ""
-    heading = f", {hit.heading}" if hit.heading else ""
-    return f"[{hit.document_name}{page}{heading}]\n{hit.text}"
-
-
-_STEM_LETTERS: Final = 5
-"""Enough to find `opening` by `open` and `opens`; this only chooses among sentences."""
+def _passage(hit: SearchHit) -> dict[str, Any]:
+    told = {
+        "document": hit.document_name,
+        "heading": hit.heading,
+        "page": hit.page,
+        "text": hit.text,
+    }
+    return {name: value for name, value in told.items() if value not in {None, ""}}
 
 
 def _stems(text: str) -> set[str]:
     return {word[:_STEM_LETTERS] for word in words_of(text) if len(word) > 2}
 
 
-def _cut(text: str) -> str:
-    return text[:_SPOKEN_CHARACTERS].rpartition(" ")[0] or text[:_SPOKEN_CHARACTERS]
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -1,8 +1,9 @@
 """A server that speaks OpenAI's embeddings protocol, without a model: hashed n-grams of letters.
 
 Texts that share parts of words point in similar directions, whatever the words' endings and
-spelling, and a few pairs of words are taught to mean the same. That is little of what a real model
-knows, but enough to tell search by meaning from search by words, and it is the same every time.
+spelling, and a few pairs of words are taught to mean the same; numbers all look alike to it, as
+part numbers do to most models. That is little of what a real model knows, but enough to tell search
+by meaning from search by words, and it is the same every time.
 """
 
 import hashlib
@@ -28,7 +29,7 @@ SYNONYMS = {
 
 def embed(text: str, dimensions: int = DIMENSIONS) -> list[float]:
     """Return the text's vector, of length 1."""
-    text = text.lower()
+    text = re.sub(r"\d", "0", text.lower())
     for word, meaning in SYNONYMS.items():
         text = text.replace(word, meaning)
     vector = [0.0] * dimensions

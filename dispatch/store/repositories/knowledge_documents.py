@@ -185,9 +185,11 @@ async def claim_jobs(
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
+    # In one statement with the update, Postgres may run the query several times and take too many.
+    ids = (await db.scalars(due)).all()
     statement = (
         update(KnowledgeDocumentRow)
-        .where(KnowledgeDocumentRow.id.in_(due))
+        .where(KnowledgeDocumentRow.id.in_(ids))
         .values(attempt=KnowledgeDocumentRow.attempt + 1)
         .returning(KnowledgeDocumentRow)
         .execution_options(populate_existing=True)

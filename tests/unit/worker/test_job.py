@@ -72,6 +72,7 @@ def services_over(calls: Calls) -> JobServices:
         secrets=cast("Any", None),
         allowed_hosts=AllowedHosts(),
         tool_runner=cast("Any", None),
+        knowledge=cast("Any", None),
     )
 
 
