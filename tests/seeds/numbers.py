@@ -3,8 +3,11 @@
 import uuid
 from dataclasses import dataclass
 
+from pydantic import SecretStr
 from sqlalchemy import func, select, update
 
+from dispatch.secrets.data_keys import data_key_for_writing
+from dispatch.secrets.passwords import seal_password
 from dispatch.store.engine import Database
 from dispatch.store.tables import (
     CarrierConnectionRow,
@@ -13,6 +16,7 @@ from dispatch.store.tables import (
     ProjectRow,
 )
 from telephony.e164 import E164
+from tests.builders.installation_keys import KEYS
 
 
 def did(n: int) -> E164:
@@ -28,9 +32,16 @@ class Tenant:
     organization_id: uuid.UUID
     project_id: uuid.UUID
 
-    async def add_connection(self, name: str = "carrier", **fields: object) -> uuid.UUID:
+    async def add_connection(
+        self, name: str = "carrier", auth_password: str | None = None, **fields: object
+    ) -> uuid.UUID:
         connection_id = uuid.uuid4()
         async with self.database.transaction() as db:
+            if auth_password is not None:
+                data_key = await data_key_for_writing(db, KEYS, self.project_id)
+                password = SecretStr(auth_password)
+                fields["auth_password_sealed"] = seal_password(data_key, connection_id, password)
+                fields["data_key_id"] = data_key.id
             db.add(
                 CarrierConnectionRow(
                     id=connection_id,

@@ -51,7 +51,8 @@ async def number(database: Database, redis: RedisClient) -> Number:
     tenant = await seed_tenant(database)
     principal = Principal(tenant.organization_id, tenant.project_id, uuid.uuid4(), "tests")
     routes = Routes(redis)
-    agent = await Agents(database, routes).create(principal, AgentDraft(name="Reception"))
+    draft = AgentDraft(name="Reception")
+    agent = await Agents(database, routes).create(principal.actor, principal, draft)
     created = await PhoneNumbers(database, routes, LoopSignals(redis)).create(
         principal,
         provider="custom",

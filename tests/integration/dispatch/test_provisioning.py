@@ -4,7 +4,9 @@ from collections import Counter
 
 import pytest
 
+from dispatch.errors import SecretUnreadable
 from dispatch.provisioning import Provisioning
+from dispatch.secrets.envelope import KEY_BYTES, KeyRing
 from dispatch.store.engine import Database
 from telephony.errors import VendorRejected, VendorUnavailable
 from telephony.trunks import InboundTrunk
@@ -40,6 +42,20 @@ def only_trunk(livekit: FakeTrunks) -> InboundTrunk:
 
 
 class TestChanges:
+    async def test_without_the_key_of_a_password_nothing_is_changed(
+        self, database: Database, tenant: Tenant, livekit: FakeTrunks, provisioning: Provisioning
+    ) -> None:
+        connection_id = await tenant.add_connection(auth_username="u", auth_password="p")
+        await tenant.add_numbers(connection_id, did(1))
+        await provisioning.run_once()
+        before = dict(livekit.trunks)
+        other_keys = KeyRing({"another": b"a" * KEY_BYTES})
+
+        with pytest.raises(SecretUnreadable, match="tests is missing"):
+            await Provisioning(database, livekit, SETTINGS, other_keys).run_once()
+
+        assert livekit.trunks == before
+
     async def test_a_new_number_becomes_a_trunk_and_a_rule(
         self, tenant: Tenant, livekit: FakeTrunks, provisioning: Provisioning
     ) -> None:
