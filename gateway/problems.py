@@ -103,9 +103,7 @@ _TABLE: Final[dict[type[Exception], _Row]] = {
         "A store is unavailable; nothing was changed. Try again shortly.",
         retry_after_s=2,
     ),
-    SecretUnreadable: _Row(
-        503, "UNAVAILABLE", "The project's secrets cannot be read now."
-    ),
+    SecretUnreadable: _Row(503, "UNAVAILABLE", "The project's secrets cannot be read now."),
     RoomUnavailable: _Row(502, "BAD_GATEWAY", "LiveKit did not create the room."),
     TelephonyError: _Row(502, "BAD_GATEWAY", "LiveKit could not do what was asked."),
 }

@@ -5,9 +5,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Security
 
+from dispatch.accounts import Scope
 from dispatch.errors import AgentNotVoiceReady, InvalidField
 from dispatch.numbers import UNCHANGED
-from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header
+from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header, requires
 from gateway.dependencies import NumberFilter, RequestedPage, ServicesOf, path_number
 from gateway.faces.agntix.schemas.phone_numbers import (
     PhoneNumberAnswer,
@@ -33,6 +34,7 @@ NumberItself = Annotated[str, Path(description="The number itself, in E.164 form
 
 @router.post(
     "/v1/chat/phone-numbers",
+    dependencies=[requires(Scope.NUMBERS_WRITE)],
     status_code=201,
     summary="Create a number",
     responses=native_errors(400, 404, 409, 413),
@@ -51,7 +53,12 @@ async def create_number(
     return PhoneNumberAnswer.of(created)
 
 
-@router.get("/v1/chat/phone-numbers", summary="List numbers", responses=native_errors(400))
+@router.get(
+    "/v1/chat/phone-numbers",
+    dependencies=[requires(Scope.NUMBERS_READ)],
+    summary="List numbers",
+    responses=native_errors(400),
+)
 async def list_numbers(
     page: RequestedPage,
     principal: CurrentPrincipal,
@@ -68,6 +75,7 @@ async def list_numbers(
 
 @router.get(
     "/v1/chat/phone-numbers/{phone_number}",
+    dependencies=[requires(Scope.NUMBERS_READ)],
     summary="Get a number",
     responses=native_errors(404),
 )
@@ -80,6 +88,7 @@ async def get_number(
 
 @router.patch(
     "/v1/chat/phone-numbers/{phone_number}",
+    dependencies=[requires(Scope.NUMBERS_WRITE)],
     summary="Assign or unassign agents",
     responses=native_errors(400, 404, 413),
 )
@@ -109,6 +118,7 @@ async def assign_agents(
 
 @router.delete(
     "/v1/chat/phone-numbers/{phone_number}",
+    dependencies=[requires(Scope.NUMBERS_WRITE)],
     summary="Delete a number",
     responses=native_errors(404),
 )

@@ -6,8 +6,9 @@ from typing import Final
 
 from fastapi import APIRouter, Security
 
+from dispatch.accounts import Scope
 from dispatch.voice_sessions import SessionGrants
-from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header
+from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header, requires
 from gateway.dependencies import ServicesOf
 from gateway.faces.agntix.schemas.voice_sessions import VoiceSessionAnswer, VoiceSessionBody
 from gateway.schemas.errors import native_errors
@@ -28,6 +29,7 @@ _GRANTS: Final = SessionGrants(
 
 @router.post(
     "/v1/voice/sessions",
+    dependencies=[requires(Scope.VOICE_WRITE)],
     status_code=201,
     summary="Open a voice session",
     responses=native_errors(400, 401, 402, 404, 413, 429, 502),

@@ -5,8 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Security
 
+from dispatch.accounts import Scope
 from dispatch.call_history import CallFilters
-from gateway.auth import CurrentPrincipal, NativeRoute, key_bearer, key_header
+from gateway.auth import CurrentPrincipal, NativeRoute, key_bearer, key_header, requires
 from gateway.dependencies import NumberFilter, RequestedPage, ServicesOf
 from gateway.faces.native.schemas.calls import CallAnswer, CallRecordAnswer
 from gateway.schemas.base import Instant, PageAnswer
@@ -42,7 +43,12 @@ async def _call_filters(
     )
 
 
-@router.get("/v1/calls", summary="List calls", responses=native_errors(400))
+@router.get(
+    "/v1/calls",
+    dependencies=[requires(Scope.CALLS_READ)],
+    summary="List calls",
+    responses=native_errors(400),
+)
 async def list_calls(
     filters: Annotated[CallFilters, Depends(_call_filters)],
     page: RequestedPage,
@@ -54,7 +60,12 @@ async def list_calls(
     return PageAnswer[CallAnswer].of(found, CallAnswer.of)
 
 
-@router.get("/v1/calls/{call_id}", summary="Get a call", responses=native_errors(404))
+@router.get(
+    "/v1/calls/{call_id}",
+    dependencies=[requires(Scope.CALLS_READ)],
+    summary="Get a call",
+    responses=native_errors(404),
+)
 async def get_call(
     call_id: uuid.UUID, principal: CurrentPrincipal, services: ServicesOf
 ) -> CallRecordAnswer:
@@ -62,7 +73,7 @@ async def get_call(
     return CallRecordAnswer.of_details(await services.call_records.get(principal, call_id))
 
 
-@router.get("/v1/credits", summary="Get the balance")
+@router.get("/v1/credits", dependencies=[requires(Scope.USAGE_READ)], summary="Get the balance")
 async def get_balance(principal: CurrentPrincipal, services: ServicesOf) -> BalanceAnswer:
     """Return what the organisation may still use; what running calls reserved is not in it."""
     balance = await services.credits.balance(principal.organization_id)

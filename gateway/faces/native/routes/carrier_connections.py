@@ -5,7 +5,8 @@ import uuid
 from fastapi import APIRouter, Security
 from starlette.responses import Response
 
-from gateway.auth import CurrentPrincipal, NativeRoute, key_bearer, key_header
+from dispatch.accounts import Scope
+from gateway.auth import CurrentPrincipal, NativeRoute, key_bearer, key_header, requires
 from gateway.dependencies import RequestedPage, ServicesOf
 from gateway.faces.native.schemas.carrier_connections import (
     CarrierConnectionAnswer,
@@ -24,6 +25,7 @@ router = APIRouter(
 
 @router.post(
     "/v1/carrier-connections",
+    dependencies=[requires(Scope.NUMBERS_WRITE)],
     status_code=201,
     summary="Create a carrier connection",
     responses=native_errors(400, 413),
@@ -44,7 +46,10 @@ async def create_connection(
 
 
 @router.get(
-    "/v1/carrier-connections", summary="List carrier connections", responses=native_errors(400)
+    "/v1/carrier-connections",
+    dependencies=[requires(Scope.NUMBERS_READ)],
+    summary="List carrier connections",
+    responses=native_errors(400),
 )
 async def list_connections(
     page: RequestedPage, principal: CurrentPrincipal, services: ServicesOf
@@ -57,6 +62,7 @@ async def list_connections(
 
 @router.delete(
     "/v1/carrier-connections/{carrier_connection_id}",
+    dependencies=[requires(Scope.NUMBERS_WRITE)],
     status_code=204,
     summary="Delete a carrier connection",
     responses=native_errors(404, 409),

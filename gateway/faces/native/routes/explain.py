@@ -4,7 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Security
 
-from gateway.auth import CurrentPrincipal, NativeRoute, key_bearer, key_header
+from dispatch.accounts import Scope
+from gateway.auth import CurrentPrincipal, NativeRoute, key_bearer, key_header, requires
 from gateway.dependencies import ServicesOf, path_number
 from gateway.faces.native.schemas.explain import ExplainAnswer
 from gateway.schemas.errors import native_errors
@@ -19,6 +20,7 @@ router = APIRouter(
 
 @router.get(
     "/v1/phone-numbers/{phone_number}/explain",
+    dependencies=[requires(Scope.NUMBERS_READ)],
     summary="Explain a number",
     responses=native_errors(404),
 )

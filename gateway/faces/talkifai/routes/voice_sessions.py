@@ -8,9 +8,10 @@ from typing import Final
 
 from fastapi import APIRouter, Security
 
+from dispatch.accounts import Scope
 from dispatch.errors import NotFound
 from dispatch.voice_sessions import SessionGrants
-from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header
+from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header, requires
 from gateway.dependencies import ServicesOf
 from gateway.faces.talkifai.errors import talkifai_errors
 from gateway.faces.talkifai.schemas.voice_sessions import VoiceSessionAnswer, VoiceSessionBody
@@ -31,6 +32,7 @@ _GRANTS: Final = SessionGrants(
 
 @router.post(
     "/v1/chat/voice-sessions",
+    dependencies=[requires(Scope.VOICE_WRITE)],
     summary="Open a voice session (TalkifAI)",
     responses=talkifai_errors(
         {

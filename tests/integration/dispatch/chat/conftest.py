@@ -27,9 +27,7 @@ from dispatch.secrets.call_secrets import CallSecrets
 from dispatch.secrets.vault import Secrets
 from dispatch.store.conversation_leases import ConversationLeases
 from dispatch.store.engine import Database
-from dispatch.store.key_cache import KeyCache
 from dispatch.store.redis_client import RedisClient
-from dispatch.tenants import Tenants
 from dispatch.tools.addresses import AllowedHosts
 from dispatch.tools.catalogue import Tools
 from dispatch.tools.model_servers import model_server_client
@@ -37,7 +35,8 @@ from dispatch.tools.runner import HttpToolRunner
 from dispatch.usage.usage import Usage
 from tests.builders.installation_keys import KEYS
 from tests.builders.live_calls import settings
-from tests.integration.dispatch.conftest import PEPPER, new_principal
+from tests.builders.tenants import new_principal
+from tests.integration.dispatch.conftest import UseCases
 from tests.servers.openai_chat import KEY, OpenAIChatServer
 
 CREDITS = 5_000_000
@@ -123,12 +122,11 @@ def server() -> Iterator[OpenAIChatServer]:
 
 @pytest.fixture
 async def house(
-    database: Database, redis: RedisClient, server: OpenAIChatServer
+    database: Database, redis: RedisClient, server: OpenAIChatServer, use_cases: UseCases
 ) -> AsyncIterator[ChatHouse]:
     """The use cases of chats, for a customer with credit and a key of their own."""
     balances, routes = Balances(redis), Routes(redis)
-    tenants = Tenants(database, KeyCache(redis), balances, PEPPER)
-    owner = await new_principal(tenants, "Owner")
+    owner = await new_principal(use_cases, "Owner")
     await redis.set(f"dp:balance:{owner.organization_id}", CREDITS)
     call_secrets = CallSecrets(redis, KEYS)
     secrets = Secrets(database, call_secrets, KEYS)
