@@ -13,6 +13,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
+from dispatch.access.number_changes import record_connection
 from dispatch.accounts import Principal
 from dispatch.errors import AgentNotVoiceReady, InvalidField, NotFound
 from dispatch.numbers import UNCHANGED, AgentChange, PhoneNumber, Unchanged
@@ -253,6 +254,7 @@ class ByocNumbers:
                 allowed_addresses=self._default_allowed_addresses,
             ),
         )
+        await record_connection(db, principal.actor, "carrier_connection.created", None, created)
         return created.id
 
     async def _seal(

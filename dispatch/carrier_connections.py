@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from pydantic import SecretStr
 
+from dispatch.access.number_changes import record_connection
 from dispatch.accounts import Principal
 from dispatch.errors import Conflict, InvalidField, NotFound
 from dispatch.numbers import CarrierConnection
@@ -52,6 +53,7 @@ class CarrierConnections:
         allowed_addresses: Sequence[str] = (),
         auth_username: str | None = None,
         auth_password: SecretStr | None = None,
+        new_id: uuid.UUID | None = None,
     ) -> CarrierConnection:
         """Create a connection.
 
@@ -63,6 +65,8 @@ class CarrierConnections:
                 name each has a prefix of at least 8 bits.
             auth_username: User name the carrier must give; only with a password.
             auth_password: Its password; never returned.
+            new_id: Its id, a random one when None. With an id that exists, that connection is
+                returned.
 
         Raises:
             InvalidField: A value is wrong, or neither addresses nor a user name are given.
@@ -79,7 +83,7 @@ class CarrierConnections:
                 "Give the carrier's addresses, or a user name and a password: "
                 "otherwise anybody could call in.",
             )
-        connection_id = uuid.uuid4()
+        connection_id = new_id or uuid.uuid4()
         new = carrier_connections.NewConnection(
             id=connection_id,
             organization_id=principal.organization_id,
@@ -90,11 +94,20 @@ class CarrierConnections:
             auth_username=auth_username,
         )
         async with self._database.transaction() as db:
+            there = await carrier_connections.find_connection(
+                db, principal.project_id, connection_id
+            )
+            if there is not None:
+                return there
             if auth_password is not None:
                 data_key = await data_key_for_writing(db, self._keys, principal.project_id)
                 sealed = seal_password(data_key, connection_id, auth_password)
                 new = replace(new, auth_password_sealed=sealed, data_key_id=data_key.id)
-            return await carrier_connections.insert_connection(db, new)
+            created = await carrier_connections.insert_connection(db, new)
+            await record_connection(
+                db, principal.actor, "carrier_connection.created", None, created
+            )
+            return created
 
     async def get(self, principal: Principal, connection_id: uuid.UUID) -> CarrierConnection:
         """Return a connection.
@@ -131,6 +144,7 @@ class CarrierConnections:
             if await carrier_connections.has_numbers(db, connection_id):
                 raise Conflict("Numbers come in on this carrier connection; delete them first.")
             await carrier_connections.delete_connection(db, connection_id)
+            await record_connection(db, principal.actor, "carrier_connection.deleted", found, None)
 
 
 def checked_provider(provider: str) -> str:

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 
+from dispatch.access.number_changes import record_connection, record_number
 from dispatch.accounts import Principal
 from dispatch.agent_profile import AgentProfile
 from dispatch.carrier_connections import checked_provider
@@ -64,6 +65,7 @@ class PhoneNumbers:
         number: str,
         agent_id: uuid.UUID | None = None,
         connection_id: uuid.UUID | None = None,
+        new_id: uuid.UUID | None = None,
     ) -> PhoneNumber:
         """Put a number on record; it is `pending` until LiveKit holds it.
 
@@ -74,6 +76,8 @@ class PhoneNumbers:
             agent_id: Agent that answers; None leaves the number unassigned.
             connection_id: Connection it comes in on; None takes the project's only one of the
                 provider, or creates one when default addresses are configured.
+            new_id: The number's id, a random one when None. When it is this number's already, that
+                is returned.
 
         Raises:
             InvalidField: `number` is not E.164, `provider` is not the connection's, or the
@@ -83,6 +87,7 @@ class PhoneNumbers:
             Conflict: The number is on record already, whosever it is.
         """
         did = _parse(number)
+        new_id = new_id or uuid.uuid4()
         async with self._database.transaction() as db:
             if agent_id is not None:
                 await _require_voice_agent(db, principal, agent_id)
@@ -90,6 +95,7 @@ class PhoneNumbers:
             created = await phone_numbers.insert_number(
                 db,
                 phone_numbers.NewNumber(
+                    id=new_id,
                     organization_id=principal.organization_id,
                     project_id=principal.project_id,
                     connection_id=connection.id,
@@ -97,8 +103,12 @@ class PhoneNumbers:
                     inbound_agent_id=agent_id,
                 ),
             )
-            if created is None:
-                raise Conflict("This number is on record already.")
+            if created is not None:
+                await record_number(db, principal.actor, "number.created", None, created)
+            else:
+                created = await phone_numbers.find_number(db, principal.project_id, new_id)
+                if created is None or created.number != did:
+                    raise Conflict("This number is on record already.")
         await self._publish(created)
         await self._wake_convergence()
         return await self._statuses.of(created)
@@ -153,6 +163,9 @@ class PhoneNumbers:
             for agent_id in (inbound_agent_id, outbound_agent_id):
                 if isinstance(agent_id, uuid.UUID):
                     await _require_voice_agent(db, principal, agent_id)
+            before = await phone_numbers.find_number(
+                db, principal.project_id, number_id, for_update=True
+            )
             number = await phone_numbers.assign_agents(
                 db,
                 principal.project_id,
@@ -160,8 +173,9 @@ class PhoneNumbers:
                 inbound_agent_id=inbound_agent_id,
                 outbound_agent_id=outbound_agent_id,
             )
-        if number is None:
-            raise NotFound("phone number", number_id)
+            if number is None:
+                raise NotFound("phone number", number_id)
+            await record_number(db, principal.actor, "number.assigned", before, number)
         if not await self._publish(number):
             return replace(number, status=SyncState.PENDING, status_reason=_NOT_ROUTED)
         return await self._statuses.of(number)
@@ -180,11 +194,15 @@ class PhoneNumbers:
             )
             if connection is None:
                 raise NotFound("carrier connection", connection_id)
+            before = await phone_numbers.find_number(
+                db, principal.project_id, number_id, for_update=True
+            )
             moved = await phone_numbers.move_number(
                 db, principal.project_id, number_id, connection_id
             )
-        if moved is None:
-            raise NotFound("phone number", number_id)
+            if moved is None:
+                raise NotFound("phone number", number_id)
+            await record_number(db, principal.actor, "number.moved", before, moved)
         await self._publish(moved)
         await self._wake_convergence()
         return await self._statuses.of(moved)
@@ -207,8 +225,9 @@ class PhoneNumbers:
         did = _parse(number)
         async with self._database.transaction() as db:
             deleted = await phone_numbers.delete_number(db, principal.project_id, did)
-        if deleted is None:
-            raise NotFound("phone number", did)
+            if deleted is None:
+                raise NotFound("phone number", did)
+            await record_number(db, principal.actor, "number.deleted", deleted, None)
         try:
             await self._routes.withdraw_route(did)
         except StoreUnavailable:
@@ -254,7 +273,7 @@ class PhoneNumbers:
                 "connection_id",
                 "The project has no carrier connection of this provider; create one first.",
             )
-        return await carrier_connections.insert_connection(
+        created = await carrier_connections.insert_connection(
             db,
             carrier_connections.NewConnection(
                 id=uuid.uuid4(),
@@ -265,6 +284,8 @@ class PhoneNumbers:
                 allowed_addresses=self._default_allowed_addresses,
             ),
         )
+        await record_connection(db, principal.actor, "carrier_connection.created", None, created)
+        return created
 
     async def _publish(self, number: PhoneNumber) -> bool:
         """Write the route; whether Redis took it. The projection repairs what it did not."""

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from dispatch.numbers import AgentChange, PhoneNumber, Route, SyncState, Unchanged
@@ -21,6 +21,7 @@ from telephony.e164 import E164
 class NewNumber:
     """A number to store."""
 
+    id: uuid.UUID
     organization_id: uuid.UUID
     project_id: uuid.UUID
     connection_id: uuid.UUID
@@ -32,10 +33,8 @@ async def insert_number(db: WriteSession, new: NewNumber) -> PhoneNumber | None:
     """Store a number as pending; None when it is on record already, whosever it is."""
     statement = (
         insert(PhoneNumberRow)
-        .values({"id": uuid.uuid4(), **asdict(new)})
-        .on_conflict_do_nothing(
-            index_elements=[PhoneNumberRow.did], index_where=text("deleted_at IS NULL")
-        )
+        .values(asdict(new))
+        .on_conflict_do_nothing()
         .returning(PhoneNumberRow.id)
     )
     number_id = (await db.execute(statement)).scalar_one_or_none()
@@ -45,10 +44,12 @@ async def insert_number(db: WriteSession, new: NewNumber) -> PhoneNumber | None:
 
 
 async def find_number(
-    db: ReadSession, project_id: uuid.UUID, number_id: uuid.UUID
+    db: ReadSession, project_id: uuid.UUID, number_id: uuid.UUID, *, for_update: bool = False
 ) -> PhoneNumber | None:
-    """Return a project's number unless it is deleted."""
+    """Return a project's number unless it is deleted; may keep others from changing it."""
     query = _live_numbers(project_id).where(PhoneNumberRow.id == number_id)
+    if for_update:
+        query = query.with_for_update(of=PhoneNumberRow)
     row = (await db.execute(query)).one_or_none()
     return None if row is None else _to_number(row)
 

@@ -9,7 +9,7 @@ from dispatch.accounts import Scope
 from dispatch.errors import AgentNotVoiceReady, InvalidField
 from dispatch.numbers import UNCHANGED
 from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header, requires
-from gateway.dependencies import NumberFilter, RequestedPage, ServicesOf, path_number
+from gateway.dependencies import NewId, NumberFilter, RequestedPage, ServicesOf, path_number
 from gateway.faces.agntix.schemas.phone_numbers import (
     PhoneNumberAnswer,
     PhoneNumberBody,
@@ -40,7 +40,7 @@ NumberItself = Annotated[str, Path(description="The number itself, in E.164 form
     responses=native_errors(400, 404, 409, 413),
 )
 async def create_number(
-    body: PhoneNumberBody, principal: CurrentPrincipal, services: ServicesOf
+    body: PhoneNumberBody, principal: CurrentPrincipal, services: ServicesOf, new_id: NewId
 ) -> PhoneNumberAnswer:
     """Put a number on the installation; LiveKit holds it within seconds (`status`)."""
     created = await services.phone_numbers.create(
@@ -49,6 +49,7 @@ async def create_number(
         number=E164(body.number),
         agent_id=body.agent_id,
         connection_id=body.connection_id,
+        new_id=new_id,
     )
     return PhoneNumberAnswer.of(created)
 

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from dispatch.accounts import Scope
 from gateway.auth import CurrentPrincipal, NativeRoute, key_bearer, key_header, requires
-from gateway.dependencies import RequestedPage, ServicesOf
+from gateway.dependencies import NewId, RequestedPage, ServicesOf
 from gateway.faces.native.schemas.carrier_connections import (
     CarrierConnectionAnswer,
     CarrierConnectionBody,
@@ -31,7 +31,7 @@ router = APIRouter(
     responses=native_errors(400, 413),
 )
 async def create_connection(
-    body: CarrierConnectionBody, principal: CurrentPrincipal, services: ServicesOf
+    body: CarrierConnectionBody, principal: CurrentPrincipal, services: ServicesOf, new_id: NewId
 ) -> CarrierConnectionAnswer:
     """Let a carrier send calls, from its addresses, with a user name and password, or both."""
     created = await services.carrier_connections.create(
@@ -41,6 +41,7 @@ async def create_connection(
         allowed_addresses=body.allowed_addresses,
         auth_username=body.auth_username,
         auth_password=body.auth_password,
+        new_id=new_id,
     )
     return CarrierConnectionAnswer.model_validate(created)
 
