@@ -17,12 +17,14 @@ from dispatch.agent_profile import (
     AgentVersion,
     PipelineMode,
 )
+from dispatch.billing.plans import Resource
 from dispatch.errors import Conflict, InvalidField, NotFound, StoreUnavailable
 from dispatch.models.rules import check_models
 from dispatch.paging import Order, Page, PageRequest
 from dispatch.routes import Route, Routes
 from dispatch.store.engine import Database, WriteSession
 from dispatch.store.repositories import agents, knowledge_bases, phone_numbers, tools
+from dispatch.store.repositories.quotas import require_room_for
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +67,7 @@ class Agents:
             await _check_references(db, project_id, draft)
             agent = await agents.insert_agent(db, agent_id, organization_id, project_id, draft)
             if agent is not None:
+                await require_room_for(db, organization_id, Resource.AGENTS)
                 await agents.insert_version(db, agent, actor)
                 await _record(db, actor, "agent.created", agent, after=draft)
             else:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from dispatch.access.number_changes import record_connection, record_number
 from dispatch.accounts import Principal
 from dispatch.agent_profile import AgentProfile
+from dispatch.billing.plans import Resource
 from dispatch.carrier_connections import checked_provider
 from dispatch.errors import AgentNotVoiceReady, Conflict, InvalidField, NotFound, StoreUnavailable
 from dispatch.number_status import NumberStatuses
@@ -21,6 +22,7 @@ from dispatch.routes import Route, Routes
 from dispatch.store.engine import Database, WriteSession
 from dispatch.store.loop_signals import LoopSignals
 from dispatch.store.repositories import agents, carrier_connections, phone_numbers
+from dispatch.store.repositories.quotas import require_room_for
 from telephony.e164 import E164, parse_e164
 from telephony.errors import InvalidNumber
 
@@ -109,6 +111,7 @@ class PhoneNumbers:
                 created = await phone_numbers.find_number(db, principal.project_id, new_id)
                 if created is None or created.number != did:
                     raise Conflict("This number is on record already.")
+            await require_room_for(db, principal.organization_id, Resource.PHONE_NUMBERS)
         await self._publish(created)
         await self._wake_convergence()
         return await self._statuses.of(created)

@@ -14,10 +14,12 @@ from dispatch.access.tokens import SignedIn
 from dispatch.access.versions import AccessVersions
 from dispatch.accounts import SYSTEM, Actor, Organization, Project
 from dispatch.balances import Balances
+from dispatch.billing.plans import Resource
 from dispatch.errors import Conflict, InvalidField, NotFound, StoreUnavailable
 from dispatch.paging import Page, PageRequest
 from dispatch.store.engine import Database, WriteSession
 from dispatch.store.repositories import accounts
+from dispatch.store.repositories.quotas import require_room_for
 
 __all__ = ["Organization", "Project", "Tenants"]
 
@@ -187,6 +189,7 @@ class Tenants:
             if project.organization_id != organization_id:
                 raise NotFound("project", new_id)
             if is_new:
+                await require_room_for(db, organization_id, Resource.PROJECTS)
                 await _record(
                     db, actor, "project.created", organization_id, None, {"name": name}, new_id
                 )

@@ -7,12 +7,14 @@ from typing import Any, Final
 
 from dispatch.access.audit import record_change
 from dispatch.accounts import Actor
+from dispatch.billing.plans import Resource
 from dispatch.errors import InvalidField, NotFound
 from dispatch.knowledge_base import LANGUAGES, EmbeddingModel, KnowledgeBase
 from dispatch.paging import Page, PageRequest
 from dispatch.secrets.values import checked_provider
 from dispatch.store.engine import Database, ReadSession
 from dispatch.store.repositories import accounts, knowledge_bases
+from dispatch.store.repositories.quotas import require_room_for
 
 _LONGEST_NAME: Final = 100
 _LONGEST_DESCRIPTION: Final = 2_000
@@ -70,6 +72,7 @@ class KnowledgeBases:
             )
             if created is None:
                 return await get_knowledge_base(db, project_id, new_id)
+            await require_room_for(db, project.organization_id, Resource.KNOWLEDGE_BASES)
             await record_change(
                 db,
                 actor,

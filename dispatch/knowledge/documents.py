@@ -10,6 +10,7 @@ from typing import BinaryIO, Final
 
 from dispatch.access.audit import record_change
 from dispatch.accounts import Actor
+from dispatch.billing.plans import Resource
 from dispatch.errors import Conflict, DocumentTooLarge, InvalidField, NotFound, StoreUnavailable
 from dispatch.knowledge.bases import get_knowledge_base
 from dispatch.knowledge_base import (
@@ -22,6 +23,7 @@ from dispatch.paging import Page, PageRequest
 from dispatch.store.engine import Database, WriteSession
 from dispatch.store.loop_signals import LoopSignals
 from dispatch.store.repositories import knowledge_documents
+from dispatch.store.repositories.quotas import require_room_for
 
 logger = logging.getLogger(__name__)
 
@@ -99,6 +101,7 @@ class Documents:
                 if document.status is not DocumentStatus.FAILED:
                     return document
                 document = await knowledge_documents.restart_document(db, document.id, new)
+            await require_room_for(db, base.organization_id, Resource.KNOWLEDGE_BYTES)
             for position, part in enumerate(_parts(file)):
                 await knowledge_documents.insert_file_part(db, document.id, position, part)
             await record_change(
