@@ -60,7 +60,7 @@ def complaints_about(
         arguments: What a model wrote.
     """
     try:
-        size = len(json.dumps(arguments).encode())
+        size = len(json.dumps(arguments, allow_nan=False).encode())
     except (TypeError, ValueError):
         return ("The arguments are not JSON.",)
     if size > LONGEST_ARGUMENTS_BYTES:

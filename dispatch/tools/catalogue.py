@@ -8,9 +8,9 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from dispatch.access.audit import record_change
-from dispatch.accounts import Actor, Project
+from dispatch.accounts import EVERY_SCOPE, Actor, Project, Scope
 from dispatch.agent_profile import AgentProfile
-from dispatch.errors import Conflict, InvalidField, NotFound, StoreUnavailable
+from dispatch.errors import Conflict, InvalidField, NotAllowed, NotFound, StoreUnavailable
 from dispatch.paging import Page, PageRequest
 from dispatch.routes import Routes
 from dispatch.store.engine import Database, WriteSession
@@ -44,7 +44,12 @@ class Tools:
         self._allowed = allowed
 
     async def create(
-        self, actor: Actor, project_id: uuid.UUID, draft: ToolDraft, new_id: uuid.UUID
+        self,
+        actor: Actor,
+        project_id: uuid.UUID,
+        draft: ToolDraft,
+        new_id: uuid.UUID,
+        scopes: frozenset[Scope] = EVERY_SCOPE,
     ) -> ToolDefinition:
         """Create a tool.
 
@@ -53,13 +58,17 @@ class Tools:
             project_id: Whose it is.
             draft: What it shall be.
             new_id: Its id; a repetition with the same id returns the tool that is there.
+            scopes: What the actor may do; a tool with secrets in its headers needs
+                `secrets:write`, for it can carry them away.
 
         Raises:
             NotFound: There is no such project.
+            NotAllowed: The tool names secrets, and the actor may not handle them.
             InvalidField: Its URL leads to where no tool may go, or the project has too many tools.
             Conflict: Another tool has its name, or the id was used before and is gone.
         """
         self._check_host(draft)
+        _check_secrets(draft, scopes)
         async with self._database.transaction() as db:
             project = await accounts.get_project(db, project_id)
             await tools.lock_names(db, project_id)
@@ -120,6 +129,7 @@ class Tools:
         project_id: uuid.UUID,
         tool_id: uuid.UUID,
         changes: Mapping[str, Any],
+        scopes: frozenset[Scope] = EVERY_SCOPE,
     ) -> ToolDefinition:
         """Change some fields of a tool.
 
@@ -129,9 +139,11 @@ class Tools:
             tool_id: Which tool.
             changes: New values by the names of `ToolDraft`'s fields; `http` and `parameters`
                 replace the old ones whole.
+            scopes: What the actor may do, as for `create`.
 
         Raises:
             NotFound: The project has no such tool.
+            NotAllowed: The tool names secrets, and the actor may not handle them.
             InvalidField: A field is unknown or wrong; nothing was changed.
             Conflict: Another tool has the new name.
         """
@@ -145,6 +157,7 @@ class Tools:
             if draft == before.draft:
                 return before
             self._check_host(draft)
+            _check_secrets(draft, scopes)
             if draft.name != before.name and await tools.has_name(db, project_id, draft.name):
                 raise Conflict(f"The project has a tool named {draft.name} already.")
             tool = await tools.update_tool(db, tool_id, draft)
@@ -189,6 +202,11 @@ class Tools:
                 await self._routes.publish_agent(agent)
         except StoreUnavailable:
             logger.warning("A tool is saved but its agents are not published yet.")
+
+
+def _check_secrets(draft: ToolDraft, scopes: frozenset[Scope]) -> None:
+    if any(draft.http.secrets) and Scope.SECRETS_WRITE not in scopes:
+        raise NotAllowed("A tool with secrets in its headers needs the scope secrets:write.")
 
 
 async def _take_away(

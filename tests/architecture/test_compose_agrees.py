@@ -21,7 +21,7 @@ KEYS = LiveKitKeys("dialplane", "secret")
 PYTHON_PARTS = ("gateway", "dispatch", "worker")
 
 # What one machine with a fixed set of ports needs to be told differently.
-COMPOSE_ONLY = {"LOG_FORMAT", "PUBLIC_LIVEKIT_URL"}
+COMPOSE_ONLY = {"DIALPLANE_TOOL_ALLOWED_HOSTS", "LOG_FORMAT", "PUBLIC_LIVEKIT_URL"}
 EMBEDDED_ONLY = {"PYTHONUNBUFFERED"}
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from dispatch.accounts import Principal
+from dispatch.accounts import Principal, Scope
 from dispatch.agent_profile import AgentDraft, AgentProfile
-from dispatch.errors import Conflict, InvalidField, NotFound
+from dispatch.errors import Conflict, InvalidField, NotAllowed, NotFound
 from dispatch.paging import PageRequest
 from dispatch.store.engine import Database
 from dispatch.tool_definition import ToolDefinition, ToolDraft
@@ -172,6 +172,21 @@ async def test_a_url_that_no_tool_may_call_is_refused_at_once(
     with pytest.raises(InvalidField) as refused:
         await tools.create(owner.actor, owner.project_id, draft(url=url), uuid.uuid4())
     assert refused.value.field == "http.url"
+
+
+async def test_who_may_not_handle_secrets_writes_no_tool_that_sends_them(
+    tools: Tools, owner: Principal
+) -> None:
+    sending = draft(headers={"Authorization": "{{secret:crm.api_key}}"})
+    scopes = frozenset({Scope.TOOLS_WRITE})
+    with pytest.raises(NotAllowed):
+        await tools.create(owner.actor, owner.project_id, sending, uuid.uuid4(), scopes)
+    tool = await tools.create(owner.actor, owner.project_id, sending, uuid.uuid4())
+
+    elsewhere = {"http": {**sending.http.model_dump(), "url": "https://evil.example/"}}
+    with pytest.raises(NotAllowed):
+        await tools.update(owner.actor, owner.project_id, tool.tool_id, elsewhere, scopes)
+    assert await tools.get(owner.project_id, tool.tool_id) == tool
 
 
 async def test_a_wrong_change_names_its_field(tools: Tools, owner: Principal) -> None:

@@ -177,7 +177,8 @@ class TestArguments:
         assert complaint == "The arguments take more than 16384 bytes."
 
     def test_that_cannot_be_json_are_refused(self) -> None:
-        assert complaints_about(schema(), {"a": {1, 2}}) == ("The arguments are not JSON.",)
+        for value in ({1, 2}, float("nan"), float("inf")):
+            assert complaints_about(schema(), {"a": value}) == ("The arguments are not JSON.",)
 
     def test_are_quoted_in_short(self) -> None:
         [complaint] = complaints_about(schema(a={"type": "integer"}), {"a": "x" * 5_000})

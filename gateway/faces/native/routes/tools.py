@@ -36,7 +36,9 @@ async def create_tool(
     """Create an HTTP tool; give agents its id, and they may call it."""
     draft = body.to_draft()
     return ToolAnswer.of(
-        await services.tools.create(principal.actor, principal.project_id, draft, new_id)
+        await services.tools.create(
+            principal.actor, principal.project_id, draft, new_id, principal.scopes
+        )
     )
 
 
@@ -79,7 +81,7 @@ async def patch_tool(
 ) -> ToolAnswer:
     """Change the fields that are sent; the next call of each agent that uses it has them."""
     changed = await services.tools.update(
-        principal.actor, principal.project_id, tool_id, body.changes()
+        principal.actor, principal.project_id, tool_id, body.changes(), principal.scopes
     )
     return ToolAnswer.of(changed)
 
