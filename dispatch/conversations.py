@@ -82,6 +82,11 @@ class Message(Item):
     created_at: datetime
 
 
+def answer_id_of(message_id: uuid.UUID) -> uuid.UUID:
+    """Return the id of the answer to a message: known before the first word of it is written."""
+    return uuid.uuid5(message_id, "answer")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
     """A chat of one user with one agent."""

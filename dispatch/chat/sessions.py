@@ -13,9 +13,9 @@ from dispatch.agent_profile import GreetingMode
 from dispatch.chat.charging import ChatCharges
 from dispatch.conversations import ClosedBy, Conversation, Item, Message, Role
 from dispatch.errors import AgentIsForCalls, AgentNotChatReady, NotFound, StoreUnavailable
-from dispatch.paging import Page, PageRequest
+from dispatch.paging import Order, Page, PageRequest
 from dispatch.store.engine import Database
-from dispatch.store.repositories import agents, chat_turns, conversations, tools
+from dispatch.store.repositories import agents, chat_turns, conversations, keys, tools
 from dispatch.store.repositories.conversations import ConversationFilters
 from dispatch.variables import Occasion, session_variables
 
@@ -38,6 +38,17 @@ class Expired:
 
     closed: int
     settled: int
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A conversation, and what the key allows with which it was opened."""
+
+    conversation: Conversation
+    is_allowed: bool
+    """False once the key is revoked or has expired: what it opened ends with it."""
+    allowed_origins: tuple[str, ...]
+    """The domains that the key is locked to; empty when it is not."""
 
 
 class ChatSessions:
@@ -96,7 +107,7 @@ class ChatSessions:
         new = conversations.NewConversation(
             id=new_id,
             name=f"chat_{agent_id.hex[:8]}_{user_id}_{time.time_ns() // 1_000_000}",
-            key_id=principal.key_id,
+            key_id=None if principal.kind == "user" else principal.key_id,
             user_id=user_id,
             user_identifier=user_identifier,
             platform=platform,
@@ -127,7 +138,7 @@ class ChatSessions:
             raise NotFound("session", conversation_id)
         return found
 
-    async def get_by_name(self, name: str) -> Conversation:
+    async def join(self, name: str) -> Joined:
         """Return a conversation by its public name, for whoever proved to take part in it.
 
         Raises:
@@ -135,17 +146,33 @@ class ChatSessions:
         """
         async with self._database.reading() as db:
             found = await conversations.find_conversation(db, name)
-        if found is None:
-            raise NotFound("session", name)
-        return found
+            if found is None:
+                raise NotFound("session", name)
+            if found.key_id is None:
+                return Joined(found, is_allowed=True, allowed_origins=())
+            owned = await keys.find_key(db, found.key_id)
+        if owned is None:
+            return Joined(found, is_allowed=False, allowed_origins=())
+        expires_at = owned.key.expires_at
+        has_expired = expires_at is not None and expires_at <= datetime.now(UTC)
+        is_allowed = owned.key.revoked_at is None and not has_expired
+        return Joined(found, is_allowed, owned.key.allowed_origins)
 
     async def list(
-        self, principal: Principal, page: PageRequest, filters: ConversationFilters | None = None
+        self,
+        principal: Principal,
+        page: PageRequest,
+        filters: ConversationFilters | None = None,
+        order: Order | None = None,
     ) -> Page[Conversation]:
-        """Return a page of the project's conversations, newest first."""
+        """Return a page of the project's conversations, newest first unless in another order.
+
+        Raises:
+            InvalidField: Conversations cannot be put in this order.
+        """
         async with self._database.reading() as db:
             return await conversations.list_conversations(
-                db, principal.project_id, filters or ConversationFilters(), page
+                db, principal.project_id, filters or ConversationFilters(), page, order
             )
 
     async def messages(self, conversation_id: uuid.UUID, page: PageRequest) -> Page[Message]:

@@ -22,7 +22,7 @@ from dispatch.chat.events import ChatError, ChatEvent, Chunk, StreamEnd, StreamS
 from dispatch.chat.sessions import instructions_of, require_open
 from dispatch.chat.text_model import ModelFailed, TextModel
 from dispatch.chat.tools import Toolbox, ToolSource
-from dispatch.conversations import ChatTurn, Conversation, Item, Message, Role
+from dispatch.conversations import ChatTurn, Conversation, Item, Message, Role, answer_id_of
 from dispatch.errors import Conflict, InvalidField, NotFound, StoreUnavailable
 from dispatch.store.conversation_leases import LIFE_S, ConversationLease, ConversationLeases
 from dispatch.store.engine import Database
@@ -308,6 +308,7 @@ class ChatTurns:
                         db,
                         record.conversation_id,
                         answering.items,
+                        answer_id=answer_id_of(record.id),
                         token_count=answering.usage.output_tokens,
                     )
                     await chat_turns.insert_turn(db, record, end_session=answering.ends)

@@ -19,9 +19,9 @@ from dispatch.conversations import (
     TokenUsage,
     ToolRequest,
 )
-from dispatch.paging import Page, PageRequest
+from dispatch.paging import Order, Page, PageRequest
 from dispatch.store.engine import ReadSession, WriteSession
-from dispatch.store.repositories.paged import AnyRow, AnySelect, fetch_page
+from dispatch.store.repositories.paged import AnyRow, AnySelect, fetch_page, ordered
 from dispatch.store.tables import ChatMessageRow, ChatTurnRow, ConversationRow
 
 
@@ -116,14 +116,14 @@ async def find_conversation(
 
 
 async def list_conversations(
-    db: ReadSession, project_id: uuid.UUID, filters: ConversationFilters, page: PageRequest
+    db: ReadSession,
+    project_id: uuid.UUID,
+    filters: ConversationFilters,
+    page: PageRequest,
+    order: Order | None = None,
 ) -> Page[Conversation]:
-    """Return a page of a project's conversations, newest first."""
-    query: AnySelect = (
-        select(*_CONVERSATION)
-        .where(ConversationRow.project_id == project_id)
-        .order_by(ConversationRow.created_at.desc(), ConversationRow.id.desc())
-    )
+    """Return a page of a project's conversations, newest first unless another order is wanted."""
+    query: AnySelect = select(*_CONVERSATION).where(ConversationRow.project_id == project_id)
     if filters.agent_id is not None:
         query = query.where(ConversationRow.agent_id == filters.agent_id)
     if filters.platform is not None:
@@ -134,7 +134,12 @@ async def list_conversations(
             if filters.is_open
             else ConversationRow.closed_at.is_not(None)
         )
-    return await fetch_page(db, query, page, _to_conversation)
+    columns = {
+        "created_at": ConversationRow.created_at,
+        "last_active_at": ConversationRow.last_active_at,
+    }
+    in_order = ordered(query, order, columns, ConversationRow.id.desc())
+    return await fetch_page(db, in_order, page, _to_conversation)
 
 
 async def list_idle(db: ReadSession, before: datetime, limit: int) -> Sequence[uuid.UUID]:
@@ -167,6 +172,7 @@ async def append_items(
     items: Sequence[Item],
     *,
     first_id: uuid.UUID | None = None,
+    answer_id: uuid.UUID | None = None,
     token_count: int | None = None,
 ) -> None:
     """Write what was said behind what was said before, and note that the conversation lives.
@@ -176,6 +182,7 @@ async def append_items(
         conversation_id: Which conversation; its row stays locked until the commit.
         items: In their order.
         first_id: The id of the first item; each of the others gets one of its own.
+        answer_id: The id of the last words of the assistant's.
         token_count: Tokens of the whole answer, kept with its last item.
     """
     length = await db.scalar(
@@ -185,10 +192,16 @@ async def append_items(
         .returning(ConversationRow.message_count)
     )
     position = (length or 0) - len(items)
+    ids = [uuid.uuid4() for _ in items]
+    if first_id is not None:
+        ids[0] = first_id
+    spoken = [at for at, item in enumerate(items) if item.role is Role.ASSISTANT and item.content]
+    if answer_id is not None and spoken:
+        ids[spoken[-1]] = answer_id
     # Items of one answer share its commit; their order is their position.
     rows = [
         {
-            "id": first_id if index == 0 and first_id else uuid.uuid4(),
+            "id": ids[index],
             "conversation_id": conversation_id,
             "position": position + index,
             "role": item.role.value,

@@ -4,14 +4,20 @@ import re
 from typing import Final
 
 from gateway.faces.agntix.errors import agntix_problem_of
-from gateway.faces.agntix.routes import agents, catalogue, phone_numbers, voice_sessions
+from gateway.faces.agntix.routes import agents, catalogue, chat, phone_numbers, voice_sessions
 from gateway.faces.face import Face
 from gateway.faces.native.errors import native_body
 
 AGNTIX: Final = Face(
     name="agntix",
     paths=re.compile(r"/v1/voice/|/v1/chat/|/v2/chat/|/api/v1/(phone-numbers|chat)\b"),
-    routers=(voice_sessions.router, catalogue.router, phone_numbers.router, agents.router),
+    routers=(
+        voice_sessions.router,
+        catalogue.router,
+        phone_numbers.router,
+        agents.router,
+        chat.router,
+    ),
     problem_of=agntix_problem_of,
     body_of=native_body,
 )
