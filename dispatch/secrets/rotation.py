@@ -34,9 +34,9 @@ class Rotated:
     @property
     def sentence(self) -> str:
         """The outcome for whoever ran it."""
-        keys = ", ".join(f"{key_id}: {count}" for key_id, count in sorted(self.in_use.items()))
+        keys = ", ".join(f"{key_id} {count}" for key_id, count in sorted(self.in_use.items()))
         parts = [
-            f"{self.renewed} projects got a new data key.",
+            f"New data keys: {self.renewed}.",
             f"Projects by installation key: {keys or 'none'}.",
         ]
         if self.unpublished:

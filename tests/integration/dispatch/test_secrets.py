@@ -1,5 +1,9 @@
 """Secrets: kept so that nobody can read them, and read where calls are answered."""
 
+import asyncio
+import base64
+import os
+import sys
 import uuid
 
 import pytest
@@ -17,7 +21,7 @@ from dispatch.store import redis_keys
 from dispatch.store.engine import Database
 from dispatch.store.redis_client import RedisClient
 from dispatch.store.repositories.provisioning import list_wanted
-from tests.builders.installation_keys import KEYS
+from tests.builders.installation_keys import KEYS, KEYS_TEXT
 from tests.integration.dispatch.conftest import UseCases
 
 pytestmark = pytest.mark.integration
@@ -226,6 +230,25 @@ class TestRotation:
         assert wanted.password is not None
         assert open_password(ONLY_NEW, wanted.password).get_secret_value() == "pw"
 
+    async def test_calls_and_changes_go_on_meanwhile(
+        self, secrets: Secrets, owner: Principal, database: Database, redis: RedisClient
+    ) -> None:
+        await put(secrets, owner)
+        calls = CallSecrets(redis, NEW)
+        changing = Secrets(database, calls, NEW)
+        rotation = asyncio.create_task(Rotation(database, calls, NEW).run())
+        reads = 0
+        while not rotation.done() or not reads:
+            await changing.put(owner.actor, owner.project_id, "crm", {"key": f"{reads}"})
+            assert await calls.for_call(owner.project_id, "openai") == {"api_key": VALUE}
+            assert await changing.reveal(owner.actor, owner.project_id, "crm") == {
+                "key": f"{reads}"
+            }
+            reads += 1
+
+        assert (await rotation).in_use == {"new": 1}
+        assert len(await Secrets(database, calls, ONLY_NEW).masked(owner.project_id)) == 2
+
     async def test_a_second_run_finds_nothing_to_do(
         self, secrets: Secrets, owner: Principal, database: Database, redis: RedisClient
     ) -> None:
@@ -266,3 +289,30 @@ class TestRotation:
 async def test_an_unknown_project_keeps_no_secret(secrets: Secrets, owner: Principal) -> None:
     with pytest.raises(NotFound):
         await secrets.put(owner.actor, uuid.uuid4(), "openai", {"api_key": "x"})
+
+
+async def test_the_command_rotates_and_says_what_it_did(
+    secrets: Secrets, owner: Principal, redis: RedisClient, clean_postgres: str, redis_url: str
+) -> None:
+    await put(secrets, owner)
+    new = base64.b64encode(b"n" * KEY_BYTES).decode()
+    command = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "dispatch",
+        "rotate-secrets",
+        env={
+            **os.environ,
+            "DATABASE_URL": clean_postgres,
+            "REDIS_URL": redis_url,
+            "DIALPLANE_KEY_PEPPER": "pepper",
+            "DIALPLANE_SECRETS_KEYS": f"new:{new},{KEYS_TEXT}",
+        },
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said, _ = await command.communicate()
+
+    assert command.returncode == 0
+    assert said.decode() == ("New data keys: 1. Projects by installation key: new 1.\n")
+    rotated = CallSecrets(redis, ONLY_NEW)
+    assert await rotated.for_call(owner.project_id, "openai") == {"api_key": VALUE}

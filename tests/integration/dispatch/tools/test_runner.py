@@ -15,6 +15,7 @@ from dispatch.errors import StoreUnavailable
 from dispatch.tool_definition import ToolDefinition
 from dispatch.tools.addresses import AllowedHosts
 from dispatch.tools.runner import LONGEST_ANSWER_BYTES, HttpToolRunner
+from tests.builders.certificates import tls_for
 from tests.servers.tool_server import Reply, ToolServer, json_reply, running_tool_server
 
 pytestmark = pytest.mark.integration
@@ -411,6 +412,26 @@ class TestAddressesThatAreNotPublic:
 
         assert connected == ["93.184.215.14", "2606:4700::1111"]
         assert result.text == "The tool cannot be reached."
+
+    async def test_the_server_proves_its_name_and_hears_it_at_the_judged_address(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        server_tls, client_tls = tls_for("crm.example")
+        heard: list[str | None] = []
+        server_tls.sni_callback = lambda _socket, name, _context: heard.append(name)
+        resolve_as(monkeypatch, lambda: ["127.0.0.1"])
+        runner = HttpToolRunner(AllowedHosts(["crm.example", "other.example"]), client_tls)
+        async with running_tool_server(lambda _request: Reply(b"hello"), server_tls) as server:
+            named = server.url("/", host="crm.example", scheme="https")
+            result = await runner.run(tool(named), {}, secrets)
+            other = server.url("/", host="other.example", scheme="https")
+            refused = await runner.run(tool(other, max_attempts=1), {}, secrets)
+        await runner.aclose()
+
+        assert (result.is_error, result.text) == (False, "hello")
+        assert heard[0] == "crm.example"
+        assert server.received[0].headers["host"] == f"crm.example:{server.port}"
+        assert (refused.is_error, len(server.received)) == (True, 1)
 
     async def test_a_proxy_of_the_environment_is_not_used(
         self, server: ToolServer, strict: HttpToolRunner, monkeypatch: pytest.MonkeyPatch
