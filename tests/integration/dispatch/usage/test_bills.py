@@ -1,17 +1,20 @@
 """A call's bill: parts, ledger and balance agree to the last micro-credit, whatever died."""
 
+import re
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 
 from dispatch.accounts import Principal
 from dispatch.balances import Balances
 from dispatch.billing.items import Service, Unit, UsageItem
+from dispatch.billing.prices import PriceBook
 from dispatch.billing.pricing import price_usage
 from dispatch.billing.record import UsagePart
 from dispatch.billing.reports import GroupBy, Period
@@ -22,8 +25,8 @@ from dispatch.event_drain import EventDrain
 from dispatch.live_calls import LiveCalls
 from dispatch.store import redis_keys
 from dispatch.store.engine import Database
-from dispatch.store.tables import UsageDayRow
-from dispatch.usage.usage import Usage
+from dispatch.store.tables import UsageDayRow, UsageEventRow
+from dispatch.usage.usage import Payer, Usage
 from telephony.calls import EndedBy, EndReason
 from tests.builders.live_calls import Tenant, lapse, live_calls, settings, shift_clock
 
@@ -31,6 +34,7 @@ pytestmark = pytest.mark.integration
 
 HANG_UP = CallEnd(EndedBy.CALLER, EndReason.HANG_UP)
 START = 1_000_000
+ROOT = Path(__file__).parents[4]
 
 
 def used(words: int) -> list[UsageItem]:
@@ -163,22 +167,22 @@ async def test_an_unanswered_call_has_no_bill_whatever_it_used(call):
 
 
 async def test_a_call_keeps_the_prices_it_was_admitted_with(redis, database, tenant, tmp_path):
-    text = files("dispatch.billing").joinpath("prices.toml").read_text("utf-8")
+    table_text = files("dispatch.billing").joinpath("prices.toml").read_text("utf-8")
     dear = (
-        text.replace('id = "2026-11"', 'id = "dear"')
+        table_text.replace('id = "2026-11"', 'id = "dear"')
         .replace("seconds = 100_000", "seconds = 200_000")
         .replace("characters = 30_000", "characters = 60_000")
     )
     now = datetime.now(UTC)
     table = tmp_path / "prices.toml"
     table.write_text(
-        text + dear.replace("2026-01-01T00:00:00Z", f"{now + timedelta(days=1):%FT%TZ}")
+        table_text + dear.replace("2026-01-01T00:00:00Z", f"{now + timedelta(days=1):%FT%TZ}")
     )
     began = Call(redis, database, tenant, live_calls(redis, dialplane_price_table=table))
     await began.talk(9.5, used(10))
     # The new version comes into force while the call goes on.
     later = tmp_path / "later.toml"
-    later.write_text(text + dear.replace("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"))
+    later.write_text(table_text + dear.replace("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"))
     began.calls = live_calls(redis, dialplane_price_table=later)
     again = await began.calls.admit(began.arrival)
     assert again.prices.version == "2026-11"
@@ -229,10 +233,10 @@ async def test_a_call_whose_usage_was_lost_has_one_part_with_what_was_taken(
 async def test_an_agent_on_the_tenants_own_keys_pays_the_price_for_those(
     redis, database, tenant, tmp_path
 ):
-    text = files("dispatch.billing").joinpath("prices.toml").read_text("utf-8")
+    table_text = files("dispatch.billing").joinpath("prices.toml").read_text("utf-8")
     table = tmp_path / "prices.toml"
     own = 'keys = "own"\nper = 60\nunits = { seconds = '
-    table.write_text(text.replace(f"{own}100_000", f"{own}70_000"))
+    table.write_text(table_text.replace(f"{own}100_000", f"{own}70_000"))
     await redis.hset(redis_keys.agent(tenant.agent_id), "needed_secrets", "openai")
     secrets = '{"secrets":[{"provider":"openai"}]}'
     await redis.set(redis_keys.secrets(tenant.project_id), secrets)
@@ -305,3 +309,48 @@ async def test_sums_by_day_are_the_sums_of_the_bills(call, redis, database):
         cost, quantity = (await db.execute(query)).one()
     assert cost == details.record.cost_microcredits
     assert quantity == sum(part.quantity for part in details.usage)
+
+
+async def test_the_checks_that_the_documentation_gives_find_the_books_in_order(
+    call, redis, database, tenant
+):
+    await call.talk(29.5, used(10))
+    await call.hang_up(used(50_000))
+    payer, turn = Payer(tenant.organization_id, tenant.project_id), uuid.uuid4()
+    await Balances(redis).apply_top_up(tenant.organization_id, "more", START)
+    service = Usage(database, redis, settings())
+    await service.reserve_chat(payer, turn)
+    await service.charge_chat(payer, turn, used(3))
+    drain = EventDrain(redis, database, wait_s=0)
+    while await drain.run_once():
+        pass
+    text_of_page = (ROOT / "docs" / "billing.md").read_text()
+    [block] = re.findall(r"```sql\n(.*?)```", text_of_page, re.DOTALL)
+    by_subject, by_day = (query for query in block.split(";") if query.strip())
+    async with database.reading() as db:
+        assert (await db.execute(text(by_subject))).all() == []
+        assert (await db.execute(text(by_day))).scalar_one() is True
+    async with database.transaction() as db:
+        await db.execute(update(UsageEventRow).values(cost_microcredits=1))
+    async with database.reading() as db:
+        assert len((await db.execute(text(by_subject))).all()) == 2
+        assert (await db.execute(text(by_day))).scalar_one() is False
+
+
+def test_the_worked_example_in_the_documentation_is_what_would_be_charged():
+    rows = re.findall(
+        r"^\| \w+,? ?[\w.-]* \| (\w+) \| (\d+) \| (\d+)/(\d+) \| ([\d.]+) \| (\d+) \|$",
+        (ROOT / "docs" / "billing.md").read_text(),
+        re.MULTILINE,
+    )
+    assert len(rows) == 5
+    table = PriceBook.load().tables[0]
+    parts = {
+        part.item.unit.value: (part.item.quantity, str(part.price), part.cost_microcredits)
+        for part in price_usage(used(33), table).parts
+    }
+    for unit, quantity, microcredits, per, exactly, cost in rows[1:]:
+        price = f"{microcredits}/{per}"
+        assert parts[unit] == (int(quantity), price, int(cost))
+        assert int(quantity) * int(microcredits) / int(per) == float(exactly)
+    assert rows[0] == ("seconds", "30", "100000", "60", "50000", "50000")
