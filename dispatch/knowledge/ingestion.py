@@ -8,7 +8,7 @@ import asyncio
 import logging
 import tempfile
 import uuid
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +18,7 @@ from dispatch.errors import SecretUnreadable, StoreUnavailable
 from dispatch.knowledge.embedding import MAX_BATCH, Embedder
 from dispatch.knowledge.errors import EmbeddingRefused, EmbeddingUnavailable, Unreadable
 from dispatch.knowledge.reader_process import chunk_batches, read_chunks
-from dispatch.knowledge_base import DocumentStatus, EmbeddingModel, KnowledgeBase
+from dispatch.knowledge_base import DocumentFormat, DocumentStatus, EmbeddingModel, KnowledgeBase
 from dispatch.store.engine import Database
 from dispatch.store.repositories import knowledge_bases, knowledge_chunks, knowledge_documents
 from dispatch.store.repositories.knowledge_chunks import PendingChunk
@@ -45,6 +45,10 @@ _FIRST_BACKOFF: Final = timedelta(seconds=5)
 _LONGEST_BACKOFF: Final = timedelta(minutes=5)
 
 
+ReadChunks = Callable[[Path, DocumentFormat, Path], Awaitable[None]]
+"""Turns a file of a format into a file of chunks, or raises `Unreadable`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ingested:
     """What a run did."""
@@ -64,11 +68,15 @@ class Ingestion:
     Args:
         database: Where documents are.
         embedder: Makes vectors.
+        read: Reads a file apart; tests hand in their own.
     """
 
-    def __init__(self, database: Database, embedder: Embedder) -> None:
+    def __init__(
+        self, database: Database, embedder: Embedder, read: ReadChunks = read_chunks
+    ) -> None:
         self._database = database
         self._embedder = embedder
+        self._read_chunks = read
         self._readers = asyncio.Semaphore(_READERS)
         self._running: dict[uuid.UUID, asyncio.Task[None]] = {}
 
@@ -148,7 +156,7 @@ class Ingestion:
                 source, target = Path(directory, "document"), Path(directory, "chunks")
                 await self._fetch(job, source)
                 try:
-                    await read_chunks(source, job.format, target)
+                    await self._read_chunks(source, job.format, target)
                 except Unreadable as exc:
                     await self._give_up(job, str(exc))
                     return False

@@ -50,12 +50,14 @@ class EmbeddingServer:
         base_url: Up to the protocol's version, as clients are given it.
         requests: The bodies of all requests, in their order.
         failing_with: A status to answer everything with, until it is None again.
+        failing_after: So many requests are answered, all others with 503.
         dimensions: Length of the vectors.
     """
 
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
         self.failing_with: int | None
+        self.failing_after: int | None
         self.dimensions: int
         self.reset()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -65,6 +67,7 @@ class EmbeddingServer:
         """Be in good health, and forget what was asked."""
         self.requests.clear()
         self.failing_with = None
+        self.failing_after = None
         self.dimensions = DIMENSIONS
 
     def serve(self) -> None:
@@ -78,8 +81,9 @@ class EmbeddingServer:
 
     def answer(self, body: dict[str, Any], authorization: str) -> tuple[int, dict[str, Any]]:
         """Return status and body as OpenAI would."""
-        if self.failing_with is not None:
-            return self.failing_with, _error("The server cannot answer now.")
+        is_tired = self.failing_after is not None and len(self.requests) >= self.failing_after
+        if self.failing_with is not None or is_tired:
+            return self.failing_with or 503, _error("The server cannot answer now.")
         if authorization != f"Bearer {KEY}":
             return 401, _error("Incorrect API key provided.")
         if body["model"] != "letters":

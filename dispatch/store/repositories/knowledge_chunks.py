@@ -11,7 +11,9 @@ from pgvector.sqlalchemy import HALFVEC
 from sqlalchemy import (
     ColumnElement,
     SQLColumnExpression,
+    String,
     Text,
+    bindparam,
     cast,
     exists,
     func,
@@ -20,7 +22,7 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.dialects.postgresql import REGCONFIG, TSQUERY, insert
+from sqlalchemy.dialects.postgresql import REGCONFIG, TSQUERY, Insert, insert
 
 from dispatch.knowledge_base import SEARCHABLE, Chunk, KnowledgeBase, SearchHit
 from dispatch.store.engine import ReadSession, WriteSession
@@ -62,11 +64,13 @@ async def insert_chunks(
             "heading": chunk.heading,
             "text": chunk.text,
             "page": chunk.page,
-            "words": _words(base.language, chunk),
+            "language": base.language,
+            "heading_words": plain_words(chunk.heading),
+            "text_words": plain_words(chunk.text),
         }
         for chunk in chunks
     ]
-    await db.execute(insert(KnowledgeChunkRow).values(rows).on_conflict_do_nothing())
+    await _insert_many(db, _INSERT_CHUNK, rows)
 
 
 async def list_pending(
@@ -103,7 +107,7 @@ async def insert_vectors(
         }
         for chunk_id, vector in vectors
     ]
-    await db.execute(insert(KnowledgeVectorRow).values(rows).on_conflict_do_nothing())
+    await _insert_many(db, _INSERT_VECTOR, rows)
 
 
 async def count_vectors(db: ReadSession, document_id: uuid.UUID) -> int:
@@ -200,18 +204,29 @@ def plain_words(text: str) -> str:
     return _FOREIGN_PUNCTUATION.sub(" ", unicodedata.normalize("NFKC", text).lower())
 
 
-def _words(language: str, chunk: Chunk) -> ColumnElement[Any]:
-    config = _regconfig(language)
-    text = func.setweight(func.to_tsvector(config, plain_words(chunk.text)), literal_column("'C'"))
-    if not chunk.heading:
-        return text
-    heading = func.to_tsvector(config, plain_words(chunk.heading))
-    # A word of the heading counts twice as much as one of the text.
-    return func.setweight(heading, literal_column("'B'")).op("||")(text)
+async def _insert_many(db: WriteSession, statement: Insert, rows: list[dict[str, Any]]) -> None:
+    # One statement for all rows, compiled once, and not the ORM's, which knows no expressions here.
+    connection = await db.connection()
+    await connection.execute(statement, rows)
 
 
 def _regconfig(language: str) -> ColumnElement[Any]:
     return cast(literal(language), REGCONFIG)
+
+
+def _indexed(words: str, weight: str) -> ColumnElement[Any]:
+    config = cast(bindparam("language", type_=String), REGCONFIG)
+    vector = func.to_tsvector(config, bindparam(words, type_=Text))
+    return func.setweight(vector, literal_column(weight))
+
+
+_INSERT_CHUNK: Final = (
+    insert(KnowledgeChunkRow)
+    # A word of the headings counts twice as much as one of the text.
+    .values(words=_indexed("heading_words", "'B'").op("||")(_indexed("text_words", "'C'")))
+    .on_conflict_do_nothing()
+)
+_INSERT_VECTOR: Final = insert(KnowledgeVectorRow).on_conflict_do_nothing()
 
 
 def _is_searchable() -> tuple[ColumnElement[bool], ...]:

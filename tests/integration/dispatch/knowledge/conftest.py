@@ -43,6 +43,7 @@ class Library:
     documents: Documents
     search: KnowledgeSearch
     ingestion: Ingestion
+    embedder: Embedder
     keys: Keys
     model: EmbeddingModel
 
@@ -113,6 +114,7 @@ async def library(
             documents=Documents(database, LoopSignals(redis)),
             search=KnowledgeSearch(database, embedder),
             ingestion=ingestion,
+            embedder=embedder,
             keys=keys,
             model=EmbeddingModel("openai", "letters", embedding_server.base_url),
         )
