@@ -182,6 +182,16 @@ class VoiceSessions:
             )
         )
 
+    async def room_of(self, call_id: uuid.UUID) -> str | None:
+        """Return the room of a session that was opened under this id lately, or None.
+
+        A client that repeats a request is to be given the room it was given before.
+
+        Raises:
+            StoreUnavailable: Redis could not be reached.
+        """
+        return (await self._store.find(call_id)).get("room_name")
+
     async def find(self, room_name: str, seat: str = "") -> VoiceSession | None:
         """Return the session that lives in this room, at this seat, or None.
 

@@ -6,6 +6,7 @@ from typing import Final
 from gateway.faces.face import Face
 from gateway.faces.talkifai.errors import (
     chat_problem_of,
+    ending_problem_of,
     numbers_problem_of,
     opening_problem_of,
     talkifai_body,
@@ -17,6 +18,7 @@ from gateway.problems import Problem
 _WORDINGS: Final = (
     (re.compile(r"/v1/chat/voice-sessions"), voice_problem_of),
     (re.compile(r"/v1/chat/sessions/?$"), opening_problem_of),
+    (re.compile(r"/v1/chat/sessions/[^/]*/end$"), ending_problem_of),
     (re.compile(r"/v1/chat/sessions"), chat_problem_of),
 )
 

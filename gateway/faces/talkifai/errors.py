@@ -17,7 +17,7 @@ from dispatch.errors import (
     RoomUnavailable,
     StoreUnavailable,
 )
-from gateway.auth import GatewayError, Unauthenticated
+from gateway.auth import Unauthenticated
 from gateway.faces.talkifai.authentication import (
     KeyMissing,
     SessionTokenRefused,
@@ -27,11 +27,6 @@ from gateway.problems import Problem, problem_of, row_of
 from gateway.schemas.errors import HEADERS, Responses
 from gateway.validation import NOT_AN_OBJECT
 from telephony.errors import TelephonyError
-
-
-class EndFailed(GatewayError):
-    """A chat session could not be ended, for its record could not be reached."""
-
 
 Words = Mapping[type[Exception], tuple[int, str]]
 
@@ -55,9 +50,10 @@ _CHAT: Final[Words] = {
     AgentIsForCalls: (400, "Agent must be Text architecture for chat sessions"),
     InsufficientCredits: (402, "Insufficient credits. Please add credits to continue."),
     NotFound: (404, "Session not found or expired"),
-    EndFailed: (500, "Failed to end session"),
     StoreUnavailable: (503, "Billing service unavailable: connection timeout"),
 }
+
+_ENDING: Final[Words] = {**_CHAT, StoreUnavailable: (500, "Failed to end session")}
 
 _NUMBERS: Final[Words] = {
     Unauthenticated: (401, "Invalid API key"),
@@ -77,7 +73,7 @@ def _worded(words: Words) -> Callable[[Exception], Problem]:
         if published is None:
             return problem
         status, detail = published
-        if isinstance(error, NotFound) and error.kind == "agent" and words is _CHAT:
+        if words is _CHAT and isinstance(error, NotFound) and error.kind == "agent":
             detail = f"Agent {error.key} not found or does not belong to your organization"
         return Problem(status, problem.code, detail, headers=problem.headers)
 
@@ -100,6 +96,7 @@ def _about_an_agent(wording: Callable[[Exception], Problem]) -> Callable[[Except
 voice_problem_of: Final = _about_an_agent(_worded(_VOICE))
 opening_problem_of: Final = _about_an_agent(_worded(_CHAT))
 chat_problem_of: Final = _worded(_CHAT)
+ending_problem_of: Final = _worded(_ENDING)
 numbers_problem_of: Final = _worded(_NUMBERS)
 
 

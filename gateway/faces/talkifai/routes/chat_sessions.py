@@ -12,16 +12,17 @@ from dispatch.accounts import Scope
 from dispatch.chat.sessions import require_open
 from dispatch.chat.turns import Turn
 from dispatch.conversations import Message
-from dispatch.errors import NotFound, StoreUnavailable
+from dispatch.errors import NotFound
 from gateway.auth import CurrentPrincipal, key_bearer, key_header, requires
 from gateway.dependencies import NewId, ServicesOf
 from gateway.faces.talkifai.authentication import (
     ChatSession,
     SessionOpeningRoute,
     SessionRoute,
+    counted,
     session_bearer,
 )
-from gateway.faces.talkifai.errors import EndFailed, talkifai_errors
+from gateway.faces.talkifai.errors import talkifai_errors
 from gateway.faces.talkifai.schemas.chat_sessions import (
     ChatSessionAnswer,
     ChatSessionBody,
@@ -127,6 +128,7 @@ async def open_chat_session(
 @session_router.post(
     "/v1/chat/sessions/{conversation_id}/messages",  # noqa: FAST003  (ChatSession takes it)
     summary="Send a message and watch the answer",
+    dependencies=[counted("chat-message", 60)],
     response_class=EventSourceResponse,
     responses=talkifai_errors(
         {
@@ -153,6 +155,7 @@ async def send_message(turn: BegunTurn) -> AsyncIterator[ServerSentEvent]:
 @session_router.get(
     "/v1/chat/sessions/{conversation_id}/messages",  # noqa: FAST003  (ChatSession takes it)
     summary="Read what was said",
+    dependencies=[counted("chat-history", 100)],
     responses=talkifai_errors({400: ["offset: Input should be a valid integer."], **_TAKES_PART}),
 )
 async def read_messages(
@@ -181,17 +184,14 @@ async def read_messages(
 
 
 @session_router.post(
-    "/v1/chat/sessions/{conversation_id}/end",
+    "/v1/chat/sessions/{conversation_id}/end",  # noqa: FAST003  (ChatSession takes it)
+    dependencies=[counted("chat-end", 60)],
     summary="End a chat session",
     responses=talkifai_errors({**_TAKES_PART, 500: ["Failed to end session"]}),
 )
-async def end_chat_session(conversation_id: str, services: ServicesOf) -> EndAnswer:
+async def end_chat_session(session: ChatSession, services: ServicesOf) -> EndAnswer:
     """End the chat and settle what it cost; ending it again changes nothing."""
-    try:
-        session = await services.chat_sessions.get_by_name(conversation_id)
-        await services.chat_sessions.end(session.id)
-    except StoreUnavailable as exc:
-        raise EndFailed from exc
+    await services.chat_sessions.end(session.id)
     return EndAnswer(success=True, message="Session ended successfully")
 
 

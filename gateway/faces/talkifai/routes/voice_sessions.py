@@ -1,20 +1,20 @@
 """`/v1/chat/voice-sessions`: calls from a browser."""
 
-import secrets
 import time
 import uuid
 from datetime import timedelta
 from typing import Final
 
-from fastapi import APIRouter, Security
+from fastapi import APIRouter, Request, Security
 
 from dispatch.accounts import Scope
 from dispatch.errors import NotFound
 from dispatch.voice_sessions import SessionGrants
 from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header, requires
-from gateway.dependencies import ServicesOf
+from gateway.dependencies import NewId, ServicesOf
 from gateway.faces.talkifai.errors import talkifai_errors
 from gateway.faces.talkifai.schemas.voice_sessions import VoiceSessionAnswer, VoiceSessionBody
+from gateway.repetitions import HEADER as _HEADER
 
 router = APIRouter(
     route_class=TenantRoute,
@@ -42,16 +42,21 @@ _GRANTS: Final = SessionGrants(
             ],
             401: ["Invalid API key"],
             402: ["Insufficient credits"],
+            403: ["This key lacks the scope voice:write."],
             404: ["Agent not found or does not belong to your organization"],
             413: ["The body is longer than 1048576 bytes."],
-            429: ["Every call slot is taken; try again shortly."],
+            429: ["Every call slot is taken; try again shortly.", "Rate limit exceeded"],
             500: ["Failed to create voice session: LiveKit connection failed"],
             503: ["A store is unavailable; nothing was changed. Try again shortly."],
         }
     ),
 )
 async def open_voice_session(
-    body: VoiceSessionBody, principal: CurrentPrincipal, services: ServicesOf
+    request: Request,
+    body: VoiceSessionBody,
+    new_id: NewId,
+    principal: CurrentPrincipal,
+    services: ServicesOf,
 ) -> VoiceSessionAnswer:
     """Make a room, send the agent into it, and return a token with which a browser joins.
 
@@ -59,12 +64,17 @@ async def open_voice_session(
     last the token is minted. It is valid for one hour; afterwards open a new session.
     """
     agent_id = _agent_id(body.agent_id)
-    user_id = _user_id(principal.key_id)
+    user_id = _user_id(principal.key_id, new_id)
+    # Only a request with an idempotency key has an id that may have been used before.
+    room_name = (
+        await services.voice_sessions.room_of(new_id) if _HEADER in request.headers else None
+    )
     opened = await services.voice_sessions.open(
         principal,
         agent_id,
-        f"agent_{agent_id.hex[:8]}_{user_id}_{time.time_ns() // 1_000_000}",
+        room_name or f"agent_{agent_id.hex[:8]}_{user_id}_{time.time_ns() // 1_000_000}",
         user_id,
+        new_id=new_id,
         grants=_GRANTS,
     )
     return VoiceSessionAnswer(
@@ -83,10 +93,10 @@ def _agent_id(text: str) -> uuid.UUID:
         raise NotFound("agent", text) from exc
 
 
-def _user_id(key_id: uuid.UUID) -> str:
+def _user_id(key_id: uuid.UUID, new_id: uuid.UUID) -> str:
     """Return the user of a session: the key in short, and who of its visitors this is.
 
     TalkifAI's user is the key's owner, whose sessions of one millisecond would all be given the
     same room name. Here each visitor is a user.
     """
-    return f"{key_id.hex[:8]}{secrets.token_hex(4)}"
+    return f"{key_id.hex[:8]}{new_id.hex[:8]}"

@@ -255,7 +255,7 @@ class TestSending:
         answer = await chat.send("goodbye", **{"Idempotency-Key": "m-1"})
         assert detail_of(answer) == (
             409,
-            b'{"detail":"This idempotency key came with another message before."}',
+            b'{"detail":"This Idempotency-Key was used for another request."}',
         )
 
     async def test_400_too_long(self, chat: Chat):
