@@ -1,10 +1,11 @@
-"""A project's data key inside a transaction that seals with it."""
+"""A project's data key: in a transaction that seals with it, and with all that it seals."""
 
 import uuid
 
-from dispatch.errors import StoreUnavailable
+from dispatch.errors import SecretUnreadable, StoreUnavailable
+from dispatch.sealed import ProjectSecrets
 from dispatch.secrets.envelope import DataKey, KeyRing
-from dispatch.store.engine import WriteSession
+from dispatch.store.engine import ReadSession, WriteSession
 from dispatch.store.repositories import secrets
 
 
@@ -26,3 +27,15 @@ async def data_key_for_writing(db: WriteSession, keys: KeyRing, project_id: uuid
     if wrapped is None:
         raise StoreUnavailable("The project's data key went away.")
     return keys.open_data_key(project_id, wrapped)
+
+
+async def read_project_secrets(db: ReadSession, project_id: uuid.UUID) -> ProjectSecrets:
+    """Return all of a project's secrets as they are published.
+
+    Raises:
+        SecretUnreadable: The project never had a secret.
+    """
+    data_key = await secrets.find_data_key(db, project_id)
+    if data_key is None:
+        raise SecretUnreadable("The project has no data key.")
+    return ProjectSecrets(data_key, await secrets.list_secrets(db, project_id))

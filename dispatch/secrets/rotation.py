@@ -5,8 +5,8 @@ import uuid
 from dataclasses import dataclass, field
 
 from dispatch.errors import SecretUnreadable, StoreUnavailable
-from dispatch.sealed import ProjectSecrets
 from dispatch.secrets.call_secrets import CallSecrets
+from dispatch.secrets.data_keys import read_project_secrets
 from dispatch.secrets.envelope import DataKey, KeyRing
 from dispatch.secrets.passwords import password_purpose_of, termination_purpose_of
 from dispatch.secrets.values import purpose_of
@@ -94,18 +94,21 @@ class Rotation:
             )
             done.unreadable.append(project_id)
             return
-        if renewed is None:
+        if not renewed:
             return
         done.renewed += 1
+        # Read again: what was put since the commit must not be lost from the copy.
+        async with self._database.reading() as db:
+            now = await read_project_secrets(db, project_id)
         try:
-            await self._call_secrets.publish(project_id, renewed)
+            await self._call_secrets.publish(project_id, now)
         except StoreUnavailable:
             done.unpublished += 1
 
-    async def _renew(self, db: WriteSession, project_id: uuid.UUID) -> ProjectSecrets | None:
+    async def _renew(self, db: WriteSession, project_id: uuid.UUID) -> bool:
         wrapped = await secrets.find_data_key(db, project_id, for_update=True)
         if wrapped is None or wrapped.key_id == self._keys.first_id:
-            return None
+            return False
         old = self._keys.open_data_key(project_id, wrapped)
         new, new_wrapped = self._keys.new_data_key(project_id)
         await secrets.replace_data_key(db, project_id, new_wrapped)
@@ -119,7 +122,7 @@ class Rotation:
         for connection_id, password in terminations.items():
             sealed = _reseal(old, new, termination_purpose_of(connection_id), password)
             await secrets.reseal_termination_password(db, connection_id, new.id, sealed)
-        return ProjectSecrets(new_wrapped, await secrets.list_secrets(db, project_id))
+        return True
 
 
 def _reseal(old: DataKey, new: DataKey, purpose: str, sealed: bytes) -> bytes:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dispatch.access.audit import record_change
 from dispatch.accounts import Actor
 from dispatch.errors import InvalidField, NotFound, SecretUnreadable, StoreUnavailable
-from dispatch.sealed import ProjectSecrets, SealedSecret, WrappedKey
+from dispatch.sealed import SealedSecret, WrappedKey
 from dispatch.secrets.call_secrets import CallSecrets
-from dispatch.secrets.data_keys import data_key_for_writing
+from dispatch.secrets.data_keys import data_key_for_writing, read_project_secrets
 from dispatch.secrets.envelope import KeyRing
 from dispatch.secrets.values import (
     MOST_PROVIDERS,
@@ -22,7 +22,7 @@ from dispatch.secrets.values import (
     purpose_of,
     to_bytes,
 )
-from dispatch.store.engine import Database, ReadSession
+from dispatch.store.engine import Database
 from dispatch.store.repositories import accounts, secrets
 
 logger = logging.getLogger(__name__)
@@ -177,18 +177,6 @@ class Secrets:
             logger.warning(
                 "Secrets are saved but not published yet.", extra={"project_id": str(project_id)}
             )
-
-
-async def read_project_secrets(db: ReadSession, project_id: uuid.UUID) -> ProjectSecrets:
-    """Return all of a project's secrets as they are published.
-
-    Raises:
-        SecretUnreadable: The project never had a secret.
-    """
-    data_key = await secrets.find_data_key(db, project_id)
-    if data_key is None:
-        raise SecretUnreadable("The project has no data key.")
-    return ProjectSecrets(data_key, await secrets.list_secrets(db, project_id))
 
 
 def _find(kept: tuple[SealedSecret, ...], provider: str) -> SealedSecret | None:

@@ -21,6 +21,9 @@ from dispatch.tools.addresses import AllowedHosts, HostRefused, is_public
 _MOST_CONNECTIONS: Final = 50
 _KEEPALIVE_S: Final = 5.0
 
+_CONNECT_TIMEOUT_S: Final = 3.0
+"""For each address of a host: one that does not answer must leave time for the next."""
+
 
 class HostNotFound(Exception):
     """The name has no address."""
@@ -49,10 +52,11 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
             httpcore.ConnectError: None of them answered.
         """
         failure: Exception = HostNotFound()
+        limit_s = min(timeout or _CONNECT_TIMEOUT_S, _CONNECT_TIMEOUT_S)
         for address in await self._addresses(host, port):
             try:
                 return await self._sockets.connect_tcp(
-                    address, port, timeout, local_address, socket_options
+                    address, port, limit_s, local_address, socket_options
                 )
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as exc:
                 failure = exc

@@ -403,9 +403,10 @@ class TestAddressesThatAreNotPublic:
         connected: list[str] = []
         resolve_as(monkeypatch, lambda: ["10.0.0.1", "93.184.215.14", "::1", "2606:4700::1111"])
 
-        async def connect(_self: object, host: str, *_args: object, **_options: object) -> None:
+        async def connect(_self: object, host: str, _port: int, limit_s: float, *_: object) -> None:
             connected.append(host)
-            raise httpcore.ConnectError
+            assert limit_s == 3
+            raise httpcore.ConnectTimeout
 
         monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", connect)
         result = await strict.run(tool("https://mixed.example/", max_attempts=1), {}, secrets)
