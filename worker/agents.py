@@ -25,6 +25,7 @@ class VoiceAgent(Agent):
         tools: What it may do.
         on_silence: Called when its voice was given words and made no sound.
         chat_ctx: What was said before, when it goes on for another agent.
+        on_start: Called when it has taken the conversation over.
     """
 
     def __init__(
@@ -34,11 +35,18 @@ class VoiceAgent(Agent):
         tools: Sequence[llm.Tool | llm.Toolset],
         on_silence: Callable[[], None],
         chat_ctx: llm.ChatContext | None = None,
+        on_start: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(
             instructions=profile.instructions(variables), tools=list(tools), chat_ctx=chat_ctx
         )
         self._on_silence = on_silence
+        self._on_start = on_start
+
+    async def on_enter(self) -> None:
+        """Tell that the conversation is this agent's."""
+        if self._on_start is not None:
+            self._on_start()
 
     async def tts_node(
         self, text: AsyncIterable[str], model_settings: ModelSettings

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -155,6 +155,9 @@ class Conversation:
                     await self._heard_text.aclose()
         except TimeoutError:
             logger.warning("agent did not stop in time")
+        except APIError:
+            # The bill must be settled however a vendor takes its leave.
+            logger.warning("agent did not stop in order", exc_info=True)
 
     def _listen(self) -> None:
         self._session.on("conversation_item_added", self._on_item)
@@ -178,13 +181,18 @@ class Conversation:
         turns = realtime_turn_handling(self._profile.turn_taking)
         return RealtimeAgent(self._profile, self._variables, self._tools, realtime, turns)
 
-    def _pipeline_agent(self, chat_ctx: llm.ChatContext | None = None) -> VoiceAgent:
+    def _pipeline_agent(
+        self,
+        chat_ctx: llm.ChatContext | None = None,
+        on_start: Callable[[], None] | None = None,
+    ) -> VoiceAgent:
         return VoiceAgent(
             self._profile,
             self._variables,
             self._tools,
             on_silence=lambda: self._providers.silent("tts"),
             chat_ctx=chat_ctx,
+            on_start=on_start,
         )
 
     def _follow_playout(self) -> None:
@@ -243,11 +251,18 @@ class Conversation:
         This is the place for every later switch between the two.
         """
         history = self._session.history.copy(exclude_instructions=True)
-        self._session.update_agent(self._pipeline_agent(history))
         self._speaker.use(pipeline.tts)
-        spoken = any(turn_of(item) for item in history.items if item.type == "message")
-        if self._line.answered_at is not None and not spoken:
+        self._session.update_agent(self._pipeline_agent(history, self._take_up))
+
+    def _take_up(self) -> None:
+        """Go on where the model that failed stopped: with the greeting, or with its answer."""
+        turns = [turn for message in self._session.history.messages() if (turn := turn_of(message))]
+        if self._line.answered_at is None or self._line.ending.is_decided:
+            return
+        if not turns:
             self._speaker.greet([])
+        elif turns[-1].speaker == "caller":
+            self._session.generate_reply()
 
     async def _excuse(self) -> None:
         """Tell the caller that the call cannot go on, and let it be over."""

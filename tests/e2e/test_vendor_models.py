@@ -21,11 +21,15 @@ from worker.speaker import EXCUSE
 
 pytestmark = pytest.mark.e2e
 
-GREETING = "Harbour Books. How can I help you?"
+GREETING = "You have reached Harbour Books"
 HOURS = "We are open from nine to five."
 FAREWELL = "Thank you for calling Harbour Books."
 QUESTION, GOODBYE = "what are your opening hours", "goodbye"
 SENTENCES = (GREETING, HOURS, FAREWELL, EXCUSE)
+
+
+REFUSED_KEY = "The provider refused the API key. It answered with HTTP 401."
+SILENT = "The provider did not answer in time."
 
 
 @pytest.fixture
@@ -73,6 +77,10 @@ async def call(dial: Dial, number: str, *actions: Say) -> Conversation:
 
 def heard(conversation: Conversation) -> list[str]:
     return [line.text for line in conversation.lines if line.who == "agent"]
+
+
+def failures(record: dict[str, Any]) -> list[dict[str, Any]]:
+    return [event["data"] for event in record["events"] if event["type"] == "provider.failed"]
 
 
 async def record_of(office: Office, number: str) -> dict[str, Any]:
@@ -165,22 +173,37 @@ async def test_a_provider_that_fails_is_named_on_record_and_the_caller_is_told(
     records = [await record_of(office, number) for number in numbers]
     assert [heard(each)[0] for each in conversations] == [GREETING] * 2
     assert all(EXCUSE in heard(each) for each in conversations)
-    for record, reason in zip(
-        records,
-        (
-            "The provider refused the API key. It answered with HTTP 401.",
-            "The provider did not answer in time.",
-        ),
-        strict=True,
-    ):
+    for record, reason in zip(records, (REFUSED_KEY, SILENT), strict=True):
         assert (record["endedBy"], record["endReason"]) == ("system", "provider_failed")
-        [failure] = [e["data"] for e in record["events"] if e["type"] == "provider.failed"]
-        assert failure == {
-            "service": "llm",
+        assert failures(record) == [
+            {"service": "llm", "provider": "openai", "model": "gpt-4.1-mini", "reason": reason}
+        ]
+
+
+async def test_a_hybrid_agent_goes_on_by_its_pipeline_when_the_realtime_model_fails(
+    office: Office, dial: Dial, deepgram: Vendor, openai: Vendor
+) -> None:
+    openai.brain.answers = {GOODBYE: Answer(FAREWELL, "end_call")}
+    await keep(office, deepgram=KEY, openai=KEY, wrong="sk-wrong")
+    realtime = {"baseUrl": openai.base_url, "secret": "wrong"}
+    agent_id = await agent_of(
+        office,
+        voicePipelineMode="hybrid",
+        models=pipeline(deepgram, openai) | {"realtime": realtime},
+    )
+    number = await office.number(agent_id)
+    conversation = await call(dial, number, Say(GOODBYE))
+    assert heard(conversation) == [GREETING, FAREWELL]
+    record = await record_of(office, number)
+    assert (record["endedBy"], record["endReason"]) == ("agent", "hang_up")
+    assert failures(record) == [
+        {
+            "service": "realtime",
             "provider": "openai",
-            "model": "gpt-4.1-mini",
-            "reason": reason,
+            "model": "gpt-realtime",
+            "reason": REFUSED_KEY,
         }
+    ]
 
 
 async def test_without_a_key_a_call_is_refused_before_the_answer_and_the_record_says_why(

@@ -1,15 +1,33 @@
 """OpenAI's models, and those of every server that speaks its protocols."""
 
+import contextlib
 from typing import Any
 
 import aiohttp
 import openai as openai_client
-from livekit.agents import APIConnectOptions, llm, stt, tts
+from livekit.agents import APIConnectOptions, APIError, llm, stt, tts
 from livekit.plugins import openai
 
 from dispatch.models.catalogue import primary_subtag
 from dispatch.models.choices import LlmChoice, RealtimeChoice, SttChoice, TtsChoice
 from worker.vendors.account import Account
+
+
+class _Session(openai.realtime.RealtimeSession):
+    """A realtime session that can still be closed when it has failed."""
+
+    async def aclose(self) -> None:
+        """Close it; why it failed was told when it did, and is not raised once more."""
+        with contextlib.suppress(APIError):
+            await super().aclose()
+
+
+class _RealtimeModel(openai.realtime.RealtimeModel):
+    """A realtime model from whose failure a conversation can go on."""
+
+    def session(self, *, turn_detection_disabled: bool = False) -> openai.realtime.RealtimeSession:
+        """Return a new session."""
+        return _Session(self, turn_detection_disabled=turn_detection_disabled)
 
 
 def client_of(shared: openai_client.AsyncOpenAI, account: Account) -> openai_client.AsyncOpenAI:
@@ -50,7 +68,7 @@ def build_realtime(
     params: dict[str, Any] = dict(choice.params)
     if account.base_url is not None:
         params["base_url"] = account.base_url
-    return openai.realtime.RealtimeModel(
+    return _RealtimeModel(
         model=choice.model,
         voice=choice.voice,
         api_key=account.key,
