@@ -7,6 +7,7 @@ method raises only `telephony.errors`.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Literal, Protocol
 
 from telephony.trunks import DispatchRule, InboundTrunk, ObservedRule, ObservedTrunk
@@ -189,5 +190,152 @@ class RoomEvents(Protocol):
 
         Raises:
             InvalidWebhook: Signature, hash or body is wrong.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RoomTrack:
+    """An audio track in a room."""
+
+    track_id: str
+    """LiveKit's `TR_…`."""
+    identity: str
+    """Who publishes it."""
+    name: str
+
+
+class HearingControl(Protocol):
+    """Who hears which track in a room, and the way to change it."""
+
+    async def list_tracks(self, room_name: str) -> Sequence[RoomTrack]:
+        """Return the audio tracks in a room; an unknown room has none."""
+        ...
+
+    async def set_heard(
+        self, room_name: str, identity: str, track_ids: Sequence[str], *, heard: bool
+    ) -> None:
+        """Let a participant hear tracks, or cease to; idempotent.
+
+        It returns before the ear notices: ceasing takes some 20 ms, beginning some 100 ms.
+
+        Raises:
+            VendorNotFound: The participant, or the room, is gone.
+            VendorUnavailable: LiveKit could not be reached; it may have happened all the same.
+        """
+        ...
+
+    async def set_ear(self, room_name: str, identity: str, *, is_open: bool) -> None:
+        """Shut a participant's ear, or open it again; idempotent.
+
+        A telephone leg subscribes on its own to every track there is at the moment it is answered.
+        With the ear shut it hears nothing all the same; opened again, it hears what it subscribed
+        to and was not taken back with `set_heard`.
+
+        Raises:
+            VendorNotFound: The participant, or the room, is gone.
+            VendorUnavailable: LiveKit could not be reached; it may have happened all the same.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SipServer:
+    """Where a call is sent when no outbound trunk of LiveKit's is used."""
+
+    hostname: str
+    """Host or `host:port`, without a scheme."""
+    auth_username: str = ""
+    auth_password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DialRequest:
+    """Somebody to call into a room."""
+
+    room_name: str
+    identity: str
+    """Of the participant that the new leg becomes; it holds no number."""
+    to: str
+    """Number in E.164, or the user part of a SIP address."""
+    trunk: str | SipServer
+    """LiveKit's id of an outbound trunk, or where to send the call."""
+    from_number: str
+    """Shown to the called party."""
+    ringing_timeout_s: float = 30.0
+    """At most 75: LiveKit gives up waiting after 80 s."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Further headers of the INVITE."""
+    name: str = ""
+    """The participant's name in the room."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredLeg:
+    """A leg that was called and answered."""
+
+    identity: str
+    sip_call_id: str
+    """LiveKit's `SCL_…`."""
+
+
+class ReferOutcome(StrEnum):
+    """What became of a transfer that the caller's carrier was asked for."""
+
+    ACCEPTED = "accepted"
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    REFUSED = "refused"
+    """The target, or the carrier, said no."""
+    TIMED_OUT = "timed_out"
+    """Nothing was heard in time; the call may or may not have been passed on."""
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Referred:
+    """How a transfer by REFER went."""
+
+    outcome: ReferOutcome
+    sip_code: int | None = None
+    reason: str = ""
+
+
+class Dialler(Protocol):
+    """Telephone legs that we begin, end and pass on."""
+
+    async def dial(self, request: DialRequest) -> AnsweredLeg:
+        """Call somebody into a room; returns when they answered.
+
+        The participant is in the room from the beginning. When the wait is cancelled the leg goes
+        on: `hang_up` ends it.
+
+        Raises:
+            DialError: They did not answer; the leg is gone.
+            VendorRejected: LiveKit did not accept the request.
+            VendorUnavailable: LiveKit could not be reached.
+        """
+        ...
+
+    async def hang_up(self, room_name: str, identity: str) -> None:
+        """End a leg, also one that still rings; one that is gone is fine."""
+        ...
+
+    async def refer(
+        self, room_name: str, identity: str, target_uri: str, *, timeout_s: float
+    ) -> Referred:
+        """Ask a leg's carrier to call somebody else in our place, and wait for the outcome.
+
+        After an accepted transfer the leg is over: its carrier hangs up, or LiveKit a second later.
+
+        Args:
+            room_name: The room.
+            identity: The leg.
+            target_uri: `tel:` or `sip:`.
+            timeout_s: Seconds until the outcome counts as unknown.
+
+        Raises:
+            VendorNotFound: The leg is gone.
+            VendorUnavailable: LiveKit could not be reached.
         """
         ...

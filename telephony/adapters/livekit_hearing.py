@@ -1,0 +1,67 @@
+"""Who hears whom, over LiveKit's subscriptions and permissions."""
+
+from collections.abc import Sequence
+
+from livekit import api
+
+from telephony.adapters.livekit_client import LiveKitClient
+from telephony.errors import VendorNotFound
+from telephony.ports import RoomTrack
+
+
+class LiveKitHearing:
+    """`telephony.ports.HearingControl` over LiveKit's room service."""
+
+    def __init__(self, client: LiveKitClient) -> None:
+        self._client = client
+
+    async def list_tracks(self, room_name: str) -> Sequence[RoomTrack]:
+        """Return the audio tracks in a room; an unknown room has none."""
+        request = api.ListParticipantsRequest(room=room_name)
+        try:
+            answer = await self._client.repeatable(
+                "list_tracks", lambda livekit: livekit.room.list_participants(request)
+            )
+        except VendorNotFound:
+            return []
+        return [
+            RoomTrack(track.sid, participant.identity, track.name)
+            for participant in answer.participants
+            for track in participant.tracks
+            if track.type == api.TrackType.AUDIO
+        ]
+
+    async def set_heard(
+        self, room_name: str, identity: str, track_ids: Sequence[str], *, heard: bool
+    ) -> None:
+        """Let a participant hear tracks, or cease to."""
+        request = api.UpdateSubscriptionsRequest(
+            room=room_name, identity=identity, track_sids=track_ids, subscribe=heard
+        )
+        await self._client.repeatable(
+            "set_heard", lambda livekit: livekit.room.update_subscriptions(request)
+        )
+
+    async def set_ear(self, room_name: str, identity: str, *, is_open: bool) -> None:
+        """Shut a participant's ear, or open it again.
+
+        Taking the permission away ends all subscriptions and refuses new ones; given back, those
+        that are wanted by then begin.
+
+        Source: livekit-server v1.13.5 pkg/rtc/participant.go, SetPermission;
+        pkg/rtc/subscriptionmanager.go, reconcileSubscription.
+        """
+        whom = api.RoomParticipantIdentity(room=room_name, identity=identity)
+        found = await self._client.repeatable(
+            "get_participant", lambda livekit: livekit.room.get_participant(whom)
+        )
+        # LiveKit replaces all permissions at once.
+        permission = api.ParticipantPermission()
+        permission.CopyFrom(found.permission)
+        permission.can_subscribe = is_open
+        request = api.UpdateParticipantRequest(
+            room=room_name, identity=identity, permission=permission
+        )
+        await self._client.repeatable(
+            "set_ear", lambda livekit: livekit.room.update_participant(request)
+        )
