@@ -1,18 +1,16 @@
 """HTTP tools in the framework's own text mode: the real session, script and server."""
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from livekit.agents import Agent, AgentSession
 
 from dispatch.script import Script
-from dispatch.tool_definition import ToolDefinition
 from dispatch.tools.addresses import AllowedHosts
 from dispatch.tools.runner import HttpToolRunner
+from tests.builders.tools import CRM_KEY, http_tool, secrets_of
 from tests.servers.tool_server import Reply, ToolServer, json_reply, running_tool_server
 from worker.builtin import ScriptLLM
 from worker.ending import CALLER_HUNG_UP, Ending
@@ -33,11 +31,6 @@ SCRIPT = Script.model_validate(
         ]
     }
 )
-NOW = datetime(2026, 11, 21, tzinfo=UTC)
-
-
-async def secrets(_provider: str) -> Mapping[str, str]:
-    return {"api_key": "secret-of-the-crm"}
 
 
 class Desk:
@@ -79,24 +72,16 @@ async def server() -> AsyncIterator[ToolServer]:
 
 @pytest.fixture(params=["GET"])
 async def desk(request: Any, server: ToolServer) -> AsyncIterator[Desk]:
-    tool = ToolDefinition.model_validate(
-        {
-            "tool_id": uuid.uuid4(),
-            "name": "look_up",
-            "parameters": {"type": "object", "required": ["order"]},
-            "http": {
-                "url": server.url("/orders"),
-                "method": request.param,
-                "headers": {"Authorization": "Bearer {{secret:crm.api_key}}"},
-            },
-            "created_at": NOW,
-            "updated_at": NOW,
-        }
+    tool = http_tool(
+        server.url("/orders"),
+        method=request.param,
+        headers={"Authorization": "Bearer {{secret:crm.api_key}}"},
+        parameters={"type": "object", "required": ["order"]},
     )
     runner = HttpToolRunner(AllowedHosts(["127.0.0.1"]))
     async with AgentSession[Any](llm=ScriptLLM(SCRIPT)) as session:
         desk = Desk(server, session)
-        tools: list[Any] = http_tools([tool], runner, secrets, desk.ending)
+        tools: list[Any] = http_tools([tool], runner, secrets_of, desk.ending)
         await session.start(Agent(instructions="", tools=tools))
         yield desk
     await runner.aclose()
@@ -107,7 +92,7 @@ async def test_the_agent_speaks_what_the_tool_answered(desk: Desk) -> None:
 
     assert [await desk.hear(), await desk.hear()] == ["One moment.", "It is sent."]
     assert desk.server.received[0].target == "/orders?order=12"
-    assert desk.server.received[0].headers["authorization"] == "Bearer secret-of-the-crm"
+    assert desk.server.received[0].headers["authorization"] == f"Bearer {CRM_KEY}"
     assert await desk.results.get() == ('{"status":"sent"}', False)
 
 
