@@ -36,13 +36,18 @@ class OpenReservation:
 
     operation_id: uuid.UUID
     seq: int
-    """Of the event that told it: 2n - 1 for the n-th time the operation was begun."""
+    """Of the event that told it: 2n - 1, and 2n for the end of that beginning."""
     organization_id: uuid.UUID
     amount_microcredits: int
 
+    @property
+    def attempt(self) -> int:
+        """Which beginning of the operation it belongs to."""
+        return (self.seq + 1) // 2
+
     def to_args(self) -> tuple[str, int, int]:
         """Return it as scripts take it: operation, attempt, amount."""
-        return str(self.operation_id), (self.seq + 1) // 2, self.amount_microcredits
+        return str(self.operation_id), self.attempt, self.amount_microcredits
 
 
 @dataclass(frozen=True, slots=True)

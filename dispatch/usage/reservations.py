@@ -4,8 +4,14 @@ import uuid
 from typing import Final
 
 from dispatch.billing.pricing import NO_USAGE, PricedUsage
-from dispatch.billing.reservation import Charge, Payer, UsageSource, lease_args
-from dispatch.errors import Conflict, InsufficientCredits
+from dispatch.billing.reservation import (
+    Charge,
+    OpenReservation,
+    Payer,
+    UsageSource,
+    lease_args,
+)
+from dispatch.errors import Conflict, InsufficientCredits, StoreUnavailable
 from dispatch.store import redis_keys
 from dispatch.store.lua_scripts import LuaScripts
 from dispatch.store.redis_client import RedisClient, translate_redis_errors
@@ -65,10 +71,13 @@ class Reservations:
             found = await self._redis.hget(redis_keys.reservation(operation_id), "price_version")
         return None if found is None else str(found)
 
-    async def is_known(self, operation_id: uuid.UUID) -> bool:
-        """Return whether Redis knows an operation, be it open or over."""
+    async def holds(self, reservation: OpenReservation) -> bool:
+        """Return whether Redis knows this beginning of an operation, be it open or over."""
         with translate_redis_errors():
-            return bool(await self._redis.exists(redis_keys.reservation(operation_id)))
+            attempt = await self._redis.hget(
+                redis_keys.reservation(reservation.operation_id), "attempt"
+            )
+        return attempt is not None and int(attempt) == reservation.attempt
 
     async def charge(
         self, payer: Payer, operation_id: uuid.UUID, source: UsageSource, usage: PricedUsage
@@ -77,8 +86,11 @@ class Reservations:
 
         What exceeds the reservation comes out of the balance as far as it goes. A reservation that
         lapsed, or that Redis lost, is charged from the balance alone.
+
+        Raises:
+            StoreUnavailable: Redis did not answer, or its balances are being rebuilt.
         """
-        cost, uncollected, repeated = await self._run(
+        answer = await self._run(
             "charge",
             str(operation_id),
             "charge",
@@ -88,6 +100,9 @@ class Reservations:
             usage.to_json(),
             lease_args()[1],
         )
+        if answer == ["balance_unknown"]:
+            raise StoreUnavailable("The organisation's balance is being rebuilt; charge again.")
+        cost, uncollected, repeated = answer
         return Charge(int(cost), int(uncollected), repeated == "1")
 
     async def release_lapsed(self) -> int:

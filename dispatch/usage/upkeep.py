@@ -59,7 +59,7 @@ class ReservationUpkeep:
             )
         lost = 0
         for reservation in open_for_long:
-            if await self._reservations.is_known(reservation.operation_id):
+            if await self._reservations.holds(reservation):
                 continue
             async with self._database.transaction() as db:
                 if await usage.close_reservation(db, reservation.operation_id, reservation.seq):

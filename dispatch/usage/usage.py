@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from dispatch.accounts import Principal
 from dispatch.billing.items import Unit, UsageItem
@@ -87,14 +87,18 @@ class Usage:
             items: All that the operation used.
 
         Raises:
-            StoreUnavailable: Redis did not answer; charge again, with the same items.
+            StoreUnavailable: A store did not answer; charge again, with the same items.
         """
         version = await self._reservations.price_version(operation_id)
-        table = (
-            self._prices.in_force(datetime.now(UTC))
-            if version is None
-            else self._prices.version(version)
-        )
+        if version is None:
+            # Redis does not know it; it may have known, and have lost its data since.
+            async with self._database.reading() as db:
+                charged = await usage_rows.find_charge(db, operation_id)
+            if charged is not None:
+                return charged
+            table = self._prices.in_force(datetime.now(UTC))
+        else:
+            table = self._prices.version(version)
         return await self._reservations.charge(
             payer, operation_id, source, price_usage(items, table)
         )
@@ -130,6 +134,17 @@ class Usage:
             calls=sum(group.calls for group in groups),
             groups=tuple(groups),
         )
+
+    async def messages_since(self, principal: Principal, since: date) -> int:
+        """Return how many messages the principal's organisation had answered, from a day on.
+
+        Raises:
+            StoreUnavailable: Postgres did not answer.
+        """
+        async with self._database.reading() as db:
+            return await usage_rows.quantity_since(
+                db, principal.organization_id, since, Unit.MESSAGES
+            )
 
 
 def _groups(sums: Iterable[UsageSum]) -> list[UsageGroup]:

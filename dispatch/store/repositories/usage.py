@@ -14,12 +14,14 @@ from sqlalchemy.dialects.postgresql import insert
 from dispatch.billing.items import Unit
 from dispatch.billing.record import UsagePart, UsageRecord, unmetered_record
 from dispatch.billing.reports import GroupBy
-from dispatch.billing.reservation import OpenReservation
+from dispatch.billing.reservation import Charge, OpenReservation
+from dispatch.calls import EventType
 from dispatch.store.engine import ReadSession, WriteSession
 from dispatch.store.repositories.paged import AnyRow, AnySelect
 from dispatch.store.tables import (
     NO_AGENT,
     AgentRow,
+    CallEventRow,
     CallRow,
     OpenReservationRow,
     UsageDayRow,
@@ -101,6 +103,20 @@ async def parts_of(db: ReadSession, subject_id: uuid.UUID) -> tuple[UsagePart, .
     return tuple(UsagePart(*row) for row in await db.execute(query))
 
 
+async def find_charge(db: ReadSession, operation_id: uuid.UUID) -> Charge | None:
+    """Return what an operation was charged, if it was and that is on record."""
+    mode = CallEventRow.data["mode"].astext
+    query = select(CallEventRow.data).where(
+        CallEventRow.call_id == operation_id,
+        CallEventRow.type == EventType.OPERATION_SETTLED.value,
+        mode == "charge",
+    )
+    data = (await db.scalars(query.order_by(CallEventRow.seq).limit(1))).one_or_none()
+    if data is None:
+        return None
+    return Charge(data["cost_microcredits"], data["uncollected_microcredits"], repeated=True)
+
+
 async def sum_usage(
     db: ReadSession, project_id: uuid.UUID, since: date | None, group_by: GroupBy
 ) -> Sequence[UsageSum]:
@@ -130,10 +146,17 @@ async def sum_usage(
 
 async def seconds_since(db: ReadSession, organization_id: uuid.UUID, since: date) -> int:
     """Return how many seconds an organisation's calls were on the line, from a day on."""
+    return await quantity_since(db, organization_id, since, Unit.SECONDS)
+
+
+async def quantity_since(
+    db: ReadSession, organization_id: uuid.UUID, since: date, unit: Unit
+) -> int:
+    """Return how many units of one kind an organisation used, from a day on."""
     query = select(func.coalesce(func.sum(_DAYS.c.quantity), 0)).where(
         _DAYS.c.organization_id == organization_id,
         _DAYS.c.day >= since,
-        _DAYS.c.unit == Unit.SECONDS.value,
+        _DAYS.c.unit == unit.value,
     )
     return int((await db.execute(query)).scalar_one())
 

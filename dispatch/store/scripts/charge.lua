@@ -1,12 +1,10 @@
 -- include: operation
 -- Ends an operation. `mode` is `charge` (what it used is paid) or `lapse` (nobody finished it in
--- time: its credit goes back). Answers: cost, what could not be collected, charged before?
+-- time: its credit goes back). Answers: cost, what could not be collected, charged before? Or
+-- `balance_unknown`, with nothing changed.
 local operation_id, mode = ARGV[1], ARGV[2]
 local owner = { ARGV[3], ARGV[4], ARGV[5], ARGV[6] }
 local wanted, usage, keep_ms = tonumber(ARGV[7]), ARGV[8], tonumber(ARGV[9])
-
--- Sequence numbers of an operation whose record Redis lost start here, above any it had before.
-local AFTER_LOSS = 1000000000
 
 local at_ms = now_ms()
 local reservation_key = key.reservation .. operation_id
@@ -21,15 +19,17 @@ if mode == 'lapse' and state ~= 'reserved' then
 end
 if mode == 'lapse' then owner = { was[2], was[3] or '', was[4] or '', was[5] or '' } end
 local organization_id = owner[1]
-local reserved, seq = 0, AFTER_LOSS
+local reserved, attempt = 0, tonumber(was[7])
 if state == 'reserved' then
-  reserved, seq = tonumber(was[6]), tonumber(was[7]) * 2
-elseif state then
-  seq = tonumber(was[7]) * 2 + 2
+  reserved = tonumber(was[6])
+else
+  attempt = next_attempt(at_ms, attempt)
 end
 
 local balance_key = key.balance .. organization_id
 local balance = redis.call('GET', balance_key)
+-- Whether the rest is there will be known when the balance is rebuilt; until then it is not lost.
+if not balance and wanted > reserved then return { 'balance_unknown' } end
 local cost = math.min(wanted, reserved + tonumber(balance or '0'))
 -- An unknown balance stays unknown: it is rebuilt from the ledger, which gets this event.
 if balance then redis.call('INCRBY', balance_key, digits(reserved - cost)) end
@@ -38,9 +38,9 @@ redis.call('HSET', reservation_key, 'state', mode == 'charge' and 'charged' or '
   'uncollected', digits(wanted - cost))
 redis.call('PEXPIRE', reservation_key, digits(keep_ms))
 redis.call('ZREM', key.reservations, operation_id)
-emit_operation(operation_id, seq, 'operation.settled', at_ms, merged(string.format(
-  '{"organization_id":"%s","project_id":"%s","agent_id":"%s","source":"%s"}',
-  owner[1], owner[2], owner[3], owner[4]), string.format(
+emit_operation(operation_id, attempt * 2, 'operation.settled', at_ms, merged(string.format(
+  '{"organization_id":"%s","project_id":"%s","agent_id":"%s","source":"%s","mode":"%s"}',
+  owner[1], owner[2], owner[3], owner[4], mode), string.format(
   '{"released_microcredits":%.0f,"cost_microcredits":%.0f,"uncollected_microcredits":%.0f,"usage":%s}',
   reserved, cost, wanted - cost, usage)))
 return { digits(cost), digits(wanted - cost), '0' }

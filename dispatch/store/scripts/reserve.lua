@@ -18,7 +18,7 @@ local refusal = unpaid(organization_id, amount)
 if refusal then return { 'refused', refusal } end
 
 local at_ms = now_ms()
-local attempt = tonumber(was[4] or '0') + 1
+local attempt = next_attempt(at_ms, tonumber(was[4]))
 redis.call('DECRBY', key.balance .. organization_id, digits(amount))
 redis.call('HSET', reservation_key, 'state', 'reserved', 'organization_id', organization_id,
   'project_id', project_id, 'agent_id', agent_id, 'source', source,

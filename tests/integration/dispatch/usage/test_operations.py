@@ -1,11 +1,14 @@
 """Credit of chat turns on a real Redis and Postgres: checked before, charged once, never lost."""
 
 import asyncio
+import contextlib
 import uuid
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 from redis.asyncio import Redis
 from sqlalchemy import select, update
 
@@ -269,3 +272,99 @@ async def test_a_turn_is_priced_by_the_version_it_began_with(
     assert (await after.charge_chat(payer, turn, tokens(10))).cost_microcredits == 100
     assert (await after.charge_chat(payer, uuid.uuid4(), tokens(10))).cost_microcredits == 990
     assert await books.balance() == START - 1_090
+
+
+async def test_a_charge_waits_for_a_balance_that_is_being_rebuilt(
+    service, payer, books, redis, database
+):
+    turn = uuid.uuid4()
+    await service.reserve_chat(payer, turn)
+    await books.drain()
+    await redis.flushdb()
+    with pytest.raises(StoreUnavailable, match="charge again"):
+        await service.charge_chat(payer, turn, tokens(10))
+    await Credits(database, Balances(redis)).apply_outstanding(payer.organization_id)
+    assert (await service.charge_chat(payer, turn, tokens(10))).cost_microcredits == 100
+    assert await books.balance() == START - 100
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(
+            ["reserve", "reserve", "charge", "charge", "lapse", "upkeep", "drain", "lose_all"]
+        ),
+        st.integers(0, 3),
+        st.sampled_from([0, 1, 7, 3_000, 9_000]),
+    ),
+    min_size=4,
+    max_size=20,
+)
+
+
+def test_no_order_of_steps_and_losses_takes_or_makes_a_micro_credit(
+    redis_url: str, clean_postgres: str
+) -> None:
+    async def example(redis: Redis, database: Database, steps: list[tuple[str, int, int]]) -> None:
+        await redis.flushdb()
+        payer = Payer(uuid.uuid4(), uuid.uuid4())
+        async with database.transaction() as db:
+            await ledger.ensure_entry(
+                db,
+                payer.organization_id,
+                LedgerKind.TOPUP,
+                amount_microcredits=START,
+                reason="",
+                operation_id=uuid.uuid4().hex,
+            )
+        credit = Credits(database, Balances(redis))
+        await credit.apply_outstanding(payer.organization_id)
+        service, books = Usage(database, redis, settings()), Books(database, redis, payer)
+        turns = [uuid.uuid4() for _ in range(4)]
+        charged: dict[uuid.UUID, int] = {}
+        for name, index, amount in steps:
+            turn = turns[index]
+            if name == "reserve" and turn not in charged:
+                with contextlib.suppress(InsufficientCredits):
+                    assert await service.reserve_chat(payer, turn)
+            elif name == "charge":
+                charge = await service.charge_chat(payer, turn, tokens(amount))
+                assert charge.repeated == (turn in charged)
+                assert charge.cost_microcredits == charged.get(turn, charge.cost_microcredits)
+                charged[turn] = charge.cost_microcredits
+            elif name == "lapse":
+                await lapse(redis, turn)
+            elif name == "upkeep":
+                await ReservationUpkeep(redis, database).run_once()
+            else:
+                await books.drain()
+                if name == "lose_all":
+                    await redis.flushdb()
+                    await credit.apply_outstanding(payer.organization_id)
+            balance = await Balances(redis).get(payer.organization_id)
+            assert balance is not None
+            assert balance >= 0
+        for turn in turns:
+            await lapse(redis, turn)
+        await ReservationUpkeep(redis, database).run_once()
+        assert await books.balance() == START - sum(charged.values())
+        assert await books.open_on_record() == 0
+
+    with asyncio.Runner() as runner:
+        redis = Redis.from_url(redis_url, decode_responses=True)
+        database = Database(clean_postgres)
+
+        @hypothesis.settings(
+            max_examples=25,
+            deadline=None,
+            derandomize=True,
+            suppress_health_check=[hypothesis.HealthCheck.too_slow],
+        )
+        @hypothesis.given(steps=STEPS)
+        def examples(steps: list[tuple[str, int, int]]) -> None:
+            runner.run(example(redis, database, steps))
+
+        try:
+            examples()
+        finally:
+            runner.run(redis.aclose())
+            runner.run(database.aclose())
