@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 
 from dispatch.access.settings import AccessSettings
 from dispatch.settings import DispatchSettings
@@ -62,6 +63,7 @@ class Gateway:
     rooms: FakeRooms
     trunks: FakeTrunks
     services: Services
+    app: FastAPI
     _clients: AsyncExitStack
     _new_client: Any
     _names: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -144,7 +146,8 @@ async def serving(
         await clients.enter_async_context(models)
         http = await clients.enter_async_context(new_client({}))
         admin = await clients.enter_async_context(new_client({"x-api-key": ADMIN_KEY}))
-        yield Gateway(http, admin, rooms, trunks, services, clients, new_client)
+        yield Gateway(http, admin, rooms, trunks, services, app, clients, new_client)
+        await services.chat_turns.aclose(patience_s=1)
 
 
 def error_of(answer: httpx.Response) -> tuple[int, str, str]:
