@@ -27,6 +27,17 @@ class CallFilters:
 
 
 @dataclass(frozen=True, slots=True)
+class CallStats:
+    """Some calls in sum."""
+
+    total: int
+    completed: int
+    """Those that were answered and are over."""
+    average_duration_s: float
+    """Of the completed ones, from answer to end; 0 when there is none."""
+
+
+@dataclass(frozen=True, slots=True)
 class CallRecord:
     """A call, as its events so far tell it."""
 

@@ -4,7 +4,7 @@ import uuid
 from dataclasses import replace
 
 from dispatch.accounts import Principal
-from dispatch.call_history import CallDetails, CallFilters, CallRecord
+from dispatch.call_history import CallDetails, CallFilters, CallRecord, CallStats
 from dispatch.errors import InvalidField, NotFound
 from dispatch.paging import Page, PageRequest
 from dispatch.store.engine import Database
@@ -12,7 +12,7 @@ from dispatch.store.repositories import calls
 from telephony.e164 import parse_e164
 from telephony.errors import InvalidNumber
 
-__all__ = ["CallDetails", "CallFilters", "CallRecord", "CallRecords"]
+__all__ = ["CallDetails", "CallFilters", "CallRecord", "CallRecords", "CallStats"]
 
 
 class CallRecords:
@@ -32,6 +32,16 @@ class CallRecords:
         filters = _normalised(filters or CallFilters())
         async with self._database.reading() as db:
             return await calls.list_calls(db, principal.project_id, filters, page)
+
+    async def stats(self, principal: Principal, filters: CallFilters) -> CallStats:
+        """Return the sums of some of the project's calls.
+
+        Raises:
+            InvalidField: A time carries no time zone.
+        """
+        filters = _normalised(filters)
+        async with self._database.reading() as db:
+            return await calls.sum_calls(db, principal.project_id, filters)
 
     async def get(self, principal: Principal, call_id: uuid.UUID) -> CallDetails:
         """Return a call with its transcript, events and ledger entries.

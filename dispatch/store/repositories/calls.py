@@ -2,13 +2,14 @@
 
 import uuid
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 
 from dispatch.call_history import (
     CallDetails,
     CallEvent,
     CallFilters,
     CallRecord,
+    CallStats,
     TranscriptTurn,
 )
 from dispatch.calls import EventType, RefusalReason
@@ -27,6 +28,19 @@ async def list_calls(
     query = _filtered(select(CallRow).where(CallRow.project_id == project_id), filters)
     ordered = query.order_by(CallRow.started_at.desc(), CallRow.id.desc())
     return await fetch_page(db, ordered, page, _only_record)
+
+
+async def sum_calls(db: ReadSession, project_id: uuid.UUID, filters: CallFilters) -> CallStats:
+    """Return the sums of some of a project's calls."""
+    completed = CallRow.state == CallState.ENDED.value
+    duration_s = func.extract("epoch", CallRow.ended_at - CallRow.answered_at)
+    query: AnySelect = select(
+        func.count(),
+        func.count().filter(completed),
+        func.coalesce(func.avg(duration_s).filter(completed), 0),
+    ).where(CallRow.project_id == project_id)
+    total, ended, average_s = (await db.execute(_filtered(query, filters))).one()
+    return CallStats(total=total, completed=ended, average_duration_s=float(average_s))
 
 
 async def find_call(

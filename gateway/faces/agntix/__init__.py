@@ -4,7 +4,16 @@ import re
 from typing import Final
 
 from gateway.faces.agntix.errors import agntix_problem_of
-from gateway.faces.agntix.routes import agents, catalogue, chat, phone_numbers, voice_sessions
+from gateway.faces.agntix.routes import (
+    agents,
+    api_keys,
+    catalogue,
+    chat,
+    phone_numbers,
+    reports,
+    tools,
+    voice_sessions,
+)
 from gateway.faces.face import Face
 from gateway.faces.native.errors import native_body
 
@@ -17,6 +26,9 @@ AGNTIX: Final = Face(
         phone_numbers.router,
         agents.router,
         chat.router,
+        tools.router,
+        api_keys.router,
+        reports.router,
     ),
     problem_of=agntix_problem_of,
     body_of=native_body,

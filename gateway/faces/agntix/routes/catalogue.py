@@ -1,4 +1,4 @@
-"""`/v1/voice/voices`, `/v1/voice/models`, `/v1/voice/providers`: what an agent can be made of."""
+"""Voices, models and their providers: what an agent can be made of."""
 
 from typing import Annotated, Final, get_args
 
@@ -9,11 +9,13 @@ from dispatch.models.catalogue import ModelKind, catalogue
 from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header, requires
 from gateway.dependencies import ServicesOf
 from gateway.faces.agntix.schemas.catalogue import (
+    LanguageModelsAnswer,
     VoiceAnswer,
     VoiceModelsAnswer,
     VoiceModelType,
     VoiceProvidersAnswer,
     VoicesAnswer,
+    language_model_answer,
     model_answer,
     provider_answer,
 )
@@ -61,6 +63,19 @@ async def list_voice_models(
             model_answer(model, kind, usable)
             for kind in kinds
             for model in catalogue().list_models(ModelKind(kind))
+        ]
+    )
+
+
+@router.get("/v1/chat/models", summary="List language models")
+async def list_language_models(
+    principal: CurrentPrincipal, services: ServicesOf
+) -> LanguageModelsAnswer:
+    """List the models that think: an agent's `modelId`."""
+    usable = await _usable(principal, services)
+    return LanguageModelsAnswer(
+        data=[
+            language_model_answer(model, usable) for model in catalogue().list_models(ModelKind.LLM)
         ]
     )
 

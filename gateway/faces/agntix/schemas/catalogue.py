@@ -59,6 +59,22 @@ class VoiceModelsAnswer(Answer):
     data: list[VoiceModelAnswer]
 
 
+class LanguageModelAnswer(Answer):
+    """A model that thinks."""
+
+    id: uuid.UUID
+    name: str = Field(examples=["gpt-4o-mini"])
+    provider: str = Field(examples=["openai"])
+    type: Literal["LLM"]
+    is_active: bool = Field(description="Whether the project can use it: it has the key it needs.")
+
+
+class LanguageModelsAnswer(Answer):
+    """Models that think."""
+
+    data: list[LanguageModelAnswer]
+
+
 class VoiceProviderAnswer(Answer):
     """Who runs models."""
 
@@ -92,4 +108,15 @@ def provider_answer(provider: Provider, usable: set[str]) -> VoiceProviderAnswer
         name=provider.name,
         slug=provider.slug,
         is_active=provider.slug in usable,
+    )
+
+
+def language_model_answer(model: Model, usable: set[str]) -> LanguageModelAnswer:
+    """Return the answer for a language model."""
+    return LanguageModelAnswer(
+        id=model.id,
+        name=model.name,
+        provider=model.provider,
+        type="LLM",
+        is_active=model.provider in usable,
     )

@@ -1,0 +1,151 @@
+"""Bodies of tools."""
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import ConfigDict, Field, JsonValue, StringConstraints
+
+from dispatch.errors import InvalidField
+from dispatch.tool_definition import MOST_HEADERS, HttpMethod, ToolDefinition, ToolDraft
+from gateway.faces.agntix.schemas.limits import limited_like
+from gateway.schemas.base import Answer, RequestBody, without_defaults
+
+_EXAMPLE: Final[dict[str, Any]] = {
+    "name": "order_status",
+    "description": "Finds out where an order is.",
+    "type": "API_TOOL",
+    "apiTool": {
+        "url": "https://crm.example.com/orders",
+        "method": "GET",
+        "headers": {"Authorization": "Bearer {{secret:crm.api_key}}"},
+    },
+    "ajvPropertiesSchema": {
+        "type": "object",
+        "properties": {"order": {"type": "string", "description": "The order's number."}},
+        "required": ["order"],
+    },
+}
+
+
+class ApiTool(RequestBody):
+    """The request behind a tool: its arguments are the JSON body, or a GET's query."""
+
+    url: Annotated[str, StringConstraints(min_length=1, max_length=2_000)]
+    method: HttpMethod = HttpMethod.POST
+    headers: dict[str, Annotated[str, StringConstraints(max_length=2_000)]] = Field(
+        default={},
+        max_length=MOST_HEADERS,
+        description="Values may hold secrets of the project: `Bearer {{secret:crm.api_key}}`.",
+    )
+    body: dict[str, JsonValue] | None = Field(
+        default=None, max_length=0, description="Empty: the arguments are the body."
+    )
+
+
+def _describe_patch(schema: dict[str, Any]) -> None:
+    without_defaults(schema)
+    schema["examples"] = [{"description": "Finds out where an order is."}]
+
+
+class ToolPatch(RequestBody):
+    """The fields of a tool to change; what is absent stays, objects are replaced."""
+
+    model_config = ConfigDict(json_schema_extra=_describe_patch)
+
+    name: str = limited_like(ToolDraft, "name", "unchanged")
+    description: str = limited_like(ToolDraft, "description", "")
+    type: Literal["API_TOOL"] = Field(
+        default="API_TOOL", description="A FUNCTION_TOOL runs in a client, of which none is here."
+    )
+    api_tool: ApiTool = Field(default_factory=lambda: ApiTool(url="https://unchanged.example"))
+    ajv_properties_schema: dict[str, JsonValue] = Field(
+        default={},
+        description="JSON Schema of the arguments: the whole object, or its properties alone.",
+    )
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields that were sent, as `dispatch` spells them."""
+        sent = self.model_fields_set
+        fields: dict[str, Any] = {
+            name: getattr(self, name) for name in ("name", "description") if name in sent
+        }
+        if "ajv_properties_schema" in sent:
+            fields["parameters"] = _as_object(self.ajv_properties_schema)
+        return fields
+
+    def request_fields(self) -> dict[str, Any]:
+        """Return those fields of the request that were sent."""
+        return self.api_tool.model_dump(include={"url", "method", "headers"}, exclude_unset=True)
+
+
+class ToolBody(ToolPatch):
+    """A tool to create."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
+    name: str = limited_like(ToolDraft, "name", ..., description="Once in a project.")
+    description: str = limited_like(ToolDraft, "description", ..., description="For the model.")
+    type: Literal["API_TOOL"] = Field(
+        description="A FUNCTION_TOOL runs in a client, of which none is here."
+    )
+    api_tool: ApiTool
+    ajv_properties_schema: dict[str, JsonValue] = Field(
+        description="JSON Schema of the arguments: the whole object, or its properties alone."
+    )
+
+
+class ApiToolAnswer(Answer):
+    """The request behind a tool."""
+
+    url: str
+    method: HttpMethod
+    headers: dict[str, str]
+
+
+class ToolAnswer(Answer):
+    """A tool."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"id": "5b710eca-4a0e-4b52-9c53-3b2f6f0f8d11", **_EXAMPLE}]}
+    )
+
+    id: uuid.UUID
+    name: str
+    description: str
+    type: Literal["API_TOOL"]
+    api_tool: ApiToolAnswer
+    ajv_properties_schema: dict[str, JsonValue]
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, tool: ToolDefinition) -> Self:
+        """Return the answer for a tool."""
+        return cls(
+            id=tool.tool_id,
+            name=tool.name,
+            description=tool.description,
+            type="API_TOOL",
+            api_tool=ApiToolAnswer.model_validate(tool.http),
+            ajv_properties_schema=tool.parameters,
+            created_at=tool.created_at,
+            updated_at=tool.updated_at,
+        )
+
+
+_NAMES: Final[Mapping[str, str]] = {"parameters": "ajvPropertiesSchema", "http": "apiTool"}
+
+
+def in_agntix_words(error: InvalidField) -> InvalidField:
+    """Return what is wrong with a tool, its field named as Agntix's clients know it."""
+    first, dot, rest = error.field.partition(".")
+    field = _NAMES.get(first, first) + dot + rest
+    return InvalidField(field, f"{field}: {error.message}")
+
+
+def _as_object(schema: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return a schema of the arguments; a mere map of their properties gets its object around."""
+    is_whole = isinstance(schema.get("type"), str) or "$schema" in schema or "$ref" in schema
+    return schema if is_whole else {"type": "object", "properties": schema}
