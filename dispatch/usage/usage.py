@@ -146,17 +146,6 @@ class Usage:
                 db, principal.organization_id, since, Unit.MESSAGES
             )
 
-    async def messages_since(self, principal: Principal, since: date) -> int:
-        """Return how many messages the principal's organisation had answered, from a day on.
-
-        Raises:
-            StoreUnavailable: Postgres did not answer.
-        """
-        async with self._database.reading() as db:
-            return await usage_rows.quantity_since(
-                db, principal.organization_id, since, Unit.MESSAGES
-            )
-
 
 def _groups(sums: Iterable[UsageSum]) -> list[UsageGroup]:
     by_key: dict[str, list[UsageSum]] = {}
