@@ -15,6 +15,7 @@ from dispatch.agent_profile import (
     AgentProfile,
     AgentSummary,
     AgentVersion,
+    GreetingMode,
     PipelineMode,
 )
 from dispatch.billing.plans import Resource
@@ -274,6 +275,11 @@ def check_draft(draft: AgentDraft) -> None:
         InvalidField: The first thing that is wrong: which field, and what is allowed.
     """
     mode = draft.voice_pipeline_mode
+    is_scripted = mode is PipelineMode.PIPELINE and draft.models.llm.provider == "builtin"
+    if draft.voice_enabled and is_scripted and draft.greeting_mode is GreetingMode.GENERATE:
+        raise InvalidField(
+            "greeting_mode", "a script makes nothing up: let it say the greeting, or wait"
+        )
     check_models(
         draft.models,
         language=draft.language,

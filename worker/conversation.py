@@ -111,6 +111,8 @@ class Conversation:
                 session_host=False,
             )
             self._follow_playout()
+            if self._models.realtime_answered is not None:
+                self._work_on(self._providers.expect(self._models.realtime_answered))
             async with asyncio.timeout(answer_timeout_s):
                 await self._wait_for_answer()
             self._mark_answered()

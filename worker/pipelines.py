@@ -1,5 +1,6 @@
 """From an agent's profile to a running pipeline: who listens, thinks and speaks."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -23,6 +24,7 @@ from dispatch.models.choices import LlmChoice, RealtimeChoice, SttChoice, TtsCho
 from telephony.calls import CallKind
 from worker.builtin import EspeakTTS, PhraseSTT, ScriptLLM, prewarm
 from worker.turn_taking import realtime_turn_handling, turn_handling
+from worker.vendors.account import Realtime
 
 _CALLER_RATE_HZ = 16_000
 """What voice activity detection and PocketSphinx want; telephone audio holds less."""
@@ -70,6 +72,8 @@ class SpeechModels:
     realtime: llm.RealtimeModel | None
     own_voice: EspeakTTS
     """Speaks when no vendor does, so that no caller is left in silence."""
+    realtime_answered: asyncio.Event | None = None
+    """Set once the realtime model's server has said anything."""
 
     @property
     def tts(self) -> tts.TTS[Any] | None:
@@ -94,7 +98,7 @@ class VendorModels(Protocol):
 
     async def build_realtime(
         self, choice: RealtimeChoice, conn_options: APIConnectOptions
-    ) -> llm.RealtimeModel:
+    ) -> Realtime:
         """Return a model for all three."""
         ...
 
@@ -126,7 +130,12 @@ async def build_models(profile: AgentProfile, vendors: VendorModels) -> SpeechMo
             if models.tts.provider == "builtin"
             else await vendors.build_tts(models.tts),
         )
-    return SpeechModels(pipeline, realtime, _espeak(models.tts))
+    return SpeechModels(
+        pipeline,
+        realtime.model if realtime else None,
+        _espeak(models.tts),
+        realtime.answered if realtime else None,
+    )
 
 
 def _espeak(choice: TtsChoice) -> EspeakTTS:

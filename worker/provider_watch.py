@@ -1,5 +1,6 @@
 """Notices that a model's provider lets the call down, and says which one and why."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -16,6 +17,9 @@ from dispatch.agent_profile import AgentProfile
 from dispatch.calls import ProviderFailure
 from dispatch.models.choices import ModelChoice
 from worker.vendors.account import failure_of
+
+FIRST_WORD_S: Final = 8.0
+"""From the start until the server of a realtime model must have spoken: it greets at once."""
 
 _UNHEARD_MOST: Final = 2
 """So many stretches of speech without a word in a row are no coughs any more."""
@@ -52,6 +56,17 @@ class ProviderWatch:
         session.on("error", self._on_error)
         session.on("user_input_transcribed", self._on_heard)
         session.on("user_transcription_timeout", self._on_unheard)
+
+    async def expect(self, answered: asyncio.Event) -> None:
+        """Give a realtime model's server some time to say its first word.
+
+        Args:
+            answered: Set when it has.
+        """
+        try:
+            await asyncio.wait_for(answered.wait(), FIRST_WORD_S)
+        except TimeoutError:
+            self.silent("realtime")
 
     def silent(self, service: str) -> None:
         """Note that a model was asked and kept silent."""

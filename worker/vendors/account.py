@@ -1,5 +1,6 @@
 """Whose key a model is reached with, and where that may lead."""
 
+import asyncio
 import socket
 import uuid
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import aiohttp
+from livekit.agents import llm
 
 from dispatch.calls import ProviderFailure
 from dispatch.errors import SecretUnreadable, StoreUnavailable
@@ -44,6 +46,14 @@ class Account:
     key: str
     base_url: str | None
     """The server in the vendor's place; None for the vendor's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Realtime:
+    """A realtime model, and whether its server has said anything yet."""
+
+    model: llm.RealtimeModel
+    answered: asyncio.Event
 
 
 def failure_of(choice: ModelChoice, reason: str) -> ProviderFailure:

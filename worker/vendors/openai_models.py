@@ -1,5 +1,6 @@
 """OpenAI's models, and those of every server that speaks its protocols."""
 
+import asyncio
 import contextlib
 from typing import Any
 
@@ -10,7 +11,7 @@ from livekit.plugins import openai
 
 from dispatch.models.catalogue import primary_subtag
 from dispatch.models.choices import LlmChoice, RealtimeChoice, SttChoice, TtsChoice
-from worker.vendors.account import Account
+from worker.vendors.account import Account, Realtime
 
 
 class _Session(openai.realtime.RealtimeSession):
@@ -23,11 +24,17 @@ class _Session(openai.realtime.RealtimeSession):
 
 
 class _RealtimeModel(openai.realtime.RealtimeModel):
-    """A realtime model from whose failure a conversation can go on."""
+    """A realtime model from whose failure, or silence, a conversation can go on."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.answered = asyncio.Event()
 
     def session(self, *, turn_detection_disabled: bool = False) -> openai.realtime.RealtimeSession:
         """Return a new session."""
-        return _Session(self, turn_detection_disabled=turn_detection_disabled)
+        session = _Session(self, turn_detection_disabled=turn_detection_disabled)
+        session.on("openai_server_event_received", lambda _event: self.answered.set())
+        return session
 
 
 def client_of(shared: openai_client.AsyncOpenAI, account: Account) -> openai_client.AsyncOpenAI:
@@ -63,12 +70,12 @@ def build_realtime(
     account: Account,
     conn_options: APIConnectOptions,
     session: aiohttp.ClientSession | None,
-) -> llm.RealtimeModel:
+) -> Realtime:
     """Return the model that listens, thinks and speaks in one."""
     params: dict[str, Any] = dict(choice.params)
     if account.base_url is not None:
         params["base_url"] = account.base_url
-    return _RealtimeModel(
+    model = _RealtimeModel(
         model=choice.model,
         voice=choice.voice,
         api_key=account.key,
@@ -76,3 +83,4 @@ def build_realtime(
         http_session=session,
         **params,
     )
+    return Realtime(model, model.answered)

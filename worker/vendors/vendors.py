@@ -13,7 +13,7 @@ from dispatch.secrets.call_secrets import CallSecrets
 from dispatch.tools.addresses import AllowedHosts
 from dispatch.tools.model_servers import model_server_client
 from worker.vendors import deepgram_models, openai_models
-from worker.vendors.account import Account, account_of, guarded_session
+from worker.vendors.account import Account, Realtime, account_of, guarded_session
 
 
 class Vendors:
@@ -65,7 +65,7 @@ class Vendors:
 
     async def build_realtime(
         self, choice: RealtimeChoice, conn_options: APIConnectOptions
-    ) -> llm.RealtimeModel:
+    ) -> Realtime:
         """Return a vendor's speech to speech."""
         account = await self._account(choice)
         session = await self._session(account)

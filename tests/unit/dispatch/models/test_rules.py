@@ -117,6 +117,7 @@ def test_any_mixture_that_can_hear_think_and_speak_is_accepted(changes: dict[str
             "models.tts.params.pitch",
             "not a parameter of this model, which has speed, instructions",
         ),
+        ({"greeting_mode": "generate"}, "greeting_mode", "a script makes nothing up"),
         ({"voice_pipeline_mode": "sts"}, "models.realtime", "needed in the modes sts and hybrid"),
         (
             {"models": {"llm": OPENAI_LLM}},
