@@ -23,6 +23,7 @@ from pydantic import (
 from dispatch.models.choices import AgentModels, ModelChoice
 from dispatch.script import Script
 from dispatch.tool_definition import ToolDefinition
+from dispatch.transfer_policy import BUILTIN_MUSIC, HoldMusicName, TransferPolicy
 from dispatch.variables import fill
 
 _EXTENSIONS_MAX_BYTES: Final = 16 * 1024
@@ -106,6 +107,10 @@ class AgentDraft(BaseModel):
     variables: dict[VariableName, VariableValue] = Field(default_factory=dict, max_length=100)
     """Values for `{{name}}` in prompt, greeting and goodbye; a call may bring others."""
     turn_taking: TurnTaking = TurnTaking()
+    transfer: TransferPolicy = TransferPolicy()
+    """Whom the agent may pass calls to; nobody, unless it says so."""
+    hold_music: HoldMusicName = BUILTIN_MUSIC
+    """What a caller on hold hears: `builtin`, or a file of the installation."""
     max_duration_s: StrictInt = Field(default=3_600, ge=10, le=86_400)
     silence_timeout_s: StrictInt = Field(default=60, ge=5, le=3_600)
     """Nobody speaks for this long: the agent says goodbye and ends the call."""

@@ -4,6 +4,7 @@ from dispatch.calls import REFUSAL_SENTENCES, RefusalReason
 from telephony.calls import CallState, EndedBy, EndReason
 
 _ENDINGS: dict[EndReason, str] = {
+    EndReason.TRANSFERRED: "The call was passed on to somebody else",
     EndReason.CREDIT_SPENT: "The organisation's balance ran out",
     EndReason.TIME_LIMIT: "The agent's longest allowed call was reached",
     EndReason.SILENCE: "Nobody spoke, so the agent ended the call",
@@ -20,6 +21,7 @@ _ENDINGS: dict[EndReason, str] = {
 _HANG_UPS: dict[EndedBy, str] = {
     EndedBy.CALLER: "The caller hung up",
     EndedBy.AGENT: "The agent hung up",
+    EndedBy.HUMAN: "Whoever the call was passed to hung up",
     EndedBy.CARRIER: "The carrier ended the call",
     EndedBy.SYSTEM: "The call was ended by the system",
 }

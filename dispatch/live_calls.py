@@ -186,6 +186,12 @@ class LiveCalls:
         data = {"name": name, "arguments": arguments, "result": result}
         await self._record(call_id, entry_id, EventType.TOOL, data)
 
+    async def record_event(
+        self, call_id: uuid.UUID, entry_id: str, event_type: EventType, data: Mapping[str, object]
+    ) -> None:
+        """Put something on the call's record that changes nothing else there."""
+        await self._record(call_id, entry_id, event_type, data)
+
     async def record_provider_failure(
         self, call_id: uuid.UUID, entry_id: str, failure: ProviderFailure
     ) -> None:

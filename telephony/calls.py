@@ -43,6 +43,8 @@ class EndedBy(StrEnum):
 
     CALLER = "caller"
     AGENT = "agent"
+    HUMAN = "human"
+    """Somebody the call was passed to."""
     SYSTEM = "system"
     CARRIER = "carrier"
 
@@ -52,6 +54,8 @@ class EndReason(StrEnum):
 
     HANG_UP = "hang_up"
     """A party ended a normal conversation."""
+    TRANSFERRED = "transferred"
+    """The caller's carrier passed the call on; it goes on without us."""
     CREDIT_SPENT = "credit_spent"
     """The organisation's balance ran out during the call."""
     TIME_LIMIT = "time_limit"

@@ -4,13 +4,13 @@ import asyncio
 import json
 import logging
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 from livekit.agents import llm
 
-from dispatch.calls import ProviderFailure, Turn
+from dispatch.calls import EventType, ProviderFailure, Turn
 from dispatch.errors import StoreUnavailable
 
 logger = logging.getLogger(__name__)
@@ -43,6 +43,12 @@ class CallRecorder(Protocol):
         self, call_id: uuid.UUID, entry_id: str, failure: ProviderFailure
     ) -> None:
         """Put a model's failure on record."""
+        ...
+
+    async def record_event(
+        self, call_id: uuid.UUID, entry_id: str, event_type: EventType, data: Mapping[str, object]
+    ) -> None:
+        """Put something on record that has no method of its own."""
         ...
 
     async def record_tool(
@@ -96,6 +102,11 @@ class CallJournal:
         self._add(
             lambda: self._recorder.record_tool(self._call_id, entry_id, name, arguments, result)
         )
+
+    def event(self, event_type: EventType, **data: object) -> None:
+        """Put down a step of call control, with what is to be known about it."""
+        entry_id = uuid.uuid4().hex
+        self._add(lambda: self._recorder.record_event(self._call_id, entry_id, event_type, data))
 
     def provider_failed(self, failure: ProviderFailure) -> None:
         """Put down which model failed, and why."""

@@ -20,6 +20,7 @@ from dispatch.models.choices import (
     TtsChoice,
 )
 from dispatch.script import Script
+from dispatch.transfer_policy import TransferPolicy
 from gateway.schemas.base import Answer, without_defaults
 
 _REQUEST = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
@@ -95,6 +96,12 @@ class ScriptBody(Script):
     model_config = _REQUEST
 
 
+class TransferBody(TransferPolicy):
+    """Whom the agent may pass calls to, and how."""
+
+    model_config = _REQUEST
+
+
 class AgentBody(AgentDraft):
     """An agent to create."""
 
@@ -103,6 +110,7 @@ class AgentBody(AgentDraft):
     models: ModelsBody = Field(default_factory=ModelsBody)
     script: ScriptBody = Field(default_factory=ScriptBody)
     turn_taking: TurnTakingBody = TurnTakingBody()
+    transfer: TransferBody = TransferBody()
 
     @model_validator(mode="after")
     def _voice_needs_a_mode(self) -> Self:

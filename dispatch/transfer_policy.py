@@ -1,0 +1,79 @@
+"""What an agent may do with a call besides talking: whom it may pass it to, and how."""
+
+from enum import StrEnum
+from typing import Annotated, Final
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+)
+
+from telephony.dialling_rules import TargetRefused, is_pattern, parse_target
+
+BUILTIN_MUSIC: Final = "builtin"
+
+
+class TransferMode(StrEnum):
+    """How a call is passed to somebody."""
+
+    COLD = "cold"
+    """At once and without a word: the carrier is asked to, or the two are connected here."""
+    WARM = "warm"
+    """The caller waits with music until the other has heard what it is about and agreed."""
+
+
+def _parsed(text: str) -> str:
+    try:
+        return parse_target(text).text
+    except TargetRefused as exc:
+        raise ValueError(exc.sentence) from exc
+
+
+def _pattern(text: str) -> str:
+    if not is_pattern(text):
+        raise ValueError("a pattern is a number, +1201*, sip:desk@host or sip:*@host")
+    return text
+
+
+TargetText = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=400), AfterValidator(_parsed)
+]
+"""A number in E.164 or a `sip:` address."""
+PatternText = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=400), AfterValidator(_pattern)
+]
+HoldMusicName = Annotated[
+    str, StringConstraints(pattern=r"^(builtin|[A-Za-z0-9][A-Za-z0-9_-]{0,63}\.wav)$")
+]
+"""`builtin`, or a file in the worker's directory of hold music."""
+
+
+class TransferPolicy(BaseModel):
+    """Whom calls may be passed to. Whatever a prompt, a caller or a client asks for, nobody else
+    is dialled.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    targets: tuple[TargetText, ...] = Field(default=(), max_length=10)
+    """Tried in this order when nobody in particular is asked for."""
+    allow: tuple[PatternText, ...] = Field(default=(), max_length=50)
+    """Who may be asked for besides: a number, the beginning of numbers (`+1201*`), `sip:*@host`."""
+    mode: TransferMode = TransferMode.WARM
+    """How, unless it is asked for otherwise."""
+    carrier_transfers: StrictBool = True
+    """Whether the caller's carrier takes a REFER. If not, a cold transfer connects the two here."""
+    ring_timeout_s: StrictInt = Field(default=25, ge=5, le=75)
+    """How long each target rings."""
+    accept_timeout_s: StrictInt = Field(default=15, ge=3, le=60)
+    """How long after the briefing each target may take to accept; a voicemail never does."""
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """Everybody who may be dialled."""
+        return (*self.targets, *self.allow)
