@@ -166,6 +166,10 @@ class TestTheRecord:
         )
         assert [entry["kind"] for entry in record["ledger"]] == ["reserve", "release", "charge"]
         assert ledger_sum(record) == -record["costMicrocredits"]
+        costs = {part["service"]: part["costMicrocredits"] for part in record["usage"]}
+        # What is built in is counted, and free.
+        assert costs.keys() >= {"telephony", "tts"}
+        assert sum(costs.values()) == costs["telephony"] == record["costMicrocredits"]
         assert await office.balance_microcredits() == before - record["costMicrocredits"]
 
     async def test_events_tell_the_call_in_order(self, office: Office, dial: Dial) -> None:

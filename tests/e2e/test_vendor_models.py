@@ -79,6 +79,14 @@ def heard(conversation: Conversation) -> list[str]:
     return [line.text for line in conversation.lines if line.who == "agent"]
 
 
+def used(record: dict[str, Any]) -> set[tuple[str, str, str]]:
+    """What the bill counts besides the time; it is the tenant's own affair, and free here."""
+    time, *parts = record["usage"]
+    assert time["costMicrocredits"] == record["costMicrocredits"]
+    assert {(part["keys"], part["costMicrocredits"]) for part in parts} == {("own", 0)}
+    return {(part["service"], part["provider"], part["unit"]) for part in parts}
+
+
 def failures(record: dict[str, Any]) -> list[dict[str, Any]]:
     return [event["data"] for event in record["events"] if event["type"] == "provider.failed"]
 
@@ -129,6 +137,12 @@ async def test_a_pipeline_of_deepgram_and_openai_holds_a_conversation_with_a_too
     system = openai.requests("chat")[0]["messages"][0]
     assert "You sell books." in str(system["content"])
     assert openai.requests("speech")[0]["voice"] == "ash"
+    assert used(record) >= {
+        ("stt", "deepgram", "audio_ms"),
+        ("llm", "openai", "input_tokens"),
+        ("llm", "openai", "output_tokens"),
+        ("tts", "openai", "characters"),
+    }
 
 
 async def test_one_realtime_model_holds_a_conversation(
@@ -155,6 +169,7 @@ async def test_one_realtime_model_holds_a_conversation(
     ]
     assert (record["endedBy"], record["endReason"]) == ("agent", "hang_up")
     assert openai.requests("realtime")[0] == {"model": "gpt-realtime"}
+    assert {service for service, _, _ in used(record)} == {"realtime"}
 
 
 async def test_a_provider_that_fails_is_named_on_record_and_the_caller_is_told(
