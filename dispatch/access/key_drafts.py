@@ -8,7 +8,7 @@ from typing import Any, Final
 from pydantic_core import to_json
 
 from dispatch.access.origins import checked_origins
-from dispatch.access.texts import checked_name, checked_reason
+from dispatch.access.texts import checked_name, checked_text
 from dispatch.accounts import DEFAULT_SCOPES, WIDGET_SCOPES, ApiKey, KeyKind, KeyPrefix, Scope
 from dispatch.api_keys import PREFIXES
 from dispatch.errors import InvalidField, NotAllowed
@@ -72,7 +72,7 @@ def checked_draft(draft: KeyDraft, before: KeyDraft | None = None) -> KeyDraft:
         draft,
         name=checked_name(draft.name),
         allowed_origins=tuple(checked_origins(draft.allowed_origins)),
-        description=checked_reason(draft.description),
+        description=checked_text("description", draft.description),
     )
     return _checked_widget(checked) if draft.kind == "widget" else checked
 

@@ -65,7 +65,6 @@ class KeySet:
         return self._tried_at is None or self._clock() - self._tried_at >= REFETCH_AFTER_S
 
     async def _fetch(self) -> None:
-        self._tried_at = self._clock()
         try:
             self._keys = _usable(await self._read())
         except (OSError, ValueError, httpx.HTTPError) as exc:
@@ -73,8 +72,11 @@ class KeySet:
                 "The identity provider's keys could not be read.",
                 extra={"error": type(exc).__name__},
             )
-            return
-        self._fetched_at = self._clock()
+        else:
+            self._fetched_at = self._clock()
+        finally:
+            # Not sooner: whoever comes while the keys are on their way waits for them.
+            self._tried_at = self._clock()
 
     async def _read(self) -> Any:
         if not self._source.startswith(("https://", "http://")):

@@ -11,7 +11,7 @@ from dispatch.access.audit import record_change
 from dispatch.access.key_drafts import KeyDraft, checked_draft, draft_of, refuse_more_than
 from dispatch.access.limits import checked_limits
 from dispatch.access.reach import EVERYWHERE, Reach
-from dispatch.access.texts import checked_reason
+from dispatch.access.texts import checked_text
 from dispatch.access.versions import AccessVersions
 from dispatch.accounts import Actor, ApiKey, Scope
 from dispatch.api_keys import generate_key, hash_key, hint_of
@@ -202,7 +202,7 @@ class Keys:
             StoreUnavailable: Postgres did not answer and nothing was changed; or the cache did
                 not, and may honour the revoked key for up to a minute more: revoke again.
         """
-        reason = checked_reason(reason)
+        reason = checked_text("reason", reason)
         async with self._database.transaction() as db:
             found = _reached(await keys.find_key(db, key_id, for_update=True), key_id, reach)
             if found.key.revoked_at is None:
@@ -230,7 +230,7 @@ class Keys:
             InvalidField: The reason is longer than 500 characters.
             StoreUnavailable: As for `revoke`.
         """
-        reason = checked_reason(reason)
+        reason = checked_text("reason", reason)
         async with self._database.transaction() as db:
             found = _reached(await keys.find_key(db, key_id, for_update=True), key_id, reach)
             await keys.delete_key(db, key_id)

@@ -1,9 +1,9 @@
-"""Names and reasons that people give."""
+"""Names, descriptions and reasons that people give."""
 
 from dispatch.errors import InvalidField
 
 LONGEST_NAME = 200
-LONGEST_REASON = 500
+LONGEST_TEXT = 500
 
 
 def checked_name(name: str) -> str:
@@ -18,13 +18,13 @@ def checked_name(name: str) -> str:
     return stripped
 
 
-def checked_reason(reason: str) -> str:
-    """Return a reason without blanks around it, which may be empty.
+def checked_text(field: str, text: str) -> str:
+    """Return a longer text without blanks around it, which may be empty.
 
     Raises:
-        InvalidField: It is longer than 500 characters.
+        InvalidField: It is longer than 500 characters; names the field.
     """
-    stripped = reason.strip()
-    if len(stripped) > LONGEST_REASON:
-        raise InvalidField("reason", f"reason must have at most {LONGEST_REASON} characters.")
+    stripped = text.strip()
+    if len(stripped) > LONGEST_TEXT:
+        raise InvalidField(field, f"{field} must have at most {LONGEST_TEXT} characters.")
     return stripped

@@ -18,6 +18,26 @@ def test_a_new_key_is_well_formed(prefix) -> None:
     assert is_well_formed(key)
 
 
+def test_a_widget_key_shows_what_it_is() -> None:
+    key = generate_key("pk", "widget")
+    assert re.fullmatch(r"tk_widget_[0-9A-Za-z]{43}", key)
+    assert is_well_formed(key)
+    assert not is_well_formed(key.replace("tk_widget", "pk_widget"))
+
+
+def test_one_seed_makes_one_key() -> None:
+    one, same, other = (generate_key("pk", seed=seed * 32) for seed in (b"a", b"a", b"b"))
+    assert one == same != other
+
+
+def test_letters_are_drawn_evenly() -> None:
+    letters = "".join(generate_key("pk")[8:45] for _ in range(400))
+    counts = [letters.count(letter) for letter in set(letters)]
+    assert len(counts) == 62
+    # 14,800 letters of 62: 239 each, and six standard deviations are 93.
+    assert 146 < min(counts) <= max(counts) < 332
+
+
 def test_no_two_keys_are_alike() -> None:
     assert len({generate_key("pk") for _ in range(100)}) == 100
 
