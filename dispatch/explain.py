@@ -15,6 +15,7 @@ from dispatch.errors import NotFound, StoreUnavailable
 from dispatch.numbers import PhoneNumber
 from dispatch.paging import PageRequest
 from dispatch.routes import Route, Routes
+from dispatch.secrets.call_secrets import kept_names
 from dispatch.settings import DispatchSettings
 from dispatch.store.engine import Database
 from dispatch.store.lease_counts import LeaseCount, count_leases
@@ -76,6 +77,8 @@ class _LiveView:
     reachable: bool
     route: Route | None = None
     agent: AgentProfile | None = None
+    missing_secrets: frozenset[str] = frozenset()
+    """Names of the API keys that the agent's models need and the project does not keep."""
     balance_microcredits: int | None = None
     leases: LeaseCount = field(default_factory=lambda: LeaseCount(0, 0, 0))
     workers: tuple[WorkerReport, ...] = ()
@@ -152,12 +155,14 @@ class Explain:
                 self._workers.list(),
             )
             agent = await self._find_agent(route)
+            missing = await self._missing_secrets(agent)
         except StoreUnavailable:
             return _LiveView(reachable=False)
         return _LiveView(
             reachable=True,
             route=route,
             agent=agent,
+            missing_secrets=missing,
             balance_microcredits=balance,
             leases=leases,
             workers=tuple(workers),
@@ -167,6 +172,11 @@ class Explain:
         if route is None or route.agent_id is None:
             return None
         return await self._routes.get_agent(route.agent_id)
+
+    async def _missing_secrets(self, agent: AgentProfile | None) -> frozenset[str]:
+        if agent is None or not agent.needed_secrets:
+            return frozenset()
+        return agent.needed_secrets - await kept_names(self._redis, agent.project_id)
 
     def _judge_trunk(
         self, number: PhoneNumber, livekit: _LiveKitView
@@ -251,6 +261,10 @@ def _judge_agent(live: _LiveView) -> ExplainStep:
         return _failed("agent", "There is no agent to answer.")
     if live.agent is None or not live.agent.is_voice_ready:
         return _refused("agent", RefusalReason.AGENT_UNAVAILABLE)
+    if live.missing_secrets:
+        names = ", ".join(sorted(live.missing_secrets))
+        sentence = REFUSAL_SENTENCES[RefusalReason.PROVIDER_NOT_CONFIGURED]
+        return _failed("agent", f"{sentence} Missing: {names}.")
     return _passed("agent", f"The agent {live.agent.name} answers.")
 
 

@@ -13,6 +13,19 @@ from dispatch.store.redis_client import RedisClient, translate_redis_errors
 _COPY = TypeAdapter(ProjectSecrets)
 
 
+async def kept_names(redis: RedisClient, project_id: uuid.UUID) -> frozenset[str]:
+    """Return under which names a project keeps secrets, as calls would find them.
+
+    Raises:
+        StoreUnavailable: Redis did not answer.
+    """
+    with translate_redis_errors():
+        text = await redis.get(redis_keys.secrets(project_id))
+    if text is None:
+        return frozenset()
+    return frozenset(secret.provider for secret in _COPY.validate_json(text).secrets)
+
+
 class CallSecrets:
     """What a call needs of its project's secrets; no Postgres is needed to read them.
 

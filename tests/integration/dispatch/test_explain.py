@@ -11,6 +11,7 @@ from dispatch.agents import Agents
 from dispatch.balances import Balances
 from dispatch.errors import NotFound
 from dispatch.explain import Explain, Explanation
+from dispatch.models.choices import AgentModels
 from dispatch.phone_numbers import PhoneNumbers
 from dispatch.provisioning import Provisioning
 from dispatch.routes import Routes
@@ -155,6 +156,18 @@ async def test_names_an_agent_that_cannot_speak(number: Number) -> None:
     await Routes(number.redis).publish_agent(silent)
 
     assert failed(await number.explain()) == ["agent"]
+
+
+async def test_names_the_keys_that_an_agents_models_lack(number: Number) -> None:
+    models = AgentModels.model_validate(
+        {"stt": {"provider": "deepgram"}, "llm": {"provider": "openai"}}
+    )
+    await Routes(number.redis).publish_agent(number.agent.model_copy(update={"models": models}))
+
+    explanation = await number.explain()
+
+    assert failed(explanation) == ["agent"]
+    assert explanation.sentence.endswith("Missing: deepgram, openai.")
 
 
 async def test_names_a_balance_that_is_short_or_unknown(number: Number) -> None:
