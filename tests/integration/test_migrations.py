@@ -1,6 +1,9 @@
 """The history builds exactly the tables the code knows, and can be taken back."""
 
+import json
+import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -12,6 +15,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
+from dispatch.agent_profile import AgentDraft
 from dispatch.store.migrate import alembic_config, upgrade_to_head
 from dispatch.store.tables import Table
 
@@ -55,3 +59,35 @@ def test_upgrading_again_changes_nothing(empty_database: str) -> None:
     before = table_names(empty_database)
     upgrade_to_head(empty_database)
     assert table_names(empty_database) == before
+
+
+def test_an_agents_voice_of_old_is_found_among_its_models(empty_database: str) -> None:
+    command.upgrade(alembic_config(empty_database), "0003")
+    draft = {"name": "Reception", "speech": {"voice": "en-gb", "words_per_minute": 140}}
+    ids = [str(uuid.uuid4()) for _ in range(3)]
+    with psycopg.connect(empty_database.replace("+psycopg", "")) as connection:
+        connection.execute("INSERT INTO organizations (id, name) VALUES (%s, 'O')", ids[:1])
+        connection.execute(
+            "INSERT INTO projects (id, organization_id, name) VALUES (%s, %s, 'P')",
+            [ids[1], ids[0]],
+        )
+        connection.execute(
+            "INSERT INTO agents (id, organization_id, project_id, version, draft)"
+            " VALUES (%s, %s, %s, 7, %s)",
+            [ids[2], ids[0], ids[1], json.dumps(draft)],
+        )
+    command.upgrade(alembic_config(empty_database), "0004")
+    [(version, kept)] = agent_versions(empty_database)
+    models = AgentDraft.model_validate(kept).models
+    assert version == 7
+    assert (models.tts.voice, models.tts.words_per_minute) == ("en-gb", 140)
+    command.downgrade(alembic_config(empty_database), "0003")
+    with psycopg.connect(empty_database.replace("+psycopg", "")) as connection:
+        row = connection.execute("SELECT draft -> 'speech' ->> 'voice' FROM agents").fetchone()
+    assert row == ("en-gb",)
+
+
+def agent_versions(url: str) -> list[tuple[int, Any]]:
+    """Return the versions and drafts of all agents."""
+    with psycopg.connect(url.replace("+psycopg", "")) as connection:
+        return connection.execute("SELECT version, draft FROM agent_versions").fetchall()
