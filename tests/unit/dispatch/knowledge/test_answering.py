@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -10,28 +10,18 @@ from dispatch.agent_profile import AgentProfile
 from dispatch.errors import StoreUnavailable
 from dispatch.knowledge.answering import UNAVAILABLE, look_up, spoken
 from dispatch.knowledge_base import DEFAULT_TOP_K, SearchHit, SearchResult
+from tests.builders.agents import a_profile
 
 pytestmark = pytest.mark.unit
 
-BASES = (uuid.uuid4(),)
 PASSAGE = (
     "Our bakery was founded in 1921. It has three ovens.\n\n"
     "On Sundays we open at eight and close at noon. Cherry tarts are sold on Sundays only."
 )
 
 
-def agent(**fields) -> AgentProfile:
-    now = datetime(2026, 11, 21, tzinfo=UTC)
-    identity = {
-        "agent_id": uuid.uuid4(),
-        "config_id": 1,
-        "organization_id": uuid.uuid4(),
-        "project_id": uuid.uuid4(),
-        "version": 1,
-        "created_at": now,
-        "updated_at": now,
-    }
-    return AgentProfile(name="Bakery", knowledge_base_ids=BASES, **identity, **fields)
+def agent(**fields: Any) -> AgentProfile:
+    return a_profile(knowledge_bases=1, **fields)
 
 
 def hit(text: str, **fields) -> SearchHit:
@@ -73,7 +63,7 @@ async def test_a_model_is_given_the_passages_and_where_they_are_from() -> None:
             {"document": "handbook.pdf", "text": "Closed on Mondays."},
         ]
     }
-    assert search.asked == [(asking.project_id, BASES, "when do you open")]
+    assert search.asked == [(asking.project_id, asking.knowledge_base_ids, "when do you open")]
 
 
 async def test_a_script_says_the_sentences_that_answer() -> None:
