@@ -2,12 +2,12 @@
 
 import uuid
 
-from fastapi import APIRouter, Security, UploadFile
+from fastapi import UploadFile
 from starlette.responses import Response
 
-from dispatch.accounts import ADMINISTRATOR
-from gateway.auth import AdminRoute, key_bearer, key_header
+from gateway.auth import CurrentAdministrator
 from gateway.dependencies import NewId, RequestedPage, ServicesOf
+from gateway.faces.admin.routes.routers import admin_router
 from gateway.schemas.base import PageAnswer
 from gateway.schemas.errors import native_errors
 from gateway.schemas.knowledge import (
@@ -19,12 +19,7 @@ from gateway.schemas.knowledge import (
     SearchBody,
 )
 
-router = APIRouter(
-    route_class=AdminRoute,
-    tags=["Administration"],
-    dependencies=[Security(key_header), Security(key_bearer)],
-    responses=native_errors(400, 401),
-)
+router = admin_router()
 
 
 @router.post(
@@ -34,11 +29,15 @@ router = APIRouter(
     responses=native_errors(400, 404, 409, 413),
 )
 async def create_knowledge_base_of_project(
-    project_id: uuid.UUID, body: KnowledgeBaseBody, services: ServicesOf, new_id: NewId
+    project_id: uuid.UUID,
+    body: KnowledgeBaseBody,
+    admin: CurrentAdministrator,
+    services: ServicesOf,
+    new_id: NewId,
 ) -> KnowledgeBaseAnswer:
     """Create an empty knowledge base; give it documents, and agents its id."""
     created = await services.knowledge_bases.create(
-        ADMINISTRATOR,
+        admin.actor,
         project_id,
         name=body.name,
         description=body.description,
@@ -84,11 +83,12 @@ async def patch_knowledge_base_of_project(
     project_id: uuid.UUID,
     knowledge_base_id: uuid.UUID,
     body: KnowledgeBasePatch,
+    admin: CurrentAdministrator,
     services: ServicesOf,
 ) -> KnowledgeBaseAnswer:
     """Change the fields that are sent; with another model all vectors are made anew."""
     changed = await services.knowledge_bases.patch(
-        ADMINISTRATOR, project_id, knowledge_base_id, body.changes()
+        admin.actor, project_id, knowledge_base_id, body.changes()
     )
     return KnowledgeBaseAnswer.model_validate(changed)
 
@@ -100,10 +100,13 @@ async def patch_knowledge_base_of_project(
     responses=native_errors(404),
 )
 async def delete_knowledge_base_of_project(
-    project_id: uuid.UUID, knowledge_base_id: uuid.UUID, services: ServicesOf
+    project_id: uuid.UUID,
+    knowledge_base_id: uuid.UUID,
+    admin: CurrentAdministrator,
+    services: ServicesOf,
 ) -> Response:
     """Delete a knowledge base with its documents; its agents find nothing in it any more."""
-    await services.knowledge_bases.delete(ADMINISTRATOR, project_id, knowledge_base_id)
+    await services.knowledge_bases.delete(admin.actor, project_id, knowledge_base_id)
     return Response(status_code=204)
 
 
@@ -138,6 +141,7 @@ async def upload_document_of_project(
     project_id: uuid.UUID,
     knowledge_base_id: uuid.UUID,
     file: UploadFile,
+    admin: CurrentAdministrator,
     services: ServicesOf,
     new_id: NewId,
     response: Response,
@@ -147,7 +151,7 @@ async def upload_document_of_project(
     It is read in the background; ask for the document to see how far it is.
     """
     document = await services.documents.upload(
-        ADMINISTRATOR,
+        admin.actor,
         project_id,
         knowledge_base_id,
         name=file.filename or "",
@@ -201,8 +205,9 @@ async def delete_document_of_project(
     project_id: uuid.UUID,
     knowledge_base_id: uuid.UUID,
     document_id: uuid.UUID,
+    admin: CurrentAdministrator,
     services: ServicesOf,
 ) -> Response:
     """Delete a document; nothing of it is found any more."""
-    await services.documents.delete(ADMINISTRATOR, project_id, knowledge_base_id, document_id)
+    await services.documents.delete(admin.actor, project_id, knowledge_base_id, document_id)
     return Response(status_code=204)

@@ -2,21 +2,15 @@
 
 import uuid
 
-from fastapi import APIRouter, Security
 from starlette.responses import Response
 
-from dispatch.accounts import ADMINISTRATOR
-from gateway.auth import AdminRoute, key_bearer, key_header
+from gateway.auth import CurrentAdministrator
 from gateway.dependencies import ServicesOf
+from gateway.faces.admin.routes.routers import admin_router
 from gateway.schemas.errors import native_errors
 from gateway.schemas.secrets import SecretAnswer, SecretBody, SecretsAnswer
 
-router = APIRouter(
-    route_class=AdminRoute,
-    tags=["Administration"],
-    dependencies=[Security(key_header), Security(key_bearer)],
-    responses=native_errors(400, 401),
-)
+router = admin_router()
 
 
 @router.put(
@@ -25,13 +19,17 @@ router = APIRouter(
     responses=native_errors(400, 404, 413),
 )
 async def put_secret_of_project(
-    project_id: uuid.UUID, provider: str, body: SecretBody, services: ServicesOf
+    project_id: uuid.UUID,
+    provider: str,
+    body: SecretBody,
+    admin: CurrentAdministrator,
+    services: ServicesOf,
 ) -> SecretAnswer:
     """Keep a provider's values, such as its API key, in place of those before.
 
     Whatever begins afterwards uses them.
     """
-    kept = await services.secrets.put(ADMINISTRATOR, project_id, provider, body.to_values())
+    kept = await services.secrets.put(admin.actor, project_id, provider, body.to_values())
     return SecretAnswer.of(kept)
 
 
@@ -53,8 +51,8 @@ async def list_secrets_of_project(project_id: uuid.UUID, services: ServicesOf) -
     responses=native_errors(404),
 )
 async def delete_secret_of_project(
-    project_id: uuid.UUID, provider: str, services: ServicesOf
+    project_id: uuid.UUID, provider: str, admin: CurrentAdministrator, services: ServicesOf
 ) -> Response:
     """Forget a provider's values."""
-    await services.secrets.delete(ADMINISTRATOR, project_id, provider)
+    await services.secrets.delete(admin.actor, project_id, provider)
     return Response(status_code=204)

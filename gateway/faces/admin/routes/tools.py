@@ -2,22 +2,16 @@
 
 import uuid
 
-from fastapi import APIRouter, Security
 from starlette.responses import Response
 
-from dispatch.accounts import ADMINISTRATOR
-from gateway.auth import AdminRoute, key_bearer, key_header
+from gateway.auth import CurrentAdministrator
 from gateway.dependencies import NewId, RequestedPage, ServicesOf
+from gateway.faces.admin.routes.routers import admin_router
 from gateway.schemas.base import PageAnswer
 from gateway.schemas.errors import native_errors
 from gateway.schemas.tools import ToolAnswer, ToolBody, ToolPatch
 
-router = APIRouter(
-    route_class=AdminRoute,
-    tags=["Administration"],
-    dependencies=[Security(key_header), Security(key_bearer)],
-    responses=native_errors(400, 401),
-)
+router = admin_router()
 
 
 @router.post(
@@ -27,11 +21,15 @@ router = APIRouter(
     responses=native_errors(400, 404, 409, 413),
 )
 async def create_tool_of_project(
-    project_id: uuid.UUID, body: ToolBody, services: ServicesOf, new_id: NewId
+    project_id: uuid.UUID,
+    body: ToolBody,
+    admin: CurrentAdministrator,
+    services: ServicesOf,
+    new_id: NewId,
 ) -> ToolAnswer:
     """Create an HTTP tool; give agents its id, and they may call it."""
     draft = body.to_draft()
-    return ToolAnswer.of(await services.tools.create(ADMINISTRATOR, project_id, draft, new_id))
+    return ToolAnswer.of(await services.tools.create(admin.actor, project_id, draft, new_id))
 
 
 @router.get(
@@ -64,10 +62,14 @@ async def get_tool_of_project(
     responses=native_errors(400, 404, 409, 413),
 )
 async def patch_tool_of_project(
-    project_id: uuid.UUID, tool_id: uuid.UUID, body: ToolPatch, services: ServicesOf
+    project_id: uuid.UUID,
+    tool_id: uuid.UUID,
+    body: ToolPatch,
+    admin: CurrentAdministrator,
+    services: ServicesOf,
 ) -> ToolAnswer:
     """Change the fields that are sent; the next call of each agent that uses it has them."""
-    changed = await services.tools.update(ADMINISTRATOR, project_id, tool_id, body.changes())
+    changed = await services.tools.update(admin.actor, project_id, tool_id, body.changes())
     return ToolAnswer.of(changed)
 
 
@@ -78,8 +80,8 @@ async def patch_tool_of_project(
     responses=native_errors(404),
 )
 async def delete_tool_of_project(
-    project_id: uuid.UUID, tool_id: uuid.UUID, services: ServicesOf
+    project_id: uuid.UUID, tool_id: uuid.UUID, admin: CurrentAdministrator, services: ServicesOf
 ) -> Response:
     """Delete a tool and take it away from the agents that use it."""
-    await services.tools.delete(ADMINISTRATOR, project_id, tool_id)
+    await services.tools.delete(admin.actor, project_id, tool_id)
     return Response(status_code=204)

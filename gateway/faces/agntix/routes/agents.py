@@ -24,7 +24,7 @@ router = APIRouter(
     route_class=TenantRoute,
     tags=["Agntix: agents"],
     dependencies=[Security(key_header), Security(key_bearer)],
-    responses=native_errors(401),
+    responses=native_errors(401, 403, 429),
 )
 
 _LONGEST_NAME: Final = 100

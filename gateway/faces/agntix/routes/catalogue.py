@@ -26,7 +26,7 @@ router = APIRouter(
     route_class=TenantRoute,
     tags=["Agntix: voices"],
     dependencies=[Security(key_header), Security(key_bearer), requires(Scope.AGENTS_READ)],
-    responses=native_errors(401),
+    responses=native_errors(401, 403, 429),
 )
 
 _VOICE_TYPES: Final[tuple[VoiceModelType, ...]] = get_args(VoiceModelType)

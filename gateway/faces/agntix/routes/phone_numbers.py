@@ -24,7 +24,7 @@ router = APIRouter(
     route_class=TenantRoute,
     tags=["Phone numbers"],
     dependencies=[Security(key_header), Security(key_bearer)],
-    responses=native_errors(401),
+    responses=native_errors(401, 403, 429),
 )
 
 # OpenAPI knows one path by one name, whatever its parameter means to each method.

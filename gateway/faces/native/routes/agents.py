@@ -22,7 +22,7 @@ router = APIRouter(
     route_class=NativeRoute,
     tags=["Agents"],
     dependencies=[Security(key_header), Security(key_bearer)],
-    responses=native_errors(400, 401),
+    responses=native_errors(400, 401, 403, 429),
 )
 
 

@@ -19,7 +19,7 @@ router = APIRouter(
     route_class=NativeRoute,
     tags=["Carrier connections"],
     dependencies=[Security(key_header), Security(key_bearer)],
-    responses=native_errors(400, 401),
+    responses=native_errors(400, 401, 403, 429),
 )
 
 

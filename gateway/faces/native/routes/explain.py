@@ -14,7 +14,7 @@ router = APIRouter(
     route_class=NativeRoute,
     tags=["Phone numbers"],
     dependencies=[Security(key_header), Security(key_bearer)],
-    responses=native_errors(400, 401),
+    responses=native_errors(400, 401, 403, 429),
 )
 
 

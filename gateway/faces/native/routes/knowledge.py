@@ -23,7 +23,7 @@ router = APIRouter(
     route_class=NativeRoute,
     tags=["Knowledge"],
     dependencies=[Security(key_header), Security(key_bearer)],
-    responses=native_errors(400, 401),
+    responses=native_errors(400, 401, 403, 429),
 )
 
 _READ = requires(Scope.KNOWLEDGE_READ)

@@ -13,7 +13,7 @@ router = APIRouter(
     route_class=NativeRoute,
     tags=["Secrets"],
     dependencies=[Security(key_header), Security(key_bearer)],
-    responses=native_errors(400, 401),
+    responses=native_errors(400, 401, 403, 429),
 )
 
 _WRITE = [requires(Scope.SECRETS_WRITE)]

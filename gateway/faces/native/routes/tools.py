@@ -16,7 +16,7 @@ router = APIRouter(
     route_class=NativeRoute,
     tags=["Tools"],
     dependencies=[Security(key_header), Security(key_bearer)],
-    responses=native_errors(400, 401),
+    responses=native_errors(400, 401, 403, 429),
 )
 
 _READ = [requires(Scope.TOOLS_READ)]
