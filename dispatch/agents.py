@@ -239,6 +239,12 @@ async def _check_references(
 ) -> None:
     for missing in await tools.missing_tools(db, project_id, draft.tool_ids):
         raise InvalidField("tool_ids", f"The project has no tool {missing}.")
+    by_script = draft.models.llm.provider == "builtin"
+    if by_script and draft.script.looks_up_knowledge and not draft.knowledge_base_ids:
+        raise InvalidField(
+            "knowledge_base_ids",
+            "The script looks things up, and the agent has nothing to look in.",
+        )
     # One that was deleted since must not make the agent unchangeable; nothing is found in it.
     added = set(draft.knowledge_base_ids) - set(before.knowledge_base_ids if before else ())
     bases = await knowledge_bases.find_knowledge_bases(db, project_id, list(added))

@@ -188,6 +188,14 @@ class Script(BaseModel):
             dict.fromkeys(phrase for _, step in self._placed_steps() for phrase in step.phrases)
         )
 
+    @property
+    def looks_up_knowledge(self) -> bool:
+        """Whether any of it needs the agent's knowledge bases."""
+        return self.fallback_to_knowledge or any(
+            step.action is not None and SEARCH_KNOWLEDGE in step.action
+            for _, step in self._placed_steps()
+        )
+
     def answer(self, heard: Iterable[str]) -> "Answer":
         """What follows from everything the caller has said and pressed so far.
 

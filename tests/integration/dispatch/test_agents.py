@@ -167,3 +167,19 @@ async def test_agents_are_listed_newest_first(use_cases, owner) -> None:
     page = await use_cases.agents.list(owner, PageRequest(page=2, limit=2))
     assert [agent.name for agent in page.items] == ["first"]
     assert page.total == 3
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        {"fallback_to_knowledge": True},
+        {"steps": [{"phrases": ["prices"], "action": {"search_knowledge": {}}}]},
+    ],
+)
+async def test_a_script_that_looks_things_up_needs_something_to_look_in(
+    use_cases, owner, script
+) -> None:
+    draft = AgentDraft.model_validate({"name": "Reception", "script": script})
+    with pytest.raises(InvalidField) as refused:
+        await use_cases.agents.create(owner.actor, owner, draft, uuid.uuid4())
+    assert refused.value.field == "knowledge_base_ids"
