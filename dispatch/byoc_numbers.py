@@ -147,7 +147,7 @@ class ByocNumbers:
             InvalidField: It is not E.164.
             NotFound: The project has no such number.
         """
-        found = await self._phone_numbers.list(principal, PageRequest(limit=1), number=number)
+        found = await self._phone_numbers.list(principal, PageRequest(limit=1), numbers=[number])
         if not found.items:
             raise NotFound("phone number", number)
         return found.items[0]

@@ -118,7 +118,7 @@ class Explain:
             StoreUnavailable: Postgres did not answer.
         """
         async with self._database.reading() as db:
-            found = await list_numbers(db, principal.project_id, PageRequest(), did)
+            found = await list_numbers(db, principal.project_id, PageRequest(), [did])
         if not found.items:
             raise NotFound("phone number", did)
         number = found.items[0]

@@ -17,7 +17,7 @@ from dispatch.carrier_connections import checked_provider
 from dispatch.errors import AgentNotVoiceReady, Conflict, InvalidField, NotFound, StoreUnavailable
 from dispatch.number_status import NumberStatuses
 from dispatch.numbers import UNCHANGED, AgentChange, CarrierConnection, PhoneNumber, SyncState
-from dispatch.paging import Page, PageRequest
+from dispatch.paging import Order, Page, PageRequest
 from dispatch.routes import Route, Routes
 from dispatch.store.engine import Database, WriteSession
 from dispatch.store.loop_signals import LoopSignals
@@ -129,21 +129,27 @@ class PhoneNumbers:
         return await self._statuses.of(number)
 
     async def list(
-        self, principal: Principal, page: PageRequest, *, number: str | None = None
+        self,
+        principal: Principal,
+        page: PageRequest,
+        *,
+        numbers: Sequence[str] | None = None,
+        order: Order | None = None,
     ) -> Page[PhoneNumber]:
-        """Return a page of the project's numbers, newest first.
+        """Return a page of the project's numbers, newest first unless in another order.
 
         Args:
             principal: On whose behalf.
             page: Which page.
-            number: Only this number, in E.164 form.
+            numbers: Only these, in E.164 form.
+            order: By `created_at` or `number`.
 
         Raises:
-            InvalidField: `number` is not E.164.
+            InvalidField: One of `numbers` is not E.164, or numbers cannot be put in this order.
         """
-        did = None if number is None else _parse(number)
+        dids = None if numbers is None else [_parse(number) for number in numbers]
         async with self._database.reading() as db:
-            found = await phone_numbers.list_numbers(db, principal.project_id, page, did)
+            found = await phone_numbers.list_numbers(db, principal.project_id, page, dids, order)
         return replace(found, items=await self._statuses.of_all(found.items))
 
     async def assign(

@@ -10,9 +10,9 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from dispatch.numbers import AgentChange, PhoneNumber, Route, SyncState, Unchanged
-from dispatch.paging import Page, PageRequest
+from dispatch.paging import Order, Page, PageRequest
 from dispatch.store.engine import ReadSession, WriteSession
-from dispatch.store.repositories.paged import AnyRow, AnySelect, fetch_page
+from dispatch.store.repositories.paged import AnyRow, AnySelect, fetch_page, ordered
 from dispatch.store.tables import CarrierConnectionRow, PhoneNumberRow
 from telephony.e164 import E164
 
@@ -55,13 +55,26 @@ async def find_number(
 
 
 async def list_numbers(
-    db: ReadSession, project_id: uuid.UUID, page: PageRequest, did: E164 | None
+    db: ReadSession,
+    project_id: uuid.UUID,
+    page: PageRequest,
+    dids: Sequence[E164] | None,
+    order: Order | None = None,
 ) -> Page[PhoneNumber]:
-    """Return a page of a project's numbers, newest first; of one number when `did` is given."""
-    query = _live_numbers(project_id).order_by(PhoneNumberRow.created_at.desc(), PhoneNumberRow.id)
-    if did is not None:
-        query = query.where(PhoneNumberRow.did == did)
-    return await fetch_page(db, query, page, _to_number)
+    """Return a page of a project's numbers, newest first unless in another order.
+
+    Args:
+        db: An open transaction.
+        project_id: Whose numbers.
+        page: Which page.
+        dids: Only these; None for all.
+        order: By `created_at` or `number`.
+    """
+    query = _live_numbers(project_id)
+    if dids is not None:
+        query = query.where(PhoneNumberRow.did.in_(dids))
+    columns = {"created_at": PhoneNumberRow.created_at, "number": PhoneNumberRow.did}
+    return await fetch_page(db, ordered(query, order, columns, PhoneNumberRow.id), page, _to_number)
 
 
 async def assign_agents(

@@ -16,6 +16,7 @@ _NOT_FOUND: Final = {"session": "SESSION_NOT_FOUND", "tool": "TOOLS_NOT_FOUND"}
 
 _AGENT_FIELDS: Final = {
     "name": "fullName",
+    "greeting_mode": "voiceParams.welcomeMode",
     "greeting": "voiceParams.welcomeText",
     "max_duration_s": "voiceParams.maxDurationInSeconds",
     "silence_timeout_s": "voiceParams.idleTimeoutInSeconds",

@@ -266,10 +266,10 @@ class TestListingAndDeleting:
         page = await use_cases.numbers.list(owner, PageRequest(page=1, limit=2))
         assert [number.number[-1] for number in page.items] == ["2", "1"]
         assert (page.total, page.total_pages) == (3, 2)
-        one = await use_cases.numbers.list(owner, PageRequest(), number="+1 201 555 0101")
+        one = await use_cases.numbers.list(owner, PageRequest(), numbers=["+1 201 555 0101"])
         assert [number.number for number in one.items] == ["+12015550101"]
         with pytest.raises(InvalidField):
-            await use_cases.numbers.list(owner, PageRequest(), number="0101")
+            await use_cases.numbers.list(owner, PageRequest(), numbers=["0101"])
 
     async def test_a_deleted_number_is_not_routed(self, use_cases, owner, redis) -> None:
         number = await use_cases.numbers.create(owner, provider="custom", number=NUMBER)
@@ -362,7 +362,7 @@ async def test_nothing_of_one_customer_is_there_for_another(use_cases, owner, st
             await attempt
     page = PageRequest()
     assert (await use_cases.numbers.list(stranger, page)).total == 0
-    assert (await use_cases.numbers.list(stranger, page, number=NUMBER)).total == 0
+    assert (await use_cases.numbers.list(stranger, page, numbers=[NUMBER])).total == 0
     assert (await use_cases.connections.list(stranger, page)).total == 0
     assert [a.agent_id for a in (await use_cases.agents.list(stranger, page)).items] == [
         own_agent.agent_id

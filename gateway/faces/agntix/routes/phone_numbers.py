@@ -1,22 +1,30 @@
 """`/v1/chat/phone-numbers`: which numbers are answered, and by whom."""
 
 import uuid
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Security
 
-from dispatch.accounts import Scope
+from dispatch.accounts import Principal, Scope
 from dispatch.errors import AgentNotVoiceReady, InvalidField
-from dispatch.numbers import UNCHANGED
+from dispatch.numbers import UNCHANGED, CarrierConnection
+from dispatch.paging import MAX_LIMIT, Order, PageRequest
 from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header, requires
 from gateway.dependencies import NewId, NumberFilter, RequestedPage, ServicesOf, path_number
 from gateway.faces.agntix.schemas.phone_numbers import (
+    MapAgentBody,
+    MappingAnswer,
+    MappingsBody,
+    NumberItem,
+    NumberItemsAnswer,
     PhoneNumberAnswer,
     PhoneNumberBody,
     PhoneNumberPatch,
 )
+from gateway.faces.agntix.sorting import sorted_by
 from gateway.schemas.base import PageAnswer
 from gateway.schemas.errors import native_errors
+from gateway.services import Services
 from telephony.e164 import E164, parse_e164
 from telephony.errors import InvalidNumber
 
@@ -26,6 +34,9 @@ router = APIRouter(
     dependencies=[Security(key_header), Security(key_bearer)],
     responses=native_errors(401, 403, 429),
 )
+
+_ITEMS: Final = 50
+_SORTED_BY: Final = {"createdAt": "created_at", "number": "number"}
 
 # OpenAPI knows one path by one name, whatever its parameter means to each method.
 NumberId = Annotated[uuid.UUID, Path(description="The number's id.")]
@@ -64,13 +75,14 @@ async def list_numbers(
     page: RequestedPage,
     principal: CurrentPrincipal,
     services: ServicesOf,
+    order: Annotated[Order | None, sorted_by(_SORTED_BY)],
     number: Annotated[
         NumberFilter | None, Query(description="Only this number, in E.164 form.")
     ] = None,
 ) -> PageAnswer[PhoneNumberAnswer]:
     """List the project's numbers, newest first."""
-    wanted = None if number is None else _filter_number(number)
-    found = await services.phone_numbers.list(principal, page, number=wanted)
+    wanted = None if number is None else [_filter_number(number)]
+    found = await services.phone_numbers.list(principal, page, numbers=wanted, order=order)
     return PageAnswer[PhoneNumberAnswer].of(found, PhoneNumberAnswer.of)
 
 
@@ -129,6 +141,105 @@ async def delete_number(
     """Take a number (by the number itself) off the installation; the carrier keeps it."""
     did = path_number(phone_number)
     return PhoneNumberAnswer.of(await services.phone_numbers.delete(principal, did))
+
+
+@router.post(
+    "/v1/chat/phone-numbers/map-agent",
+    dependencies=[requires(Scope.NUMBERS_WRITE)],
+    summary="Assign an agent by number",
+    responses=native_errors(400, 404, 409, 413),
+)
+async def map_agent(
+    body: MapAgentBody, principal: CurrentPrincipal, services: ServicesOf, new_id: NewId
+) -> PhoneNumberAnswer:
+    """Let an agent answer a number, or call from it.
+
+    A number that the project does not have yet comes in on its only carrier connection.
+    """
+    wanted = E164(body.phone_number)
+    inbound, outbound = (
+        body.agent_id if body.type == direction else UNCHANGED
+        for direction in ("inbound", "outbound")
+    )
+    # Asked before a number is made for it.
+    await services.agents.get(principal, body.agent_id)
+    found = await services.phone_numbers.list(principal, PageRequest(limit=1), numbers=[wanted])
+    if found.items:
+        number = found.items[0]
+    else:
+        connection = await _only_connection(principal, services)
+        number = await services.phone_numbers.create(
+            principal,
+            provider=connection.provider,
+            number=wanted,
+            connection_id=connection.id,
+            new_id=new_id,
+        )
+    try:
+        mapped = await services.phone_numbers.assign(
+            principal,
+            number.id,
+            inbound_agent_id=inbound,
+            outbound_agent_id=outbound,
+        )
+    except AgentNotVoiceReady as exc:
+        raise InvalidField("agent_id", str(exc)) from exc
+    return PhoneNumberAnswer.of(mapped)
+
+
+@router.post(
+    "/v1/chat/phone-numbers/agents/mappings",
+    dependencies=[requires(Scope.NUMBERS_READ)],
+    summary="List agents of numbers",
+    responses=native_errors(400, 413),
+)
+async def list_mappings(
+    body: MappingsBody, page: RequestedPage, principal: CurrentPrincipal, services: ServicesOf
+) -> PageAnswer[MappingAnswer]:
+    """Return who answers these numbers and calls from them; numbers of others are left out."""
+    found = await services.phone_numbers.list(principal, page, numbers=body.phone_numbers)
+    return PageAnswer[MappingAnswer].of(found, MappingAnswer.of)
+
+
+@router.get(
+    "/api/v1/phone-numbers",
+    dependencies=[requires(Scope.NUMBERS_READ)],
+    summary="List numbers to call from",
+    responses=native_errors(400),
+)
+async def list_number_items(
+    principal: CurrentPrincipal,
+    services: ServicesOf,
+    size: Annotated[
+        int, Query(description=f"Entries at most; brought within 1 to {MAX_LIMIT}.")
+    ] = _ITEMS,
+) -> NumberItemsAnswer:
+    """List the project's numbers, newest first, as those write them who call from them."""
+    page = PageRequest(limit=min(max(size, 1), MAX_LIMIT))
+    found = await services.phone_numbers.list(principal, page)
+    return NumberItemsAnswer(
+        items=[
+            NumberItem(
+                id=each.id,
+                phone_number=each.number,
+                provider=each.provider,
+                label=each.number,
+            )
+            for each in found.items
+        ]
+    )
+
+
+async def _only_connection(principal: Principal, services: Services) -> CarrierConnection:
+    found = await services.carrier_connections.list(principal, PageRequest(limit=1))
+    if found.total == 1:
+        return found.items[0]
+    why = "no carrier connection" if found.total == 0 else "several carrier connections"
+    raise InvalidField(
+        "phone_number",
+        f"The project does not have this number yet, and {why} for it: create it with"
+        " POST /v1/chat/phone-numbers.",
+    )
 
 
 def _filter_number(text: str) -> E164:
