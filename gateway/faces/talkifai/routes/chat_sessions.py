@@ -55,6 +55,7 @@ _TAKES_PART: Final = {
     403: ["Conversation ID does not match session token"],
     404: ["Session not found or expired"],
     429: ["Rate limit exceeded"],
+    503: [_UNAVAILABLE],
 }
 
 
@@ -136,7 +137,6 @@ async def open_chat_session(
             402: ["Insufficient credits. Please add credits to continue."],
             409: ["Another message of this session is being answered; wait for its end."],
             413: ["The body is longer than 1048576 bytes."],
-            503: [_UNAVAILABLE],
             **_TAKES_PART,
         }
     )

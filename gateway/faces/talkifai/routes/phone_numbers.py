@@ -41,13 +41,15 @@ _EVERYWHERE: Final = {
 }
 _ONLY_VOICE: Final = "Only Pipeline and Realtime agents can be assigned to phone numbers"
 _NOT_FOUND: Final = ["Phone number not found.", "Agent not found."]
+_TOO_LONG: Final = ["The body is longer than 1048576 bytes."]
 _REGISTERING: Final = {
     400: ["terminationUri is required.", _ONLY_VOICE],
     404: ["Agent not found."],
     409: ["This number is on record already."],
+    413: _TOO_LONG,
     **_EVERYWHERE,
 }
-_CHANGING: Final = {400: [_ONLY_VOICE], 404: _NOT_FOUND, **_EVERYWHERE}
+_CHANGING: Final = {400: [_ONLY_VOICE], 404: _NOT_FOUND, 413: _TOO_LONG, **_EVERYWHERE}
 
 # OpenAPI knows one path by one name, and the native explanation calls it so.
 NumberId = Annotated[uuid.UUID, Path(description="The number's id.")]
@@ -201,7 +203,9 @@ async def delete_byoc_number(
     "/v1/byoc/trunks/refresh",
     summary="Compare a number's trunk with the record now",
     dependencies=[_WRITING],
-    responses=talkifai_errors({404: _NOT_FOUND, **_EVERYWHERE}),
+    responses=talkifai_errors(
+        {400: ["phoneNumber is required."], 404: _NOT_FOUND, 413: _TOO_LONG, **_EVERYWHERE}
+    ),
 )
 async def refresh_trunk(
     body: TrunkRefreshBody, principal: CurrentPrincipal, services: ServicesOf

@@ -1,8 +1,9 @@
 """Bodies of phone numbers, in both of TalkifAI's spellings."""
 
 import uuid
+from collections.abc import Callable
 from datetime import datetime
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field, SecretStr
 
@@ -10,6 +11,19 @@ from dispatch.byoc_numbers import ByocNumber, SipAccount
 from dispatch.numbers import UNCHANGED, AgentChange
 from gateway.schemas.base import Answer, RequestBody, without_defaults
 from gateway.schemas.numbers import PhoneNumber
+
+
+def _patch(example: dict[str, Any]) -> Callable[[dict[str, Any]], None]:
+    """Return what a body's schema needs of which anything may be absent, and an example of it."""
+
+    def add(schema: dict[str, Any]) -> None:
+        without_defaults(schema)
+        schema["examples"] = [example]
+
+    return add
+
+
+_AGENT = "5b710eca-4a0e-4b52-9c53-3b2f6f0f8d11"
 
 
 class _Account(RequestBody):
@@ -69,17 +83,36 @@ class NumberBody(_Account):
 class AccountBody(_Account):
     """A number's carrier account; what is absent stays as it is."""
 
-    model_config = ConfigDict(json_schema_extra=without_defaults)
+    model_config = ConfigDict(
+        json_schema_extra=_patch(
+            {"terminationUri": "newaccount.pstn.twilio.com", "sipUsername": "newusername"}
+        )
+    )
 
 
 class AgentsBody(_Agents):
     """Which agents a number has; null unassigns, an absent field stays as it is."""
 
-    model_config = ConfigDict(json_schema_extra=without_defaults)
+    model_config = ConfigDict(
+        json_schema_extra=_patch({"inboundAgentId": _AGENT, "outboundAgentId": None})
+    )
 
 
 class ByocNumberBody(_Account, _Agents):
     """A number to register, with its agents."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "phoneNumber": "+12015550100",
+                    "inboundAgentId": _AGENT,
+                    "terminationUri": "your-trunk.pstn.twilio.com",
+                    "friendlyName": "Main Support Line",
+                }
+            ]
+        }
+    )
 
     phone_number: PhoneNumber
     termination_uri: str = Field(examples=["your-trunk.pstn.twilio.com"])
@@ -91,11 +124,15 @@ class ByocNumberBody(_Account, _Agents):
 class ByocNumberPatch(_Account, _Agents):
     """What to change of a number; what is absent stays as it is."""
 
-    model_config = ConfigDict(json_schema_extra=without_defaults)
+    model_config = ConfigDict(
+        json_schema_extra=_patch({"inboundAgentId": _AGENT, "sipPassword": "updated_password"})
+    )
 
 
 class TrunkRefreshBody(RequestBody):
     """Which number's trunk to compare with the record."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"phoneNumber": "+12015550100"}]})
 
     phone_number: PhoneNumber
 
