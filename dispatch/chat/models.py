@@ -51,7 +51,7 @@ class ChatModels:
 
     async def _openai(self, agent: AgentProfile) -> OpenAIModel:
         choice = agent.models.llm
-        values = await self._secrets.for_call(agent.project_id, choice.provider)
+        values = await self._secrets.for_call(agent.project_id, choice.key_name or choice.provider)
         base_url = choice.base_url or values.get("base_url")
         key = values.get("api_key") or (NO_KEY if base_url else None)
         if key is None:

@@ -21,6 +21,9 @@ from dispatch.tools.model_servers import NO_KEY
 KEY: Final = "api_key"
 """The name under which a provider's secret holds its key."""
 
+BASE_URL: Final = "base_url"
+"""The name under which it may hold the server that stands in for the vendor's."""
+
 _PORTS: Final = {"http": 80, "https": 443}
 
 _SERVICES: Final = {
@@ -93,14 +96,15 @@ async def account_of(
         raise _unavailable(choice, "Redis did not answer when the API key was needed.") from exc
     except SecretUnreadable as exc:
         raise _unavailable(choice, "The API key cannot be opened by this worker.") from exc
+    base_url = choice.base_url or values.get(BASE_URL)
     key = values.get(KEY)
     if not key:
-        if choice.must_have_key:
+        if base_url is None or (choice.must_have_key and not values):
             raise _unavailable(choice, f"The project's secret {name} holds no {KEY}.")
         key = NO_KEY
-    if choice.base_url is not None:
-        _check_address(choice, choice.base_url, allowed)
-    return Account(key, choice.base_url)
+    if base_url is not None:
+        _check_address(choice, base_url, allowed)
+    return Account(key, base_url)
 
 
 def guarded_session(account: Account, allowed: AllowedHosts) -> aiohttp.ClientSession | None:
@@ -121,10 +125,10 @@ def guarded_session(account: Account, allowed: AllowedHosts) -> aiohttp.ClientSe
 
 
 def _check_address(choice: ModelChoice, base_url: str, allowed: AllowedHosts) -> None:
-    url = urlsplit(base_url)
     try:
+        url = urlsplit(base_url)
         allowed.check(url.scheme, url.hostname or "", url.port or _PORTS[url.scheme])
-    except (HostRefused, ValueError) as exc:
+    except (HostRefused, KeyError, ValueError) as exc:
         raise _unavailable(
             choice,
             "The base URL is not a public https address, nor a host that the operator allows.",

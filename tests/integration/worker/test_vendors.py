@@ -227,6 +227,17 @@ async def test_without_a_key_no_model_is_built_and_none_is_taken_from_the_enviro
         await built.build_llm(models(llm={"provider": "openai"}).llm)
 
 
+async def test_a_secret_may_name_the_server_in_the_vendors_place(openai_vendor: Vendor) -> None:
+    class Secret:
+        async def for_call(self, _project_id: uuid.UUID, _provider: str) -> dict[str, str]:
+            return {"api_key": KEY, "base_url": openai_vendor.base_url}
+
+    secret: Any = Secret()
+    async with Vendors(uuid.uuid4(), secret, AllowedHosts([openai_vendor.host])) as built:
+        said = await ask(await built.build_llm(models(llm={"provider": "openai"}).llm), QUESTION)
+    assert said.text.strip() == ANSWER
+
+
 @pytest.mark.parametrize("url", ["http://10.0.0.1/v1", "https://169.254.169.254/v1"])
 async def test_a_base_url_leads_to_public_hosts_only(url: str) -> None:
     async with vendors() as built:
