@@ -280,11 +280,26 @@ class LiveCalls:
         event_type: EventType,
         data: Mapping[str, object],
     ) -> None:
-        if not await self._store.record(call_id, entry_id, event_type, data):
+        storable = {name: _storable(value) for name, value in data.items()}
+        if not await self._store.record(call_id, entry_id, event_type, storable):
             _log.warning(
                 "Event of an unknown call dropped",
                 extra={"call_id": str(call_id), "event_type": event_type},
             )
+
+
+def _storable(value: object) -> object:
+    """Return a JSON value without what Postgres refuses in one: NUL and halves of surrogates.
+
+    Models and tools write what they like, and the rest of it belongs on record.
+    """
+    if isinstance(value, str):
+        return value.replace("\0", "").encode(errors="replace").decode()
+    if isinstance(value, Mapping):
+        return {str(_storable(name)): _storable(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_storable(item) for item in value]
+    return value
 
 
 def _settlement(call_id: uuid.UUID, answer: list[str]) -> Settlement:

@@ -1,5 +1,6 @@
 """From the event stream into Postgres, exactly once."""
 
+import json
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -191,9 +192,9 @@ async def test_a_poison_event_alone_is_moved_aside(
 ) -> None:
     calls, arrival = live_calls(redis), tenant.arrival()
     await calls.admit(arrival)
-    await calls.record_turn(
-        arrival.call_id, uuid.uuid4().hex, Turn("caller", "nul \0 byte", datetime.now(UTC))
-    )
+    unstorable = {"speaker": "caller", "text": "nul \0 byte", "at_ms": 0, "interrupted": False}
+    event = {"type": "turn", "at_ms": "0", "data": json.dumps(unstorable)}
+    await redis.xadd(redis_keys.EVENTS, {"call_id": str(arrival.call_id), "seq": "50", **event})
     await redis.xadd(redis_keys.EVENTS, {"call_id": "no id", "seq": "1"})
     await redis.xadd(redis_keys.EVENTS, {"nothing": "at all"})
     await calls.end(arrival.call_id, HANG_UP)
@@ -261,3 +262,22 @@ async def test_more_than_one_batch_is_drained(
     assert len(await events_of(redis)) == 600
     assert await drained(drain) == 600
     assert await count(database, CallRow) == 300
+
+
+async def test_what_no_database_can_store_does_not_cost_the_rest_of_an_entry(
+    redis: Redis, database: Database, drain: EventDrain, tenant: Tenant
+) -> None:
+    calls, arrival = live_calls(redis), tenant.arrival()
+    await calls.admit(arrival)
+    arguments = {"or\0der": ["a\0b", {"c": "d\ud800e"}], "count": 2}
+    await calls.record_tool(arrival.call_id, uuid.uuid4().hex, "look_up", arguments, "on\0 its way")
+
+    await drained(drain)
+
+    query = select(CallEventRow.data).where(CallEventRow.type == "tool")
+    async with database.reading() as db:
+        assert await db.scalar(query) == {
+            "name": "look_up",
+            "arguments": {"order": ["ab", {"c": "d?e"}], "count": 2},
+            "result": "on its way",
+        }
