@@ -12,7 +12,9 @@ from dispatch.accounts import Role
 class AccessSettings(BaseSettings):
     """Whose tokens are believed, and what a new organisation may do."""
 
-    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_prefix="DIALPLANE_")
+    model_config = SettingsConfigDict(
+        extra="ignore", frozen=True, env_prefix="DIALPLANE_", env_ignore_empty=True
+    )
 
     jwt_jwks: str | None = None
     """Where the identity provider's public keys are: an https address, or a file's path. Without
