@@ -18,7 +18,7 @@ import httpx
 
 from dispatch.tools.addresses import AllowedHosts, HostRefused, is_public
 
-_MOST_CONNECTIONS: Final = 50
+_MOST_CONNECTIONS: Final = 500
 _KEEPALIVE_S: Final = 5.0
 
 _CONNECT_TIMEOUT_S: Final = 3.0

@@ -39,7 +39,8 @@ def result_of(response: httpx.Response, body: bytes) -> ToolResult:
     is_text = not kind or kind.startswith("text/") or kind.endswith(_TEXT_TYPES)
     if not is_text:
         return failed("The tool answered with something that is neither text nor JSON.", status)
-    text = _compact(_decoded(response, body).strip())
+    # A NUL says nothing to anybody, and no database keeps it.
+    text = _compact(_decoded(response, body).replace("\0", "").strip())
     if response.is_success:
         return ToolResult(text or "The tool answered without content.", status=status)
     sentence = f"The tool answered with the error {status}."

@@ -160,6 +160,7 @@ class TestTheAnswer:
         ("reply", "text"),
         [
             (Reply(b""), "The tool answered without content."),
+            (Reply(b"a\0b"), "ab"),
             (
                 Reply(
                     "Zürich".encode("latin-1"),
