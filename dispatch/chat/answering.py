@@ -6,7 +6,13 @@ from typing import Final
 
 from dispatch.chat.events import ChatEvent, Chunk, ToolCall, ToolResult
 from dispatch.chat.history import remembered
-from dispatch.chat.text_model import ModelFailed, TextDelta, TextModel, estimated_usage
+from dispatch.chat.text_model import (
+    ModelFailed,
+    TextDelta,
+    TextModel,
+    estimated_usage,
+    storable,
+)
 from dispatch.chat.tools import Toolbox
 from dispatch.conversations import Item, Role, TokenUsage, ToolRequest
 
@@ -59,7 +65,7 @@ class Answering:
                 self.items.append(
                     Item(
                         role=Role.TOOL,
-                        content=outcome.text,
+                        content=storable(outcome.text),
                         request_id=request.request_id,
                         failed=outcome.failed,
                     )
@@ -83,11 +89,12 @@ class Answering:
             async for part in parts:
                 match part:
                     case TextDelta():
-                        self._text += part.text
+                        text = storable(part.text)
+                        self._text += text
                         self._check_length()
-                        yield Chunk(part.text)
+                        yield Chunk(text)
                     case ToolRequest():
-                        requests.append(part)
+                        requests.append(_storable_request(part))
                     case TokenUsage():
                         counted = part
         self._close_round(tuple(requests), counted)
@@ -121,3 +128,9 @@ class Answering:
         said = len(self._text) + sum(len(item.content) for item in self.items)
         if said > MOST_CHARACTERS:
             raise ModelFailed("The model's answer is too long.")
+
+
+def _storable_request(request: ToolRequest) -> ToolRequest:
+    return ToolRequest(
+        storable(request.request_id), storable(request.name), storable(request.arguments)
+    )

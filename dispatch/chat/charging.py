@@ -46,6 +46,13 @@ class ChatCharges:
         )
         await self._usage.reserve_chat(payer, operation_id)
 
+    async def release(self, conversation: Conversation, operation_id: uuid.UUID) -> None:
+        """Give back what was set aside for an answer that was not begun."""
+        payer = Payer(
+            conversation.organization_id, conversation.project_id, conversation.agent.agent_id
+        )
+        await self._usage.charge_chat(payer, operation_id, [])
+
     async def charge(self, turn: ChatTurn) -> int:
         """Charge an answer once and give back what was set aside beyond it; return micro-credits.
 

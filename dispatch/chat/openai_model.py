@@ -24,6 +24,10 @@ _MOST_REQUESTS: Final = 32
 """Tools asked for in one answer; a server that asks for more is not listened to."""
 
 
+_LONGEST_REQUEST: Final = 65_536
+"""Characters of a tool's name and arguments."""
+
+
 @dataclass(slots=True)
 class _GrowingRequest:
     """A request for a tool as its pieces arrive."""
@@ -126,6 +130,8 @@ def _take(chunk: ChatCompletionChunk, growing: dict[int, _GrowingRequest]) -> st
         if piece.function is not None:
             request.name += piece.function.name or ""
             request.arguments += piece.function.arguments or ""
+        if len(request.name) + len(request.arguments) > _LONGEST_REQUEST:
+            raise ModelFailed("The model asks for a tool at too great length.")
     return delta.content or ""
 
 

@@ -30,6 +30,15 @@ class FunctionTool:
     """JSON Schema of its arguments."""
 
 
+def storable(text: str) -> str:
+    """Return a text as every store and client can take it.
+
+    Servers are free to send what JSON can escape and Postgres and UTF-8 cannot hold: NUL, and
+    halves of surrogate pairs.
+    """
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
 ModelPart = TextDelta | ToolRequest | TokenUsage
 
 

@@ -160,12 +160,23 @@ class ChatTurns:
         model = await self._models.model_of(conversation)
         toolbox = Toolbox(await self._tools.tools_of(conversation))
         await self._charges.reserve(conversation, turn.operation_id)
-        history = await self._take(conversation, text, turn_id, model.memory)
+        try:
+            history = await self._take(conversation, text, turn_id, model.memory)
+        except BaseException:
+            # What cannot be given back now lapses by itself.
+            with suppress(StoreUnavailable):
+                await self._charges.release(conversation, turn.operation_id)
+            raise
         answering = Answering(model, toolbox, instructions_of(conversation), history)
         task = asyncio.create_task(self._run(turn, conversation, lease, model, answering))
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(self._ended)
         return turn
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("An answer could not be completed.", exc_info=task.exception())
 
     async def _take(
         self, conversation: Conversation, text: str, turn_id: uuid.UUID, memory: int

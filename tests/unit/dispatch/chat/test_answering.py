@@ -129,3 +129,11 @@ async def test_tokens_nobody_counted_are_estimated():
     growing = answering(RehearsedModel([[TextDelta("12345678")]]))
     await events_of(growing)
     assert growing.usage == TokenUsage(7, 2)
+
+
+async def test_what_no_store_can_hold_is_left_out():
+    growing = answering(
+        RehearsedModel([[TextDelta("a\0b"), TextDelta("\ud800c"), TokenUsage(1, 1)]])
+    )
+    assert await events_of(growing) == [Chunk("ab"), Chunk("?c")]
+    assert growing.items[0].content == "ab?c"
