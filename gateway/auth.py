@@ -99,7 +99,10 @@ class ApiRoute(APIRoute):
             if self.knows_its_parameters:
                 self._refuse_unknown_parameters(request)
             json_request = JsonRequest(request.scope, request.receive)
-            if self.body_field is not None and not self._takes_files:
+            if self._takes_files:
+                # What is uploaded is kept once by its bytes; a form's own differ each time.
+                return await serve(json_request)
+            if self.body_field is not None:
                 await json_request.refuse_nul()
             if request.method == "POST" and REPEATABLE_HEADER in request.headers:
                 return await self.serve_repeatable(json_request, serve)

@@ -85,6 +85,16 @@ async def test_a_document_is_uploaded_once_and_waits_for_its_turn(gateway: Gatew
     assert (await tenant.http.get(one)).status_code == 404
 
 
+async def test_an_upload_may_be_repeated_with_an_idempotency_key(gateway: Gateway) -> None:
+    tenant = await gateway.tenant()
+    path = f"{await made(tenant)}/documents"
+    key = {"Idempotency-Key": "upload-1"}
+    first = await tenant.http.post(path, files=a_file(), headers=key)
+    again = await tenant.http.post(path, files=a_file(), headers=key)
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json() == first.json()
+
+
 @pytest.mark.parametrize(
     ("form", "message"),
     [

@@ -154,7 +154,8 @@ async def upload_document(
 ) -> DocumentAnswer:
     """Upload a PDF, DOCX, Markdown, TXT, CSV or HTML file of at most 50 MB.
 
-    It is read in the background; ask for the document to see how far it is.
+    It is read in the background; ask for the document to see how far it is. The same bytes are kept
+    once, so an upload may be repeated without an `Idempotency-Key`.
     """
     document = await services.documents.upload(
         principal.actor,
