@@ -36,7 +36,9 @@ key_header = APIKeyHeader(
     name="x-api-key", scheme_name="ApiKey", description="The project's key.", auto_error=False
 )
 key_bearer = HTTPBearer(
-    scheme_name="Bearer", description="The same key as a bearer token.", auto_error=False
+    scheme_name="Bearer",
+    description="The same key, or the token of a user who signed in.",
+    auto_error=False,
 )
 
 
