@@ -7,12 +7,13 @@ numbers of one account are still a handful of trunks.
 
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from pydantic import SecretStr
 
+from dispatch.access.audit import record_change
 from dispatch.access.number_changes import record_connection
 from dispatch.accounts import Principal
 from dispatch.errors import AgentNotVoiceReady, InvalidField, NotFound
@@ -95,11 +96,13 @@ class ByocNumbers:
         name: str | None = None,
         inbound_agent_id: uuid.UUID | None = None,
         outbound_agent_id: uuid.UUID | None = None,
+        new_id: uuid.UUID | None = None,
     ) -> ByocNumber:
         """Put a number on record, on the connection of its carrier's account.
 
         Without such a connection the project's one of this carrier that has no account yet is
-        taken, and without that one a new one is made.
+        taken, and without that one a new one is made. Registered again under the same `new_id`,
+        it is the number that is there.
 
         Raises:
             InvalidField: The number, the URI or a credential is wrong, or a connection would have
@@ -123,6 +126,7 @@ class ByocNumbers:
             number=number,
             agent_id=inbound_agent_id,
             connection_id=connection_id,
+            new_id=new_id,
         )
         if outbound_agent_id is not None:
             created = await self._phone_numbers.assign(
@@ -205,7 +209,7 @@ class ByocNumbers:
                 connection_id = current.connection_id
             elif current.numbers == 1 and same_carrier and not _find(all_of_project, uri, username):
                 connection_id = current.connection_id
-                await terminations.set_termination(db, connection_id, uri=uri, username=username)
+                await _set_account(db, principal, current, uri, username)
             else:
                 connection_id = await self._ensure_connection(db, principal, uri, username, None)
             await self._seal(db, principal, connection_id, account.password)
@@ -228,11 +232,12 @@ class ByocNumbers:
             return found.connection_id
         without_account = [each for each in existing if each.uri is None]
         if len(without_account) == 1:
-            connection_id = without_account[0].connection_id
+            chosen = without_account[0]
         else:
-            connection_id = await self._new_connection(db, principal, provider, name or uri)
-        await terminations.set_termination(db, connection_id, uri=uri, username=username)
-        return connection_id
+            made = await self._new_connection(db, principal, provider, name or uri)
+            chosen = Termination(made, None, None, 0)
+        await _set_account(db, principal, chosen, uri, username)
+        return chosen.connection_id
 
     async def _new_connection(
         self, db: WriteSession, principal: Principal, provider: str, name: str
@@ -255,6 +260,7 @@ class ByocNumbers:
             ),
         )
         await record_connection(db, principal.actor, "carrier_connection.created", None, created)
+        await record_connection(db, principal.actor, "carrier_connection.created", None, created)
         return created.id
 
     async def _seal(
@@ -271,6 +277,7 @@ class ByocNumbers:
             termination_purpose_of(connection_id), password.get_secret_value().encode()
         )
         await terminations.set_termination_password(db, connection_id, sealed, data_key.id)
+        await _record(db, principal, connection_id, {"password": "old"}, {"password": "new"})
 
     async def _described(
         self, principal: Principal, numbers: Sequence[PhoneNumber]
@@ -294,6 +301,35 @@ class ByocNumbers:
             )
             for number in numbers
         )
+
+
+async def _set_account(
+    db: WriteSession, principal: Principal, current: Termination, uri: str, username: str | None
+) -> None:
+    await terminations.set_termination(db, current.connection_id, uri=uri, username=username)
+    before = {"termination_uri": current.uri, "termination_username": current.username}
+    after = {"termination_uri": uri, "termination_username": username}
+    await _record(db, principal, current.connection_id, before, after)
+
+
+async def _record(
+    db: WriteSession,
+    principal: Principal,
+    connection_id: uuid.UUID,
+    before: Mapping[str, str | None],
+    after: Mapping[str, str | None],
+) -> None:
+    await record_change(
+        db,
+        principal.actor,
+        "carrier_connection.account_changed",
+        target_type="carrier_connection",
+        target_id=connection_id,
+        organization_id=principal.organization_id,
+        project_id=principal.project_id,
+        before=before,
+        after=after,
+    )
 
 
 def _find(known: Sequence[Termination], uri: str, username: str | None) -> Termination | None:

@@ -282,11 +282,17 @@ def instructions_of(conversation: Conversation) -> str:
 
 
 def variables_of(conversation: Conversation) -> dict[str, str]:
-    """Return what the agent's texts may name: what the client sent along, and the occasion."""
+    """Return what the agent's texts may name: what the client sent along, and the occasion.
+
+    Source: Agntix's `sessionVariables`; other keys of the metadata serve just the same.
+    """
     occasion = Occasion(
         at=conversation.created_at,
         session_id=conversation.name,
         platform=conversation.platform,
         direction="INBOUND",
     )
-    return session_variables(conversation.metadata, occasion)
+    metadata = dict(conversation.metadata)
+    given = metadata.pop("sessionVariables", {})
+    own = given if isinstance(given, dict) else {}
+    return session_variables({**metadata, **own}, occasion)

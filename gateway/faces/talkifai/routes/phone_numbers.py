@@ -9,7 +9,7 @@ from dispatch.accounts import Scope
 from dispatch.byoc_numbers import SipAccount
 from dispatch.paging import MAX_LIMIT, PageRequest
 from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header, requires
-from gateway.dependencies import MAX_PAGE, ServicesOf, path_number
+from gateway.dependencies import MAX_PAGE, NewId, ServicesOf, path_number
 from gateway.faces.talkifai.errors import talkifai_errors
 from gateway.faces.talkifai.schemas.phone_numbers import (
     AccountBody,
@@ -82,11 +82,13 @@ async def list_numbers(
     responses=talkifai_errors(_REGISTERING),
 )
 async def register_number(
-    body: NumberBody, principal: CurrentPrincipal, services: ServicesOf
+    body: NumberBody, new_id: NewId, principal: CurrentPrincipal, services: ServicesOf
 ) -> OneNumber:
     """Register a number of your own carrier; LiveKit holds it within seconds."""
     return OneNumber.of(
-        await services.byoc_numbers.register(principal, body.number, body.account() or SipAccount())
+        await services.byoc_numbers.register(
+            principal, body.number, body.account() or SipAccount(), new_id=new_id
+        )
     )
 
 
@@ -144,7 +146,7 @@ async def delete_number(
     responses=talkifai_errors(_REGISTERING),
 )
 async def register_byoc_number(
-    body: ByocNumberBody, principal: CurrentPrincipal, services: ServicesOf
+    body: ByocNumberBody, new_id: NewId, principal: CurrentPrincipal, services: ServicesOf
 ) -> OneNumber:
     """Register a number of your own carrier and say which agents answer it and call from it."""
     return OneNumber.of(
@@ -155,6 +157,7 @@ async def register_byoc_number(
             name=body.friendly_name,
             inbound_agent_id=body.inbound_agent_id,
             outbound_agent_id=body.outbound_agent_id,
+            new_id=new_id,
         )
     )
 

@@ -296,3 +296,23 @@ async def test_the_native_explanation_of_a_number_stays_at_its_place(tenant: Ten
     answer = await tenant.http.get(f"{NUMBERS}/+12015550100/explain")
     assert answer.status_code == 200
     assert answer.json()["wouldBeAnswered"] is False
+
+
+async def test_a_number_registered_twice_with_one_idempotency_key_is_one(tenant: Tenant):
+    body = {"number": "+12015550100", **ACCOUNT}
+    answers = [
+        await tenant.http.post(NUMBERS, json=body, headers={"Idempotency-Key": "n-1"})
+        for _ in range(2)
+    ]
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert answers[0].json() == answers[1].json()
+
+
+async def test_the_audit_log_tells_of_the_account_but_not_its_password(
+    gateway: Gateway, tenant: Tenant
+):
+    await register(tenant)
+    log = await gateway.admin.get("/admin/v1/audit-log")
+    assert "carrier_connection.account_changed" in log.text
+    assert "myaccount.pstn.twilio.com" in log.text
+    assert "secure_password_here" not in log.text
