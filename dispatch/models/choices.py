@@ -1,8 +1,10 @@
 """What an agent says about its models: plain data; `dispatch.models.rules` judges it."""
 
 from typing import Annotated, Any, ClassVar
+from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -15,8 +17,23 @@ from dispatch.models.catalogue import ModelKind, catalogue
 from telephony.speech.espeak import DEFAULT_WORDS_PER_MINUTE
 
 _Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+
+
+def _with_a_host(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        is_complete = bool(parts.hostname) and parts.port != 0
+    except ValueError as exc:
+        raise ValueError("the URL's host or port cannot be") from exc
+    if not is_complete:
+        raise ValueError("the URL's host or port cannot be")
+    return url
+
+
 _BaseUrl = Annotated[
-    str, StringConstraints(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$", max_length=300)
+    str,
+    StringConstraints(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$", max_length=300),
+    AfterValidator(_with_a_host),
 ]
 
 _Secret = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]

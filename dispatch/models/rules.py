@@ -60,6 +60,9 @@ def _check_choice(field: str, choice: ModelChoice, language: str) -> None:
     elif not provider.takes_base_url:
         raise InvalidField(f"{field}.base_url", f"{provider.slug} runs here and has no base URL")
     _check_params(field, choice)
+    if choice.params.get("keyterm") and not choice.model.startswith("nova-3"):
+        # Source: developers.deepgram.com/docs/keyterm.
+        raise InvalidField(f"{field}.params.keyterm", "only the nova-3 models take key terms")
 
 
 def _check_provider(field: str, choice: ModelChoice) -> Provider:

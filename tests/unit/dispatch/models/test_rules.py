@@ -117,6 +117,24 @@ def test_any_mixture_that_can_hear_think_and_speak_is_accepted(changes: dict[str
             "models.tts.params.pitch",
             "not a parameter of this model, which has speed, instructions",
         ),
+        (
+            {
+                "models": {
+                    "stt": {
+                        "provider": "deepgram",
+                        "model": "nova-2-general",
+                        "params": {"keyterm": ["Dialplane"]},
+                    }
+                }
+            },
+            "models.stt.params.keyterm",
+            "only the nova-3 models take key terms",
+        ),
+        (
+            {"models": {"llm": {"provider": "openai", "base_url": "http://host:99999/v1"}}},
+            "models.llm.base_url",
+            "host or port cannot be",
+        ),
         ({"greeting_mode": "generate"}, "greeting_mode", "a script makes nothing up"),
         ({"voice_pipeline_mode": "sts"}, "models.realtime", "needed in the modes sts and hybrid"),
         (
