@@ -22,7 +22,9 @@ from pydantic import (
 
 from dispatch.tool_parameters import check_parameters
 
-RESERVED_NAMES: Final = frozenset({"end_call", "search_knowledge", "transfer_call"})
+RESERVED_NAMES: Final = frozenset(
+    {"end_call", "end_conversation", "search_knowledge", "transfer_call"}
+)
 """Tools that agents have by themselves."""
 
 MOST_HEADERS: Final = 30

@@ -19,6 +19,7 @@ from dispatch.chat.events import (
 )
 from dispatch.conversations import ClosedBy, Role, TokenUsage
 from dispatch.errors import Conflict, InsufficientCredits, ModelUnavailable, NotFound
+from dispatch.knowledge.bases import KnowledgeBases
 from dispatch.store import redis_keys
 from dispatch.store.tables import ChatTurnRow, ConversationRow
 from dispatch.tool_definition import ToolDraft
@@ -138,6 +139,23 @@ class TestAnswering:
             },
             {"role": "tool", "tool_call_id": "call_0", "content": '{"status":"shipped"}'},
         ]
+
+    async def test_a_knowledge_base_is_searched(self, house: ChatHouse):
+        base = await KnowledgeBases(house.database).create(
+            ADMINISTRATOR, house.owner.project_id, name="Handbook", new_id=uuid.uuid4()
+        )
+        chat = await house.chat(await house.agent(knowledge_base_ids=[base.id]))
+        house.server.replies = [
+            Reply(calls=[Call("search_knowledge", {"query": "refunds"})]),
+            Reply(says=["I do not know."]),
+        ]
+        events = await house.say(chat, "May I have my money back?")
+        assert events[1:3] == [ToolCall("search_knowledge"), ToolResult("search_knowledge")]
+        offered = [each["function"]["name"] for each in house.server.requests[0]["tools"]]
+        assert offered == ["search_knowledge", "end_conversation"]
+        answered = house.server.requests[1]["messages"][-1]
+        assert (answered["role"], answered["tool_call_id"]) == ("tool", "call_0")
+        assert answered["content"]
 
     async def test_the_model_can_end_the_conversation(self, house: ChatHouse):
         chat = await house.chat()
