@@ -33,6 +33,9 @@ class DispatchSettings(BaseSettings):
     """Hosts, or `host:port`, that tenants' tools and models may be at although they are private or
     speak plain HTTP; as JSON: `["models.internal:8000"]`."""
 
+    dialplane_blocked_countries: frozenset[str] = frozenset()
+    """Countries that are never dialled, as ISO 3166 codes in JSON: `["KP", "CU"]`."""
+
     lease_ttl: timedelta = timedelta(seconds=15)
     """How long a call's slot lives after its last heartbeat."""
     heartbeat_interval: timedelta = timedelta(seconds=5)

@@ -54,9 +54,7 @@ HoldMusicName = Annotated[
 
 
 class TransferPolicy(BaseModel):
-    """Whom calls may be passed to. Whatever a prompt, a caller or a client asks for, nobody else
-    is dialled.
-    """
+    """Whom calls may be passed to: whoever asks for anybody else, nobody else is dialled."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

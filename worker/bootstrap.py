@@ -14,8 +14,10 @@ from dispatch.tools.addresses import AllowedHosts
 from dispatch.tools.runner import HttpToolRunner
 from dispatch.voice_sessions import VoiceSessions
 from telephony.adapters.livekit_client import LiveKitClient
+from telephony.adapters.livekit_dialler import LiveKitDialler
+from telephony.adapters.livekit_hearing import LiveKitHearing
 from telephony.adapters.livekit_rooms import LiveKitRooms
-from telephony.ports import RoomControl
+from telephony.ports import Dialler, HearingControl, RoomControl
 from telephony.settings import LiveKitSettings
 from worker.knowledge import CallKnowledge
 from worker.settings import WorkerSettings
@@ -48,6 +50,8 @@ class JobServices:
     live_calls: LiveCalls
     voice_sessions: VoiceSessions
     rooms: RoomControl
+    hearing: HearingControl
+    dialler: Dialler
     secrets: CallSecrets
     allowed_hosts: AllowedHosts
     """Hosts that tenants' models and tools may reach although they are not public."""
@@ -73,6 +77,8 @@ async def open_services(settings: JobSettings) -> AsyncIterator[JobServices]:
                 live_calls=LiveCalls(redis, settings.dispatch),
                 voice_sessions=VoiceSessions(redis, rooms, settings.dispatch),
                 rooms=rooms,
+                hearing=LiveKitHearing(client),
+                dialler=LiveKitDialler(client),
                 secrets=secrets,
                 allowed_hosts=allowed_hosts,
                 tool_runner=tool_runner,

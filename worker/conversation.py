@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -85,6 +85,8 @@ class Conversation:
         self._tools: Sequence[llm.Tool | llm.Toolset] = ()
         self._working: set[asyncio.Future[None]] = set()
         self._heard_text: TranscriptSynchronizer | None = None
+        self.before_goodbye: Callable[[], Awaitable[None]] | None = None
+        """Lets everybody hear the agent again, whoever the caller talks with."""
 
     async def open(self, tools: Sequence[llm.Tool | llm.Toolset], answer_timeout_s: float) -> None:
         """Start the agent, wait for the answer and greet.
@@ -121,8 +123,43 @@ class Conversation:
             greeting.cancel()
 
     def warn(self) -> None:
-        """Tell the caller that the call is about to end."""
-        self._speaker.warn()
+        """Tell the caller that the call is about to end, if it is the agent they talk with."""
+        if self._keys.is_for_agent:
+            self._speaker.warn()
+
+    def stand_aside(self) -> None:
+        """Leave the caller to the music or to somebody else: fall silent, hear nothing.
+
+        Keys are not the agent's any more, and silence does not end the call.
+        """
+        self._speaker.interrupt()
+        self._session.input.set_audio_enabled(False)
+        self._session.clear_user_turn()
+        self._keys.is_for_agent = False
+        self._meter.count_silence(time.monotonic(), counts=False)
+
+    def come_back(self) -> None:
+        """Talk with the caller again."""
+        self._session.input.set_audio_enabled(True)
+        self._keys.is_for_agent = True
+        self._meter.count_silence(time.monotonic(), counts=True)
+
+    async def say_aside(self, text: str) -> None:
+        """Speak to somebody who is not the caller; cancelled, fall silent.
+
+        Raises:
+            APIError: The agent's voice failed.
+            RuntimeError: The session is over.
+        """
+        await self._speaker.say_aside(text)
+
+    async def say(self, text: str) -> None:
+        """Say something to the caller, as part of the conversation.
+
+        Raises:
+            RuntimeError: The session is over.
+        """
+        await self._speaker.say(text)
 
     async def say_goodbye(self, timeout_s: float) -> None:
         """Speak the goodbye, let it be heard in full, and let the call be over.
@@ -132,6 +169,8 @@ class Conversation:
         """
         try:
             async with asyncio.timeout(timeout_s):
+                if self.before_goodbye is not None:
+                    await self.before_goodbye()
                 await self._speaker.say_goodbye()
                 await asyncio.sleep(_TAIL_S)
         except TimeoutError:

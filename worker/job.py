@@ -20,6 +20,7 @@ from dispatch.sip_arrivals import sip_arrival
 from dispatch.variables import Occasion, session_variables
 from telephony.calls import CallKind
 from worker.bootstrap import JobServices, open_services
+from worker.call_control import CallControl, call_control_of
 from worker.closing import hang_up, settle
 from worker.conversation import Conversation
 from worker.ending import AGENT_FAILED, PROVIDER_FAILED, WORKER_LOST, Ending
@@ -29,6 +30,7 @@ from worker.pipelines import VendorModels, WarmModels, build_agent_session, buil
 from worker.tools.end_call import end_call_tool
 from worker.tools.http import http_tools
 from worker.tools.search_knowledge import search_knowledge_tools
+from worker.tools.transfer_call import transfer_tools
 from worker.transcript import CallJournal
 from worker.usage import CallUsage
 from worker.vendors.account import ModelUnavailableError
@@ -171,9 +173,15 @@ async def _hold_with(
     ending = call.line.ending
     writing = _watched(call.journal.run(), ending)
     conversation: Conversation | None = None
+    control: CallControl | None = None
     try:
         conversation = await _build_conversation(call, warm, vendors)
-        await converse(call, conversation, services)
+        control = call_control_of(
+            call.line, call.arrival, call.admitted.agent, call.journal, conversation, warm, services
+        )
+        call.usage.count_legs(control.placed_legs_s)
+        conversation.before_goodbye = control.be_heard
+        await converse(call, conversation, control, services)
     except ModelUnavailableError as exc:
         logger.warning("model unavailable", extra={"service": exc.failure.service})
         call.journal.provider_failed(exc.failure)
@@ -185,6 +193,8 @@ async def _hold_with(
         raise
     finally:
         ending.cut_off(AGENT_FAILED)
+        if control is not None:
+            await control.close()
         await close(call, conversation, services)
         writing.cancel()
 
@@ -235,7 +245,9 @@ def _variables_of(call: ActiveCall) -> dict[str, str]:
     return session_variables({**metadata, **own}, occasion)
 
 
-async def converse(call: ActiveCall, conversation: Conversation, services: JobServices) -> None:
+async def converse(
+    call: ActiveCall, conversation: Conversation, control: CallControl, services: JobServices
+) -> None:
     """Answer, greet, and talk until the call is over.
 
     Raises:
@@ -264,6 +276,7 @@ async def converse(call: ActiveCall, conversation: Conversation, services: JobSe
             end_call_tool(ending, conversation.hang_up),
             *http_tools(profile.tools, services.tool_runner, secrets, ending),
             *search_knowledge_tools(profile, services.knowledge.look_up),
+            *transfer_tools(control, profile.transfer),
         ]
         await conversation.open(tools, settings.answer_timeout.total_seconds())
         await ending.wait()

@@ -39,11 +39,15 @@ class KeyInput:
         self._ending = ending
         self._caller_identity = caller_identity
         self._pressed: asyncio.Queue[str] = asyncio.Queue()
+        self.is_for_agent = True
+        """Keys pressed while the caller does not talk with the agent are for somebody else: they
+        are neither answered nor put on record."""
 
     def press(self, event: rtc.SipDTMF) -> None:
         """Take a key: a handler of the room's `sip_dtmf_received`."""
         participant = event.participant
-        if participant is None or participant.identity != self._caller_identity:
+        is_caller = participant is not None and participant.identity == self._caller_identity
+        if not is_caller or not self.is_for_agent:
             return
         key = event.digit.upper()
         if len(key) != 1 or key not in DIGITS:

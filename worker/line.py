@@ -2,14 +2,22 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
 from livekit import rtc
 from livekit.agents import JobContext
 
-from worker.ending import CALLER_LOST, Ending, end_by_departure, end_by_lost_room
+from dispatch.calls import CallEnd
+from worker.ending import (
+    CALLER_LOST,
+    TRANSFERRED,
+    Ending,
+    end_by_departure,
+    end_by_lost_room,
+)
 from worker.sip_status import CALL_ACTIVE, CALL_HUNG_UP, CALL_STATUS
 
 _CALLERS: Final = [
@@ -46,6 +54,7 @@ class Line:
         self._caller_identity: str | None = None
         self._answered_at: datetime | None = None
         self._seen_at: datetime | None = None
+        self._referral: asyncio.Future[bool] | None = None
         room.on("participant_disconnected", self._on_participant_disconnected)
         room.on("participant_attributes_changed", self._on_attributes_changed)
         room.on("disconnected", self._on_disconnected)
@@ -138,6 +147,21 @@ class Line:
                 self._seen_at = datetime.now(UTC)
             await asyncio.sleep(interval_s)
 
+    @contextmanager
+    def passing_on(self) -> Iterator[asyncio.Future[bool]]:
+        """Watch a transfer that the caller's carrier was asked for, in a `with`.
+
+        A carrier that takes the call over hangs up, often before we hear that it did: until the
+        future says whether it took the call, the caller's leaving does not tell who ended it.
+        """
+        self._referral = asyncio.get_running_loop().create_future()
+        try:
+            yield self._referral
+        finally:
+            if not self._referral.done():
+                self._referral.set_result(False)
+            self._referral = None
+
     async def unless_down(self, work: Awaitable[_T]) -> _T:
         """Return what `work` returns, unless the call is over first.
 
@@ -160,7 +184,20 @@ class Line:
             end = end_by_departure(
                 participant.disconnect_reason, answered=self._answered_at is not None
             )
-            self.ending.cut_off(end, self._seen_at if end is CALLER_LOST else None)
+            self._caller_left(end, self._seen_at if end is CALLER_LOST else None)
+
+    def _caller_left(self, end: CallEnd, at: datetime | None = None) -> None:
+        referral = self._referral
+        if referral is None:
+            self.ending.cut_off(end, at)
+            return
+        left_at = at or datetime.now(UTC)
+
+        def look_at(known: asyncio.Future[bool]) -> None:
+            was_taken = not known.cancelled() and known.result()
+            self.ending.cut_off(TRANSFERRED if was_taken else end, left_at)
+
+        referral.add_done_callback(look_at)
 
     def _on_attributes_changed(self, _changed: list[str], participant: rtc.Participant) -> None:
         """Take a BYE as soon as livekit-sip says so.
@@ -172,7 +209,7 @@ class Line:
         is_caller = participant.identity == self._caller_identity
         if is_caller and participant.attributes.get(CALL_STATUS) == CALL_HUNG_UP:
             reason = rtc.DisconnectReason.CLIENT_INITIATED
-            self.ending.cut_off(end_by_departure(reason, answered=self._answered_at is not None))
+            self._caller_left(end_by_departure(reason, answered=self._answered_at is not None))
 
     def _on_disconnected(self, reason: int | None = None) -> None:
         self.ending.cut_off(end_by_lost_room(reason))

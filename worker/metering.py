@@ -88,6 +88,7 @@ class Meter:
         self._answered_at_s: float | None = None
         self._funded_until_s = math.inf
         self._quiet_since_s: float | None = None
+        self._silence_counts = True
         self._may_run_out = False
         self._warned = False
         self._lost: CallEnd | None = None
@@ -100,8 +101,16 @@ class Meter:
 
     def heard(self, now_s: float, *, speaking: bool) -> None:
         """Note whether anybody is speaking (or about to) from now on."""
-        if self._answered_at_s is not None:
+        if self._answered_at_s is not None and self._silence_counts:
             self._quiet_since_s = None if speaking else now_s
+
+    def count_silence(self, now_s: float, *, counts: bool) -> None:
+        """Note whether silence between agent and caller means anything from now on.
+
+        It does not while the caller is on hold or talks with somebody else.
+        """
+        self._silence_counts = counts
+        self._quiet_since_s = now_s if counts and self._answered_at_s is not None else None
 
     def beaten(self, now_s: float, beat: Beat) -> None:
         """Note what a heartbeat learned."""

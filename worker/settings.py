@@ -1,6 +1,7 @@
 """Settings of a worker process, read once from the environment by the composition roots."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -23,6 +24,8 @@ class WorkerSettings(BaseSettings):
     """Port of the health page; 0 takes any free one."""
     worker_drain_timeout: timedelta = timedelta(hours=1)
     """After SIGTERM, how long calls that are on may go on before they are cut off."""
+    worker_hold_music_dir: Path | None = None
+    """Where 16 bit WAV files are that agents may name as their hold music."""
     presence_interval: timedelta = timedelta(seconds=5)
     """How often the worker says that it is there and how busy it is."""
 

@@ -120,6 +120,31 @@ class Speaker:
             frames = [piece.frame async for piece in audio]
         await self._session.say(EXCUSE, audio=_stream(frames), allow_interruptions=False)
 
+    async def say_aside(self, text: str) -> None:
+        """Speak to somebody who is not the caller, word for word; return when it was heard.
+
+        It is no part of the conversation. Cancelled, the agent falls silent.
+
+        Raises:
+            RuntimeError: The session is over.
+        """
+        voice = self._own_voice if self._tts is None else self._tts
+        async with voice.synthesize(text, conn_options=CONN_OPTIONS) as audio:
+            frames = [piece.frame async for piece in audio]
+        speech = self._session.say(text, audio=_stream(frames), add_to_chat_ctx=False)
+        try:
+            await speech.wait_for_playout()
+        finally:
+            speech.interrupt(force=True)
+
+    async def say(self, text: str) -> None:
+        """Say something to the caller, word for word; return when it was heard or interrupted.
+
+        Raises:
+            RuntimeError: The session is over.
+        """
+        await self._say(text)
+
     def interrupt(self) -> None:
         """Stop what the agent is saying, unless it must be heard."""
         try:

@@ -1,6 +1,7 @@
 """Counts what a call's models use, from the metrics they report about themselves."""
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any, Final
 
 from livekit.agents import AgentSession, llm
@@ -32,6 +33,7 @@ class CallUsage:
         self._heard_s = 0.0
         self._session: AgentSession[Any] | None = None
         self._realtime: llm.RealtimeModel | None = None
+        self._legs_s: Callable[[], int] = int
 
     def watch(self, models: SpeechModels, session: AgentSession[Any]) -> None:
         """Count from now on."""
@@ -41,16 +43,25 @@ class CallUsage:
             models.pipeline.llm.on("metrics_collected", self._on_thought)
             models.pipeline.tts.on("metrics_collected", self._on_spoken)
 
+    def count_legs(self, seconds: Callable[[], int]) -> None:
+        """Count the time of the legs that the call placed, too.
+
+        Args:
+            seconds: Returns their started seconds on the line by now, all together.
+        """
+        self._legs_s = seconds
+
     def items(self) -> tuple[UsageItem, ...]:
         """Return all that was used by now; no quantity is ever smaller than before."""
         counts = Counter(self._counts)
         counts[Service.STT, Unit.AUDIO_MS] = round(self._heard_s * 1_000)
         counts.update(self._realtime_counts())
-        return tuple(
+        used = tuple(
             _item(self._choice(service), service, unit, quantity)
             for (service, unit), quantity in counts.items()
             if quantity > 0
         )
+        return (*used, *_legs(self._legs_s()))
 
     def _on_heard(self, metrics: STTMetrics) -> None:
         self._heard_s += max(0.0, metrics.audio_duration)
@@ -114,3 +125,10 @@ def _item(choice: ModelChoice, service: Service, unit: Unit, quantity: int) -> U
     # Vendors are reached with the tenant's own keys only.
     keys = KeySource.PLATFORM if choice.provider == _BUILTIN else KeySource.OWN
     return UsageItem(service, choice.provider, choice.model, unit, quantity, keys)
+
+
+def _legs(seconds: int) -> tuple[UsageItem, ...]:
+    """Return the time of placed legs: a part of the bill beside the caller's own time."""
+    if not seconds:
+        return ()
+    return (UsageItem(Service.TELEPHONY, "sip", "outbound_leg", Unit.SECONDS, seconds),)

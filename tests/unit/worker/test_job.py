@@ -69,6 +69,8 @@ def services_over(calls: Calls) -> JobServices:
         live_calls=cast("Any", calls),
         voice_sessions=cast("Any", None),
         rooms=cast("Any", SilentLiveKit()),
+        hearing=cast("Any", None),
+        dialler=cast("Any", None),
         secrets=cast("Any", None),
         allowed_hosts=AllowedHosts(),
         tool_runner=cast("Any", None),

@@ -1,0 +1,145 @@
+"""Who heard what, and when: phones that hum a tone of their own, and recordings read by ear.
+
+A tone is told by the share of a window's energy that lies at its pitch; the hold music by the share
+at its notes; speech by being loud and neither.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from telephony.softphone.call import PhoneCall
+from telephony.softphone.errors import CallIsOver
+from telephony.softphone.g711 import SAMPLE_RATE_HZ, SILENCE_DBFS, Pcm, level_dbfs
+from worker.hold_music import NOTES_HZ
+
+CALLER_HZ: Final = 1_700.0
+HUMAN_HZ: Final = 2_300.0
+_WINDOW_S: Final = 0.04
+_HOP_S: Final = 0.02
+_WINDOW: Final = round(_WINDOW_S * SAMPLE_RATE_HZ)
+_HUM_DBFS: Final = -20.0
+_WIDTH_HZ: Final = 50.0
+_PURE: Final = 0.5
+
+
+def hum(hz: float, seconds: float = 1.0) -> Pcm:
+    """Return a tone, int16, mono, 8000 Hz; a whole number of its periods fits a second."""
+    at_s = np.arange(round(seconds * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
+    peak = 32_767 * 10 ** (_HUM_DBFS / 20) * np.sqrt(2)
+    return (peak * np.sin(2 * np.pi * hz * at_s)).astype(np.int16)
+
+
+@asynccontextmanager
+async def humming(call: PhoneCall, hz: float) -> AsyncIterator[None]:
+    """Hum on a call for as long as the context lasts, or the call."""
+
+    async def go_on() -> None:
+        try:
+            while True:
+                await call.play(hum(hz))
+        except CallIsOver:
+            return
+
+    task = asyncio.ensure_future(go_on())
+    try:
+        yield
+    finally:
+        task.cancel()
+        if not call.is_over:
+            call.stop_playing()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@dataclass(frozen=True)
+class Window:
+    """What 40 ms of a recording hold."""
+
+    at_s: float
+    """Monotonic seconds of its middle."""
+    level_dbfs: float
+    caller_dbfs: float
+    """Level at the caller's pitch."""
+    human_dbfs: float
+    music_share: float
+    """Share of the energy at the notes of the music, 0 to 1."""
+    voices_share: float
+    """Share of the energy at the caller's and the human's pitch."""
+
+    @property
+    def is_music(self) -> bool:
+        return self.level_dbfs > -45 and self.music_share > 0.7
+
+    @property
+    def is_speech(self) -> bool:
+        return self.level_dbfs > -40 and self.music_share < 0.5 and self.voices_share < 0.5
+
+
+def windows(call: PhoneCall) -> list[Window]:
+    """Read everything a call heard."""
+    heard = call.heard
+    hop = round(_HOP_S * SAMPLE_RATE_HZ)
+    pitches = np.fft.rfftfreq(_WINDOW, 1 / SAMPLE_RATE_HZ)
+    shape = np.hanning(_WINDOW)
+    near = {hz: np.abs(pitches - hz) <= _WIDTH_HZ for hz in (*NOTES_HZ, CALLER_HZ, HUMAN_HZ)}
+    notes = np.any([near[hz] for hz in NOTES_HZ], axis=0)
+    found = []
+    for start in range(0, len(heard.pcm) - _WINDOW, hop):
+        pcm = heard.pcm[start : start + _WINDOW]
+        energy = np.abs(np.fft.rfft(pcm * shape)) ** 2
+        total = float(energy.sum()) or 1.0
+        shares = {hz: float(energy[mask].sum()) / total for hz, mask in near.items()}
+        level = level_dbfs(pcm)
+        found.append(
+            Window(
+                heard.started_s + (start + _WINDOW / 2) / SAMPLE_RATE_HZ,
+                level,
+                _at_pitch(level, shares[CALLER_HZ]),
+                _at_pitch(level, shares[HUMAN_HZ]),
+                float(energy[notes].sum()) / total,
+                shares[CALLER_HZ] + shares[HUMAN_HZ],
+            )
+        )
+    return found
+
+
+def _at_pitch(level: float, share: float) -> float:
+    """Return the level of a tone; of what only has some energy there, such as speech, none."""
+    return level if share > _PURE else SILENCE_DBFS
+
+
+def loudest(found: Sequence[Window], pitch: str, start_s: float, end_s: float) -> float:
+    """Return the loudest level at a pitch (`caller_dbfs`, `human_dbfs`) between two moments."""
+    levels = [getattr(one, pitch) for one in found if start_s <= one.at_s <= end_s]
+    return max(levels, default=SILENCE_DBFS)
+
+
+def first(found: Sequence[Window], after_s: float, pitch: str, *, dbfs: float = -35.0) -> float:
+    """Return when a pitch was first heard after a moment.
+
+    Raises:
+        AssertionError: It never was.
+    """
+    for one in found:
+        if one.at_s >= after_s and getattr(one, pitch) > dbfs:
+            return one.at_s
+    raise AssertionError(f"{pitch} was never heard")
+
+
+def first_music(found: Sequence[Window], after_s: float) -> float:
+    """Return when music was first heard after a moment."""
+    return next(one.at_s for one in found if one.at_s >= after_s and one.is_music)
+
+
+def last_music(found: Sequence[Window]) -> float:
+    """Return when music was last heard."""
+    return next(one.at_s for one in reversed(found) if one.is_music)
+
+
+def first_speech(found: Sequence[Window], after_s: float) -> float:
+    """Return when speech was first heard after a moment."""
+    return next(one.at_s for one in found if one.at_s >= after_s and one.is_speech)

@@ -1,0 +1,343 @@
+"""The one object through which tools, commands and a number's behaviour act on a call."""
+
+import asyncio
+import contextlib
+import functools
+import logging
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager
+from enum import StrEnum
+from typing import Any, Final, Protocol, TypeVar
+
+from dispatch.agent_profile import AgentProfile
+from dispatch.calls import Arrival, EventType
+from dispatch.transfer_policy import TransferMode
+from telephony import hearing
+from telephony.calls import CallKind
+from telephony.dialling_rules import (
+    DiallingRules,
+    RefusalCode,
+    Target,
+    TargetRefused,
+    check_target,
+    parse_target,
+)
+from telephony.e164 import E164, parse_e164
+from telephony.errors import InvalidNumber, VendorError
+from telephony.hearing import Hearing, Party, Role
+from worker.bootstrap import JobServices
+from worker.call_errors import CallOver, NotNow
+from worker.ending import HUMAN_HUNG_UP, TRANSFERRED
+from worker.hearing import RoomHearing
+from worker.hold_music import HoldMusic, read_tune
+from worker.line import Line, LineDownError
+from worker.pipelines import WarmModels
+from worker.transcript import CallJournal
+from worker.transfers.leg import HumanLeg
+from worker.transfers.outcome import TransferOutcome
+from worker.transfers.transfer import SpeaksAside, Transfer, TransferParts, no_trunk
+
+logger = logging.getLogger(__name__)
+
+MAX_TRANSFERS: Final = 5
+"""Attempts in one call; an agent that a caller talks into more goes round in circles."""
+
+_NO_NUMBER: Final = "anonymous"
+"""Who calls when the caller came by no number of ours, such as from a browser."""
+
+_T = TypeVar("_T")
+
+
+class CallActivity(StrEnum):
+    """What the caller is doing."""
+
+    TALKING = "talking"
+    """With the agent."""
+    ON_HOLD = "on_hold"
+    WITH_HUMAN = "with_human"
+    """The call was passed on here; the agent keeps the books, and is silent."""
+
+
+class AgentOnCall(SpeaksAside, Protocol):
+    """The part of a conversation that call control directs."""
+
+    def stand_aside(self) -> None:
+        """Fall silent and hear nothing."""
+        ...
+
+    def come_back(self) -> None:
+        """Talk with the caller again."""
+        ...
+
+    async def say(self, text: str) -> None:
+        """Say something to the caller."""
+        ...
+
+
+class CallControl:
+    """Hold, resume and transfer of one call. Commands are carried out one after the other.
+
+    Args:
+        parts: The call's room, line and record, and what transfers need.
+        agent: The conversation.
+        music: What a caller on hold hears.
+        rules: Whom may be dialled.
+        can_refer: Whether the caller came by telephone, over a carrier that takes a REFER.
+    """
+
+    def __init__(
+        self,
+        parts: TransferParts,
+        agent: AgentOnCall,
+        music: HoldMusic,
+        rules: DiallingRules,
+        *,
+        can_refer: bool,
+    ) -> None:
+        self._parts = parts
+        self._agent = agent
+        self._music = music
+        self._rules = rules
+        self._can_refer = can_refer
+        self._turn = asyncio.Lock()
+        self._activity = CallActivity.TALKING
+        self._changed = asyncio.Event()
+        self._transfers = 0
+        self._watching: asyncio.Task[None] | None = None
+
+    @property
+    def activity(self) -> CallActivity:
+        """What the caller is doing."""
+        return self._activity
+
+    @property
+    def may_transfer(self) -> bool:
+        """Whether there is anybody the call may be passed to."""
+        return bool(self._parts.policy.patterns)
+
+    def placed_legs_s(self) -> int:
+        """Return the started seconds of all legs that were dialled, for the bill."""
+        return sum(leg.billed_s for leg in self._parts.legs)
+
+    async def close(self) -> None:
+        """Let go of the room; the call is over."""
+        self._parts.hearing.close()
+        if self._watching is not None:
+            self._watching.cancel()
+        for leg in self._parts.legs:
+            leg.forget()
+        await self._music.stop()
+
+    async def hold(self) -> None:
+        """Put the caller on hold; no-op when they are.
+
+        Raises:
+            CallOver: The call has ended.
+            NotNow: The caller talks with somebody else.
+            VendorError: LiveKit did not do it; the caller still talks with the agent.
+        """
+        async with self._command():
+            if self._activity is CallActivity.TALKING:
+                await self._unless_over(self._put_on_hold())
+
+    async def resume(self) -> None:
+        """Take the caller off hold; no-op when they are not on hold.
+
+        Raises:
+            CallOver: The call has ended.
+            NotNow: The caller talks with somebody else.
+            VendorError: LiveKit did not do it; the caller is still on hold.
+        """
+        async with self._command():
+            if self._activity is CallActivity.ON_HOLD:
+                await self._unless_over(self._take_off_hold())
+
+    async def hold_for(self, seconds: float) -> None:
+        """Put the caller on hold until somebody resumes the call, at most for so long.
+
+        Raises:
+            CallOver: The call has ended, before or meanwhile.
+            NotNow: The caller talks with somebody else.
+            VendorError: LiveKit did not do it.
+        """
+        await self.hold()
+        try:
+            async with asyncio.timeout(seconds):
+                while self._activity is CallActivity.ON_HOLD:
+                    self._changed.clear()
+                    await self._unless_over(self._changed.wait())
+        except TimeoutError:
+            await self.resume()
+
+    async def transfer(
+        self,
+        to: str | None = None,
+        mode: TransferMode | None = None,
+        summary: str = "",
+        *,
+        explain: bool = False,
+    ) -> TransferOutcome:
+        """Pass the call to somebody; when nobody takes it the caller is back with the agent.
+
+        Args:
+            to: Number or SIP address; the agent's own targets, in order, when not given.
+            mode: How; as the agent's profile says when not given.
+            summary: What a human is told about the call before they take it.
+            explain: Let the agent tell the caller when nobody took the call.
+
+        Raises:
+            TargetRefused: The target may not be dialled; nothing happened.
+            CallOver: The call has ended, before or meanwhile.
+            NotNow: The caller talks with somebody else, or was passed on too often.
+            VendorError: LiveKit did not put the caller on hold or take them back.
+        """
+        targets = self._allowed(to)
+        mode = mode or self._parts.policy.mode
+        by_carrier = mode is TransferMode.COLD and self._can_refer
+        async with self._command():
+            if self._transfers >= MAX_TRANSFERS:
+                raise NotNow(f"A call may be passed on {MAX_TRANSFERS} times at most.")
+            self._transfers += 1
+            if self._activity is CallActivity.TALKING:
+                await self._unless_over(self._put_on_hold())
+            transfer = Transfer(self._parts, targets, mode, summary)
+            outcome = await self._unless_over(transfer.run(by_carrier=by_carrier))
+            if transfer.leg is not None:
+                await self._leave_to(transfer.leg)
+            elif outcome.is_accepted:
+                self._parts.line.ending.cut_off(TRANSFERRED)
+            else:
+                await self._unless_over(self._take_off_hold())
+        if explain and not outcome.is_accepted:
+            await self._agent.say(outcome.sentence)
+        return outcome
+
+    async def be_heard(self) -> None:
+        """Let everybody hear the agent, for its last words; what fails is logged."""
+        if self._activity is CallActivity.TALKING:
+            return
+        try:
+            await self._parts.hearing.arrange(_everybody_hears_the_agent)
+            await self._music.stop()
+        except VendorError as exc:
+            logger.warning("last words not heard by all", extra={"operation": exc.operation})
+
+    def _allowed(self, to: str | None) -> Sequence[Target]:
+        texts = self._parts.policy.targets if to is None else (to,)
+        if not texts:
+            raise TargetRefused(
+                RefusalCode.NOT_ALLOWED, "The agent has nobody to pass this call to."
+            )
+        targets = [parse_target(text) for text in texts]
+        for target in targets:
+            check_target(target, self._rules)
+        return targets
+
+    async def _put_on_hold(self) -> None:
+        await self._music.publish()
+        await self._parts.hearing.arrange(hearing.hold)
+        self._music.play()
+        self._agent.stand_aside()
+        self._become(CallActivity.ON_HOLD)
+        self._parts.journal.event(EventType.HOLD_STARTED)
+
+    async def _take_off_hold(self) -> None:
+        await self._parts.hearing.arrange(hearing.talk)
+        await self._music.stop()
+        self._agent.come_back()
+        self._become(CallActivity.TALKING)
+        self._parts.journal.event(EventType.HOLD_ENDED)
+
+    async def _leave_to(self, leg: HumanLeg) -> None:
+        await self._music.stop()
+        self._become(CallActivity.WITH_HUMAN)
+        self._parts.journal.event(EventType.HOLD_ENDED)
+        self._watching = asyncio.ensure_future(self._end_with(leg))
+
+    async def _end_with(self, leg: HumanLeg) -> None:
+        await leg.gone.wait()
+        self._parts.line.ending.cut_off(HUMAN_HUNG_UP)
+
+    def _become(self, activity: CallActivity) -> None:
+        self._activity = activity
+        self._changed.set()
+
+    @asynccontextmanager
+    async def _command(self) -> AsyncIterator[None]:
+        async with self._turn:
+            if self._parts.line.ending.is_decided:
+                raise CallOver
+            if self._activity is CallActivity.WITH_HUMAN:
+                raise NotNow("The caller talks with somebody the call was passed to.")
+            yield
+
+    async def _unless_over(self, work: Coroutine[Any, Any, _T]) -> _T:
+        try:
+            return await self._parts.line.unless_down(work)
+        except LineDownError as exc:
+            raise CallOver from exc
+
+
+def _everybody_hears_the_agent(parties: Sequence[Party]) -> Hearing:
+    agents = [party for party in parties if party.role is Role.AGENT]
+    return hearing.merge(parties).adding(
+        (party.identity, agent.voice)
+        for party in parties
+        for agent in agents
+        if party.role is not Role.AGENT
+    )
+
+
+def call_control_of(
+    line: Line,
+    arrival: Arrival,
+    profile: AgentProfile,
+    journal: CallJournal,
+    agent: AgentOnCall,
+    warm: WarmModels,
+    services: JobServices,
+) -> CallControl:
+    """Return what holds a call and passes it on; it does nothing until it is told to.
+
+    Args:
+        line: The call's line.
+        arrival: Who calls.
+        profile: The agent.
+        journal: Where holds and transfers are put on record.
+        agent: The conversation.
+        warm: Finds speech in what a human says.
+        services: What the job talks to.
+    """
+    room, policy = line.room, profile.transfer
+    parties = [
+        Party(arrival.caller_identity, Role.CALLER),
+        Party(room.local_participant.identity, Role.AGENT),
+    ]
+    parts = TransferParts(
+        room=room,
+        line=line,
+        caller_identity=arrival.caller_identity,
+        from_number=arrival.did or _NO_NUMBER,
+        journal=journal,
+        hearing=RoomHearing(services.hearing, room, parties),
+        dialler=services.dialler,
+        voice=agent,
+        detection=warm.vad,
+        policy=policy,
+        find_trunk=no_trunk,
+    )
+    rules = DiallingRules(
+        allow=policy.patterns,
+        own_numbers=frozenset(_numbers(arrival.did, arrival.caller_number)),
+        blocked_regions=services.dispatch_settings.dialplane_blocked_countries,
+    )
+    directory = services.worker_settings.worker_hold_music_dir
+    music = HoldMusic(room, functools.partial(read_tune, profile.hold_music, directory))
+    can_refer = arrival.kind is CallKind.SIP and policy.carrier_transfers
+    return CallControl(parts, agent, music, rules, can_refer=can_refer)
+
+
+def _numbers(*texts: str | None) -> Iterator[E164]:
+    for text in texts:
+        with contextlib.suppress(InvalidNumber):
+            yield parse_e164(text or "")

@@ -1,0 +1,195 @@
+"""Keeps who hears whom in a call's room as it was last arranged, whoever comes and goes."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final
+
+from livekit import rtc
+
+from telephony import hearing
+from telephony.errors import VendorError, VendorNotFound
+from telephony.hearing import Hearing, Party, Role, Source, SourceKind, Step, changes
+from telephony.ports import HearingControl
+from worker.hold_music import MUSIC_TRACK
+
+logger = logging.getLogger(__name__)
+
+Arrangement = Callable[[Sequence[Party]], Hearing]
+"""A named matrix of `telephony.hearing`."""
+
+_SECOND_LOOK_S: Final = 0.3
+"""A telephone leg subscribes to each new track on its own, and may do so a moment after it was
+told not to hear it; so it is told again."""
+
+
+class RoomHearing:
+    """One room's matrix, applied by its differences.
+
+    The agent is a party like all others, but nothing is changed for its own ear: a job hears every
+    track and listens to whom it wants. Everybody else hears what was arranged. A track nobody was
+    placed for is heard by nobody.
+
+    Args:
+        control: Changes who hears what.
+        room: The call's room.
+        parties: Who is in it, the agent first arranged to talk with the caller.
+    """
+
+    def __init__(self, control: HearingControl, room: rtc.Room, parties: Sequence[Party]) -> None:
+        self._control = control
+        self._room = room
+        self._parties = {party.identity: party for party in parties}
+        self._now = hearing.talk(parties)
+        self._lock = asyncio.Lock()
+        self._placing: set[asyncio.Task[None]] = set()
+        room.on("track_published", self._on_track)
+        room.on("participant_connected", self._on_participant)
+
+    @property
+    def now(self) -> Hearing:
+        """The matrix as it was last arranged."""
+        return self._now
+
+    def close(self) -> None:
+        """Stop watching the room."""
+        self._room.off("track_published", self._on_track)
+        self._room.off("participant_connected", self._on_participant)
+        for task in self._placing:
+            task.cancel()
+
+    def expect(self, party: Party) -> None:
+        """Know somebody who is about to join; deaf and unheard until arranged otherwise."""
+        self._parties[party.identity] = party
+
+    def forget(self, identity: str) -> None:
+        """Know somebody no longer."""
+        self._parties.pop(identity, None)
+        self._now = self._now.without(identity)
+
+    async def arrange(self, arrangement: Arrangement) -> None:
+        """Let everybody hear what a named matrix says, by taking only the steps that differ.
+
+        A step that fails is undone together with those before it.
+
+        Raises:
+            VendorError: A step failed; everything is as it was, as far as LiveKit can be reached.
+        """
+        async with self._lock:
+            after = arrangement(list(self._parties.values()))
+            done: list[Step] = []
+            try:
+                for begins in (True, False):
+                    steps = [step for step in changes(self._now, after) if step.begins is begins]
+                    done += steps
+                    await asyncio.gather(*(self._take(step) for step in steps))
+            except VendorError:
+                await self._undo(done)
+                raise
+            self._now = after
+
+    async def open_ear(self, identity: str, arrangement: Arrangement) -> None:
+        """Place somebody whose ear was shut, and only then let them hear.
+
+        Everything they are not to hear is taken from them first, whatever they subscribed to by
+        themselves.
+
+        Raises:
+            VendorError: LiveKit could not be reached, or they are gone.
+        """
+        async with self._lock:
+            after = arrangement(list(self._parties.values()))
+            await self._place(identity, after)
+            await self._control.set_ear(self._room.name, identity, is_open=True)
+        await self.arrange(arrangement)
+        self._later(self._place_again(identity))
+
+    async def shut_ear(self, identity: str) -> None:
+        """Let somebody hear nothing, whatever they subscribe to.
+
+        Raises:
+            VendorError: LiveKit could not be reached, or they are gone.
+        """
+        await self._control.set_ear(self._room.name, identity, is_open=False)
+
+    async def _take(self, step: Step) -> None:
+        party = self._parties.get(step.listener)
+        if party is not None and party.role is Role.AGENT:
+            return
+        track_ids = [one for source in step.sources for one in self._track_ids(source)]
+        if not track_ids:
+            return
+        try:
+            await self._control.set_heard(
+                self._room.name, step.listener, track_ids, heard=step.begins
+            )
+        except VendorNotFound:
+            if step.listener in self._room.remote_participants:
+                raise
+            logger.debug("listener left before it was placed")
+
+    async def _undo(self, steps: Sequence[Step]) -> None:
+        for step in reversed(steps):
+            try:
+                await self._take(step.undone)
+            except VendorError as exc:
+                logger.warning("hearing not undone", extra={"operation": exc.operation})
+
+    async def _place(self, identity: str, matrix: Hearing) -> None:
+        """Tell somebody everything to hear and everything not to hear."""
+        heard = matrix.heard_by(identity)
+        sources = {source for one in self._parties.values() for source in (one.voice, one.music)}
+        for wanted in (False, True):
+            some = tuple(sorted(one for one in sources if (one in heard) is wanted))
+            await self._take(Step(identity, some, wanted))
+
+    def _track_ids(self, source: Source) -> list[str]:
+        local = self._room.local_participant
+        participant: rtc.Participant | None = (
+            local
+            if source.identity == local.identity
+            else self._room.remote_participants.get(source.identity)
+        )
+        if participant is None:
+            return []
+        is_music = source.kind is SourceKind.MUSIC
+        return [
+            publication.sid
+            for publication in participant.track_publications.values()
+            if publication.kind == rtc.TrackKind.KIND_AUDIO
+            and (publication.name == MUSIC_TRACK) is is_music
+        ]
+
+    def _on_track(
+        self, _publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant
+    ) -> None:
+        """Place everybody for a new track: it is heard by whom it was arranged for, or nobody."""
+        for party in self._parties.values():
+            if party.role is not Role.AGENT and party.identity != participant.identity:
+                self._later(self._place_twice(party.identity))
+
+    def _on_participant(self, participant: rtc.RemoteParticipant) -> None:
+        """Give somebody who comes back their place again."""
+        if participant.identity in self._parties:
+            self._later(self._place_twice(participant.identity))
+
+    async def _place_twice(self, identity: str) -> None:
+        await self._place_once(identity)
+        await self._place_again(identity)
+
+    async def _place_again(self, identity: str) -> None:
+        await asyncio.sleep(_SECOND_LOOK_S)
+        await self._place_once(identity)
+
+    async def _place_once(self, identity: str) -> None:
+        try:
+            async with self._lock:
+                if identity in self._room.remote_participants:
+                    await self._place(identity, self._now)
+        except VendorError as exc:
+            logger.warning("listener not placed", extra={"operation": exc.operation})
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._placing.add(task)
+        task.add_done_callback(self._placing.discard)
