@@ -1,4 +1,4 @@
-"""Run the whole benchmark: `python -m bench [--quick]`."""
+"""Run the benchmark: `python -m bench [--quick | --endpoints]`."""
 
 import asyncio
 import os
@@ -6,13 +6,22 @@ import shutil
 import sys
 from pathlib import Path
 
-from bench.report import print_calls, print_header, print_sessions
+from bench.endpoints import (
+    FEW,
+    MANY,
+    bare_gateway,
+    measure_agents,
+    measure_number_lists,
+    measure_route_lookups,
+    measure_sessions,
+    new_subject,
+)
+from bench.report import print_calls, print_header, print_latencies, print_rates
 from bench.rounds import run_rounds
-from bench.sessions import measure_sessions
 from bench.sides import both_sides
 from stack.build import ensure_servers
 from stack.settings import StackSettings
-from stack.supervisor import running_stack
+from stack.supervisor import Stack, running_stack
 
 _WARM_JOBS = 12
 """Warm processes of either worker: as many as the largest burst of callers."""
@@ -21,10 +30,12 @@ _ROUNDS = {1: 20, 4: 6, 12: 5}
 """Pairs of rounds for each number of callers at once: at least 5, and 20 calls each at one."""
 _QUICK_ROUNDS = {1: 2, 4: 1}
 _SESSION_REQUESTS = 384
+_READ_REQUESTS = 1_920
+_CLIENTS = (1, 32)
 
 
-async def main(*, quick: bool) -> int:
-    """Measure and print; return 1 when a call did not go as it should, which voids the run."""
+async def main(*, quick: bool, endpoints_only: bool) -> int:
+    """Measure and print all; return 1 when a call did not go as it should, which voids the run."""
     settings = StackSettings()
     bin_dir = await asyncio.to_thread(ensure_servers, settings.var, print)
     # Every run starts from empty stores, so that runs can be compared.
@@ -37,16 +48,36 @@ async def main(*, quick: bool) -> int:
         bench_settings, bin_dir=bin_dir, extra_environment=environment
     ) as stack:
         print_header(cores)
-        async with both_sides(stack) as sides:
-            for callers, pairs in (_QUICK_ROUNDS if quick else _ROUNDS).items():
-                samples = await run_rounds(stack.sip_address, sides, callers, pairs, cores)
-                faults += print_calls(callers, samples)
+        if not endpoints_only:
+            async with both_sides(stack) as sides:
+                for callers, pairs in (_QUICK_ROUNDS if quick else _ROUNDS).items():
+                    samples = await run_rounds(stack.sip_address, sides, callers, pairs, cores)
+                    faults += print_calls(callers, samples)
+        # From here on nobody else may use the processors: no job, and no loop that puts numbers
+        # on trunks.
         await stack.stop("worker")
-        for clients in (1, 32):
-            ours, bare = await measure_sessions(stack, _SESSION_REQUESTS, clients)
-            print_sessions(clients, ours, bare)
+        await stack.stop("dispatch")
+        await measure_endpoints(stack)
     return 1 if faults else 0
 
 
+async def measure_endpoints(stack: Stack) -> None:
+    """Measure and print what the gateway's endpoints take."""
+    subject = await new_subject(stack)
+    async with bare_gateway(stack) as bare_url:
+        for clients in _CLIENTS:
+            loads = await measure_sessions(stack, subject, bare_url, _SESSION_REQUESTS, clients)
+            print_latencies(clients, "voice session over HTTP, ms", *loads)
+        for clients in _CLIENTS:
+            loads = await measure_agents(stack, subject, bare_url, _READ_REQUESTS, clients)
+            print_rates(clients, "GET /api/v1/agents, a second", *loads)
+    for clients in _CLIENTS:
+        loads = await measure_number_lists(stack, _SESSION_REQUESTS, clients)
+        print_latencies(clients, f"numbers, {MANY:,} to {FEW:,}, ms", *loads)
+    loads = await measure_route_lookups(stack, _READ_REQUESTS)
+    print_latencies(1, f"route, {MANY:,} to {FEW:,}, ms", *loads)
+
+
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main(quick="--quick" in sys.argv[1:])))
+    given = sys.argv[1:]
+    sys.exit(asyncio.run(main(quick="--quick" in given, endpoints_only="--endpoints" in given)))

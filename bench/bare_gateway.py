@@ -1,4 +1,4 @@
-"""The bare framework for voice sessions: a FastAPI route that makes a room and a token."""
+"""The bare framework: a FastAPI route that makes a room and a token, and one that reads a row."""
 
 import os
 from collections.abc import AsyncIterator
@@ -9,6 +9,8 @@ from uuid import uuid4
 import uvicorn
 from fastapi import FastAPI
 from livekit import api
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from bench.agent import MINIMAL_NAME
 
@@ -18,10 +20,12 @@ _URL = os.environ["LIVEKIT_URL"]
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Keep one LiveKit client."""
+    """Keep one LiveKit client and one pool of connections."""
     app.state.livekit = api.LiveKitAPI(_URL, _KEY, _SECRET)
+    app.state.postgres = create_async_engine(os.environ["DATABASE_URL"], pool_size=10)
     yield
     await app.state.livekit.aclose()
+    await app.state.postgres.dispose()
 
 
 app = FastAPI(lifespan=lifespan)
@@ -44,6 +48,14 @@ async def open_session(body: dict[str, str]) -> dict[str, str]:
         .to_jwt()
     )
     return {"room": room, "token": token, "serverUrl": _URL}
+
+
+@app.get("/row")
+async def read_row() -> dict[str, str]:
+    """Read one row."""
+    async with app.state.postgres.connect() as connection:
+        row = (await connection.execute(text("SELECT id, name FROM projects LIMIT 1"))).one()
+    return {"id": str(row.id), "name": row.name}
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from bench.calls import CallFigures
 from bench.figures import Ratio, compare
+from bench.http_load import Load
 from bench.rounds import Samples
 
 _MB = 1024 * 1024
@@ -84,9 +85,14 @@ def print_calls(callers: int, samples: dict[str, Samples]) -> int:
     )
 
 
-def print_sessions(clients: int, ours: Sequence[float], bare: Sequence[float]) -> None:
-    """Print the row of the voice session endpoint."""
-    _row(clients, "voice session over HTTP, ms", _scaled(ours, 1_000), _scaled(bare, 1_000))
+def print_latencies(clients: int, label: str, ours: Load, bare: Load) -> None:
+    """Print the row of an endpoint's latencies; below 1 ours is faster."""
+    _row(clients, label, _scaled(ours.latencies_s, 1_000), _scaled(bare.latencies_s, 1_000))
+
+
+def print_rates(clients: int, label: str, ours: Load, bare: Load) -> None:
+    """Print the row of an endpoint's throughput; above 1 ours serves more."""
+    _row(clients, label, ours.rates, bare.rates)
 
 
 def _scaled(values: Sequence[float], factor: float) -> list[float]:

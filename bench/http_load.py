@@ -1,0 +1,75 @@
+"""Load on two HTTP endpoints, block by block, so that a drift of the machine hits both alike."""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+import aiohttp
+
+_WARM_UP = 20
+_BLOCKS = 6
+"""Blocks of either side, in the order A B B A."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One of the endpoints compared."""
+
+    method: str
+    url: str
+    headers: dict[str, str] = field(default_factory=dict)
+    body: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What one side did."""
+
+    latencies_s: list[float] = field(default_factory=list)
+    """Of each request."""
+    rates: list[float] = field(default_factory=list)
+    """Requests a second, of each block."""
+
+
+async def compare_endpoints(
+    ours: Target, bare: Target, requests: int, clients: int
+) -> tuple[Load, Load]:
+    """Send so many requests to either side, from so many clients at once.
+
+    Only one side is loaded at a time, so that its load never counts against the other.
+
+    Raises:
+        aiohttp.ClientResponseError: A request was answered with an error.
+    """
+    loads = Load(), Load()
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=clients)) as http:
+        for _ in range(_WARM_UP):
+            await _send(http, ours)
+            await _send(http, bare)
+        for turn in range(_BLOCKS):
+            pair = list(zip((ours, bare), loads, strict=True))
+            for target, load in pair if turn % 2 == 0 else reversed(pair):
+                await _block(http, target, load, requests // _BLOCKS // clients, clients)
+    return loads
+
+
+async def _block(
+    http: aiohttp.ClientSession, target: Target, load: Load, each: int, clients: int
+) -> None:
+    async def client() -> None:
+        for _ in range(each):
+            load.latencies_s.append(await _send(http, target))
+
+    began_s = time.perf_counter()
+    await asyncio.gather(*(client() for _ in range(clients)))
+    load.rates.append(each * clients / (time.perf_counter() - began_s))
+
+
+async def _send(http: aiohttp.ClientSession, target: Target) -> float:
+    began_s = time.perf_counter()
+    async with http.request(
+        target.method, target.url, json=target.body, headers=target.headers
+    ) as response:
+        await response.read()
+        response.raise_for_status()
+    return time.perf_counter() - began_s
