@@ -4,13 +4,14 @@ The vendors are stand-ins that speak the vendors' protocols and really hear and 
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from stack.conversation import Caller, Conversation, Say
-from telephony.softphone.errors import CallRejected
+from telephony.softphone.errors import CallIsOver, CallRejected
 from tests.e2e.conftest import Dial, Office
 from tests.e2e.waiting import said, until
 from tests.servers.deepgram import deepgram_server
@@ -75,6 +76,19 @@ async def call(dial: Dial, number: str, *actions: Say) -> Conversation:
         return await Caller(phone, SENTENCES, lambda _line: None).converse(actions)
 
 
+async def listen_to_the_end(dial: Dial, number: str, *actions: Say) -> Conversation:
+    async with dial(number) as phone:
+        caller = Caller(phone, SENTENCES, lambda _line: None)
+        for action in actions:
+            await caller.listen()
+            await caller.act(action)
+        with contextlib.suppress(CallIsOver):
+            async with asyncio.timeout(60):
+                while True:
+                    await caller.listen()
+        return caller.conversation
+
+
 def heard(conversation: Conversation) -> list[str]:
     return [line.text for line in conversation.lines if line.who == "agent"]
 
@@ -89,6 +103,10 @@ def used(record: dict[str, Any]) -> set[tuple[str, str, str]]:
 
 def failures(record: dict[str, Any]) -> list[dict[str, Any]]:
     return [event["data"] for event in record["events"] if event["type"] == "provider.failed"]
+
+
+def failure(service: str, model: str, reason: str) -> dict[str, str]:
+    return {"service": service, "provider": "openai", "model": model, "reason": reason}
 
 
 async def record_of(office: Office, number: str) -> dict[str, Any]:
@@ -176,23 +194,38 @@ async def test_a_provider_that_fails_is_named_on_record_and_the_caller_is_told(
     office: Office, dial: Dial, deepgram: Vendor, openai: Vendor
 ) -> None:
     await keep(office, deepgram=KEY, openai=KEY, wrong="sk-wrong")
-    async with openai_server(Vendor(Brain({}), [], hanging={"chat"})) as silent:
+    async with openai_server(
+        Vendor(Brain({}), [], hanging={"chat", "speech", "realtime"})
+    ) as silent:
+        built = pipeline(deepgram, openai)
+        mute = built | {"tts": {"provider": "openai", "baseUrl": silent.base_url}}
         agents = [
             await agent_of(office, models=pipeline(deepgram, openai, secret="wrong")),
             await agent_of(office, models=pipeline(deepgram, openai, baseUrl=silent.base_url)),
+            await agent_of(office, models=mute),
+            await agent_of(
+                office,
+                voicePipelineMode="sts",
+                models={"realtime": {"baseUrl": silent.base_url}},
+            ),
         ]
         numbers = [await office.number(agent_id) for agent_id in agents]
+        # Two fail when they are asked something, the others with their very first word.
         conversations = await asyncio.gather(
-            *(call(dial, number, Say(QUESTION), Say(GOODBYE)) for number in numbers)
+            *(listen_to_the_end(dial, number, Say(QUESTION)) for number in numbers[:2]),
+            *(listen_to_the_end(dial, number) for number in numbers[2:]),
         )
+    assert [heard(each)[-1] for each in conversations] == [EXCUSE] * 4
     records = [await record_of(office, number) for number in numbers]
-    assert [heard(each)[0] for each in conversations] == [GREETING] * 2
-    assert all(EXCUSE in heard(each) for each in conversations)
-    for record, reason in zip(records, (REFUSED_KEY, SILENT), strict=True):
-        assert (record["endedBy"], record["endReason"]) == ("system", "provider_failed")
-        assert failures(record) == [
-            {"service": "llm", "provider": "openai", "model": "gpt-4.1-mini", "reason": reason}
-        ]
+    assert {(each["endedBy"], each["endReason"]) for each in records} == {
+        ("system", "provider_failed")
+    }
+    assert [failures(each) for each in records] == [
+        [failure("llm", "gpt-4.1-mini", REFUSED_KEY)],
+        [failure("llm", "gpt-4.1-mini", SILENT)],
+        [failure("tts", "gpt-4o-mini-tts", SILENT)],
+        [failure("realtime", "gpt-realtime", SILENT)],
+    ]
 
 
 async def test_a_hybrid_agent_goes_on_by_its_pipeline_when_the_realtime_model_fails(
@@ -211,14 +244,7 @@ async def test_a_hybrid_agent_goes_on_by_its_pipeline_when_the_realtime_model_fa
     assert heard(conversation) == [GREETING, FAREWELL]
     record = await record_of(office, number)
     assert (record["endedBy"], record["endReason"]) == ("agent", "hang_up")
-    assert failures(record) == [
-        {
-            "service": "realtime",
-            "provider": "openai",
-            "model": "gpt-realtime",
-            "reason": REFUSED_KEY,
-        }
-    ]
+    assert failures(record) == [failure("realtime", "gpt-realtime", REFUSED_KEY)]
 
 
 async def test_without_a_key_a_call_is_refused_before_the_answer_and_the_record_says_why(

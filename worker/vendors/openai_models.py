@@ -11,6 +11,7 @@ from livekit.plugins import openai
 
 from dispatch.models.catalogue import primary_subtag
 from dispatch.models.choices import LlmChoice, RealtimeChoice, SttChoice, TtsChoice
+from dispatch.tools.model_servers import OPENAI_URL
 from worker.vendors.account import Account, Realtime
 
 
@@ -73,12 +74,12 @@ def build_realtime(
 ) -> Realtime:
     """Return the model that listens, thinks and speaks in one."""
     params: dict[str, Any] = dict(choice.params)
-    if account.base_url is not None:
-        params["base_url"] = account.base_url
     model = _RealtimeModel(
         model=choice.model,
         voice=choice.voice,
         api_key=account.key,
+        # Named in any case, or the environment would be asked where the tenant's key is sent to.
+        base_url=account.base_url or OPENAI_URL,
         conn_options=conn_options,
         http_session=session,
         **params,
