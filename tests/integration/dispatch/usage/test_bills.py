@@ -208,6 +208,7 @@ async def test_a_bill_written_twice_counts_once(call, redis, database, principal
     ended = next(fields for _, fields in entries if fields["type"] == "call.ended")
     await redis.xadd(redis_keys.EVENTS, {**ended, "seq": "5000"})
     assert (await call.drained()).usage == first.usage
+    assert await redis.xlen(redis_keys.EVENTS_REJECTED) == 0
     report = await Usage(database, redis, settings()).report(principal)
     assert report.cost_microcredits == first.record.cost_microcredits
     assert report.calls == 1
