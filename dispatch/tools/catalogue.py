@@ -123,6 +123,11 @@ class Tools:
             [agent] = await tools.with_tools(db, [agent])
         return agent.tools
 
+    async def filled_in(self, profiles: Sequence[AgentProfile]) -> Sequence[AgentProfile]:
+        """Return agents with the definitions of their tools."""
+        async with self._database.reading() as db:
+            return await tools.with_tools(db, profiles)
+
     async def update(
         self,
         actor: Actor,

@@ -3,19 +3,19 @@
 import re
 from typing import Final
 
-from gateway.faces.agntix.errors import agntix_problem_of
+from gateway.faces.agntix.errors import agntix_body, agntix_problem_of
 from gateway.faces.agntix.routes import (
     agents,
     api_keys,
     catalogue,
     chat,
+    past_sessions,
     phone_numbers,
     reports,
     tools,
     voice_sessions,
 )
 from gateway.faces.face import Face
-from gateway.faces.native.errors import native_body
 
 AGNTIX: Final = Face(
     name="agntix",
@@ -29,7 +29,8 @@ AGNTIX: Final = Face(
         tools.router,
         api_keys.router,
         reports.router,
+        past_sessions.router,
     ),
     problem_of=agntix_problem_of,
-    body_of=native_body,
+    body_of=agntix_body,
 )

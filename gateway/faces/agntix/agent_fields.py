@@ -15,11 +15,12 @@ from dispatch.errors import InvalidField
 from gateway.faces.agntix.agent_models import (
     MODEL_FIELDS,
     changed_models,
+    find_model,
     model_id_of,
     new_models,
     params_of,
 )
-from gateway.faces.agntix.schemas.agents import AgentAnswer, AgentBody, AgentPatch, ToolUseAnswer
+from gateway.faces.agntix.schemas.agents import AgentAnswer, AgentPatch, ToolUseAnswer
 from gateway.faces.agntix.schemas.voice_params import WelcomeMode, as_sent
 
 _FACE: Final = "agntix"
@@ -67,7 +68,7 @@ _MODES: Final[Mapping[WelcomeMode, GreetingMode]] = {
 _MODE_NAMES: Final = {core: ours for ours, core in _MODES.items()}
 
 
-def new_fields(body: AgentBody, usable: frozenset[str]) -> dict[str, Any]:
+def new_fields(body: AgentPatch, usable: frozenset[str]) -> dict[str, Any]:
     """Return the fields of the core's draft of a new agent.
 
     Args:
@@ -101,21 +102,27 @@ def changed_fields(
         name = field.params_name
         if name is None or name in patch.model_fields_set:
             continue
+        if name == "tts_model_params" and "tts_voice_id" in patch.model_fields_set:
+            params[name] = params_of(field, agent.models) | params[name]
+            continue
         if field.id_name not in named:
             del params[name]
             continue
         # Another model keeps the parameters it has too; a voice is one model's own.
         params[name] |= params_of(field, agent.models)
-        if named[field.id_name] != model_id_of(field, agent.models):
+        ref = named[field.id_name]
+        model = None if ref is None else find_model(field, ref)
+        if model is None or model.id != model_id_of(field, agent.models):
             params[name].pop("voice", None)
     fields["models"] = changed_models(agent.models, named, params, usable=usable)
     return fields
 
 
 def answer_of(agent: AgentProfile) -> AgentAnswer:
-    """Return an agent as Agntix's clients read it."""
+    """Return an agent, with the definitions of its tools, as Agntix's clients read it."""
     kept = _kept_of(agent)
     descriptions = kept.get("toolDescriptions", {})
+    store_id = next(iter(agent.knowledge_base_ids), None)
     models = {field.id_name: model_id_of(field, agent.models) for field in MODEL_FIELDS}
     params = {
         name: known | params_of(field, agent.models)
@@ -130,7 +137,18 @@ def answer_of(agent: AgentProfile) -> AgentAnswer:
             **models,
             **params,
             "id": agent.agent_id,
-            "knowledge_store_id": next(iter(agent.knowledge_base_ids), None),
+            "model": {
+                "id": models["model_id"],
+                "name": agent.models.llm.model,
+                "provider": agent.models.llm.provider,
+            },
+            "knowledge_store_id": store_id,
+            "agent_knowledge_store": store_id and {"knowledge_store_id": store_id},
+            "agent_tools": [
+                {"tool": {"id": tool.tool_id, "name": tool.name, "description": tool.description}}
+                for tool in agent.tools
+            ],
+            "tts_voice_id": agent.models.tts.voice,
             "tools": [
                 ToolUseAnswer(tool_id=tool_id, tool_description=descriptions.get(str(tool_id)))
                 for tool_id in agent.tool_ids
@@ -168,6 +186,8 @@ def _changed(sent: AgentPatch, agent: AgentDraft) -> dict[str, Any]:
     for field in MODEL_FIELDS:
         if field.params_name is not None and field.params_name in names:
             kept[to_camel(field.params_name)] = as_sent(getattr(sent, field.params_name))
+    if "tts_voice_id" in names:
+        kept["ttsModelParams"] = (kept.get("ttsModelParams") or {}) | {"voice": sent.tts_voice_id}
     turn_taking = agent.turn_taking.model_dump()
     if "welcome_allow_interruptions" in names:
         turn_taking["barge_in_greeting"] = sent.welcome_allow_interruptions

@@ -59,7 +59,7 @@ def default_model(field: ModelField, usable: frozenset[str]) -> Model | None:
 
 
 def new_models(
-    named: Mapping[str, uuid.UUID | None],
+    named: Mapping[str, str | None],
     params: Mapping[str, dict[str, JsonValue]],
     *,
     mode: PipelineMode | None,
@@ -68,7 +68,7 @@ def new_models(
     """Return the models of a new agent.
 
     Args:
-        named: Ids by `id_name`, as far as they were sent.
+        named: Ids or names by `id_name`, as far as they were sent.
         params: Parameters by `params_name`, as far as they were sent.
         mode: The agent's; a model for speech to speech is only chosen where it is needed.
         usable: As for `default_model`.
@@ -83,7 +83,7 @@ def new_models(
 
 def changed_models(
     models: AgentModels,
-    named: Mapping[str, uuid.UUID | None],
+    named: Mapping[str, str | None],
     params: Mapping[str, dict[str, JsonValue]],
     *,
     usable: frozenset[str],
@@ -92,7 +92,7 @@ def changed_models(
 
     Args:
         models: As they were.
-        named: Ids by `id_name`, as far as they were sent; None for the default.
+        named: Ids or names by `id_name`, as far as they were sent; None for the default.
         params: All parameters by `params_name`; those that are not there stay.
         usable: As for `default_model`.
 
@@ -113,6 +113,12 @@ def changed_models(
         if changed[field.core] is not None and given is not None:
             changed[field.core] = _with_params(field.kind, changed[field.core], given)
     return changed
+
+
+def find_model(field: ModelField, ref: str) -> Model | None:
+    """Return the model of an id or name, or None when there is none of the kind."""
+    models = catalogue().list_models(field.kind)
+    return next((model for model in models if ref.lower() in {str(model.id), model.name}), None)
 
 
 def model_id_of(field: ModelField, models: AgentModels) -> uuid.UUID | None:
@@ -150,17 +156,15 @@ def _with_params(
     return changed | voice | {"params": others | ours}
 
 
-def _named_model(
-    field: ModelField, model_id: uuid.UUID | None, usable: frozenset[str]
-) -> Model | None:
-    if model_id is None:
+def _named_model(field: ModelField, ref: str | None, usable: frozenset[str]) -> Model | None:
+    if ref is None:
         return default_model(field, usable)
-    model = catalogue().model_by_id(model_id)
-    if model is None or model.kind is not field.kind:
+    model = find_model(field, ref)
+    if model is None:
         lists = "/v1/chat/models" if field.kind is ModelKind.LLM else "/v1/voice/models"
         raise InvalidField(
             to_camel(field.id_name),
-            f"there is no {field.kind} model of this id; GET {lists} lists them.",
+            f"no {field.kind} model has this id or name; see GET {lists}.",
         )
     return model
 

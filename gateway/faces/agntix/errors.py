@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from dispatch.errors import InvalidField, NotFound
 from gateway.auth import GatewayError
 from gateway.faces.agntix.agent_models import PARAM_NAMES
+from gateway.faces.native.errors import native_body
 from gateway.problems import Problem, problem_of
 
 _NOT_FOUND: Final = {"session": "SESSION_NOT_FOUND", "tool": "TOOLS_NOT_FOUND"}
@@ -91,3 +92,13 @@ def _in_agntix_words(error: InvalidField) -> InvalidField:
     if field and not message.startswith(field):
         message = f"{field}: {message}"
     return InvalidField(field, message if message.endswith(".") else f"{message}.")
+
+
+def agntix_body(problem: Problem, request_id: str) -> dict[str, Any]:
+    """Return the body of a problem: in the native shape, and the request's id where both are.
+
+    Agntix publishes two shapes, one with `meta.requestId` and one with `error.requestId`.
+    """
+    body = native_body(problem, request_id)
+    body["error"]["requestId"] = request_id
+    return body

@@ -1,21 +1,29 @@
 """`/v2/chat/agents` and `/v1/chat/agents`: agents."""
 
 import uuid
-from typing import Annotated, Final
+from dataclasses import replace
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Security
 from starlette.responses import Response
 
 from dispatch.accounts import Principal, Scope
-from dispatch.agent_profile import AgentFilters
+from dispatch.agent_profile import AgentFilters, AgentProfile
 from dispatch.agents import draft_of
 from dispatch.paging import Order
 from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header, requires
-from gateway.dependencies import NewId, RequestedPage, ServicesOf
+from gateway.dependencies import NewId, ServicesOf
 from gateway.faces.agntix.agent_fields import answer_of, changed_fields, new_fields
 from gateway.faces.agntix.errors import agents_in_agntix_words
-from gateway.faces.agntix.schemas.agents import AgentAnswer, AgentBody, AgentPatch
-from gateway.faces.agntix.sorting import sorted_by
+from gateway.faces.agntix.paging import RequestedPage, sorted_by
+from gateway.faces.agntix.schemas.agents import (
+    AgentAnswer,
+    AgentBody,
+    AgentBodyV1,
+    AgentConfig,
+    AgentPatch,
+    AgentPatchV1,
+)
 from gateway.schemas.base import PageAnswer
 from gateway.schemas.errors import native_errors
 from gateway.services import Services
@@ -27,6 +35,8 @@ router = APIRouter(
     responses=native_errors(401, 403, 429),
 )
 
+_READ: Final = [requires(Scope.AGENTS_READ)]
+_WRITE: Final = [requires(Scope.AGENTS_WRITE)]
 _LONGEST_NAME: Final = 100
 _SORTED_BY: Final = {"createdAt": "created_at", "updatedAt": "updated_at", "fullName": "name"}
 
@@ -35,30 +45,45 @@ _SORTED_BY: Final = {"createdAt": "created_at", "updatedAt": "updated_at", "full
     "/v2/chat/agents",
     status_code=201,
     summary="Create an agent",
-    dependencies=[requires(Scope.AGENTS_WRITE)],
+    dependencies=_WRITE,
     responses=native_errors(400, 409, 413),
 )
 async def create_agent(
     body: AgentBody, principal: CurrentPrincipal, services: ServicesOf, new_id: NewId
 ) -> AgentAnswer:
     """Create an agent; with `voiceEnabled` and a `voicePipelineMode` it can be called."""
-    usable = await _usable(principal, services)
     with agents_in_agntix_words():
-        draft = draft_of(new_fields(body, usable))
-        agent = await services.agents.create(principal.actor, principal, draft, new_id)
-    return answer_of(agent)
+        fields = new_fields(body, await _usable(principal, services))
+        return await _create(fields, principal, services, new_id)
+
+
+@router.post(
+    "/v1/chat/agents",
+    status_code=201,
+    summary="Create an agent (v1)",
+    dependencies=_WRITE,
+    responses=native_errors(400, 409, 413),
+)
+async def create_agent_v1(
+    body: AgentBodyV1, principal: CurrentPrincipal, services: ServicesOf, new_id: NewId
+) -> AgentAnswer:
+    """Create an agent, for which a name is enough."""
+    with agents_in_agntix_words():
+        fields = new_fields(body.to_v2(), await _usable(principal, services))
+        _set_params(fields, body.config)
+        return await _create(fields, principal, services, new_id)
 
 
 @router.get(
     "/v1/chat/agents",
     summary="List agents (v1)",
-    dependencies=[requires(Scope.AGENTS_READ)],
+    dependencies=_READ,
     responses=native_errors(400),
 )
 @router.get(
     "/v2/chat/agents",
     summary="List agents",
-    dependencies=[requires(Scope.AGENTS_READ)],
+    dependencies=_READ,
     responses=native_errors(400),
 )
 async def list_agents(
@@ -77,48 +102,67 @@ async def list_agents(
     """List the project's agents, newest first."""
     filters = AgentFilters(name_part=search or None, is_active=is_active)
     found = await services.agents.list(principal, page, filters, order)
-    return PageAnswer[AgentAnswer].of(found, answer_of)
+    agents = await services.tools.filled_in(found.items)
+    return PageAnswer[AgentAnswer].of(replace(found, items=tuple(agents)), answer_of)
 
 
 @router.get(
+    "/v1/chat/agents/{agent_id}",
+    summary="Get an agent (v1)",
+    dependencies=_READ,
+    responses=native_errors(404),
+)
+@router.get(
     "/v2/chat/agents/{agent_id}",
     summary="Get an agent",
-    dependencies=[requires(Scope.AGENTS_READ)],
+    dependencies=_READ,
     responses=native_errors(404),
 )
 async def get_agent(
     agent_id: uuid.UUID, principal: CurrentPrincipal, services: ServicesOf
 ) -> AgentAnswer:
     """Return one agent."""
-    return answer_of(await services.agents.get(principal, agent_id))
+    return await _answer(await services.agents.get(principal, agent_id), services)
 
 
 @router.patch(
     "/v2/chat/agents/{agent_id}",
     summary="Change an agent",
-    dependencies=[requires(Scope.AGENTS_WRITE)],
+    dependencies=_WRITE,
     responses=native_errors(400, 404, 413),
 )
 async def patch_agent(
     agent_id: uuid.UUID, body: AgentPatch, principal: CurrentPrincipal, services: ServicesOf
 ) -> AgentAnswer:
     """Change the fields that are sent; calls that are going on keep the agent as it was."""
-    usable = await _usable(principal, services)
-    with agents_in_agntix_words():
-        agent = await services.agents.update(
-            principal.actor,
-            principal,
-            agent_id,
-            lambda before: changed_fields(body, before, usable),
-        )
-    return answer_of(agent)
+    return await _patch(agent_id, body, None, principal, services)
 
 
+@router.patch(
+    "/v1/chat/agents/{agent_id}",
+    summary="Change an agent (v1)",
+    dependencies=_WRITE,
+    responses=native_errors(400, 404, 413),
+)
+async def patch_agent_v1(
+    agent_id: uuid.UUID, body: AgentPatchV1, principal: CurrentPrincipal, services: ServicesOf
+) -> AgentAnswer:
+    """Change the fields that are sent; calls that are going on keep the agent as it was."""
+    return await _patch(agent_id, body.to_v2(), body.config, principal, services)
+
+
+@router.delete(
+    "/v1/chat/agents/{agent_id}",
+    status_code=204,
+    summary="Delete an agent (v1)",
+    dependencies=_WRITE,
+    responses=native_errors(404),
+)
 @router.delete(
     "/v2/chat/agents/{agent_id}",
     status_code=204,
     summary="Delete an agent",
-    dependencies=[requires(Scope.AGENTS_WRITE)],
+    dependencies=_WRITE,
     responses=native_errors(404),
 )
 async def delete_agent(
@@ -133,7 +177,7 @@ async def delete_agent(
     "/v1/chat/agents/{agent_id}/clone",
     status_code=201,
     summary="Clone an agent",
-    dependencies=[requires(Scope.AGENTS_WRITE)],
+    dependencies=_WRITE,
     responses=native_errors(400, 404, 409),
 )
 async def clone_agent(
@@ -143,9 +187,46 @@ async def clone_agent(
     original = await services.agents.get(principal, agent_id)
     name = f"Copy of {original.name}"[:_LONGEST_NAME].strip()
     draft = original.draft.model_copy(update={"name": name})
+    return await _create(draft.model_dump(), principal, services, new_id)
+
+
+async def _create(
+    fields: dict[str, Any], principal: Principal, services: Services, new_id: uuid.UUID
+) -> AgentAnswer:
     with agents_in_agntix_words():
-        agent = await services.agents.create(principal.actor, principal, draft, new_id)
+        agent = await services.agents.create(principal.actor, principal, draft_of(fields), new_id)
     return answer_of(agent)
+
+
+async def _patch(
+    agent_id: uuid.UUID,
+    patch: AgentPatch,
+    config: AgentConfig | None,
+    principal: Principal,
+    services: Services,
+) -> AgentAnswer:
+    usable = await _usable(principal, services)
+
+    def changes(before: AgentProfile) -> dict[str, Any]:
+        fields = changed_fields(patch, before, usable)
+        _set_params(fields, config)
+        return fields
+
+    with agents_in_agntix_words():
+        agent = await services.agents.update(principal.actor, principal, agent_id, changes)
+    return await _answer(agent, services)
+
+
+def _set_params(fields: dict[str, Any], config: AgentConfig | None) -> None:
+    """Set what the first version says of the language model; a script has nothing to set."""
+    llm = fields["models"]["llm"]
+    if config is not None and llm["provider"] != "builtin":
+        llm["params"] = llm.get("params", {}) | config.llm_params()
+
+
+async def _answer(agent: AgentProfile, services: Services) -> AgentAnswer:
+    [filled_in] = await services.tools.filled_in([agent])
+    return answer_of(filled_in)
 
 
 async def _usable(principal: Principal, services: Services) -> frozenset[str]:

@@ -8,7 +8,8 @@ from starlette.responses import Response
 from dispatch.access.reach import reach_of
 from dispatch.accounts import Scope
 from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header, requires
-from gateway.dependencies import NewId, NewSeed, RequestedPage, ServicesOf
+from gateway.dependencies import NewId, NewSeed, ServicesOf
+from gateway.faces.agntix.paging import RequestedPage
 from gateway.faces.agntix.schemas.api_keys import (
     KeyAnswer,
     KeyBody,

@@ -4,7 +4,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query, Security
+from fastapi import APIRouter, Depends, Query, Request, Security
 from fastapi.sse import EventSourceResponse
 from starlette.responses import Response
 
@@ -14,10 +14,11 @@ from dispatch.chat.sessions import ConversationFilters
 from dispatch.chat.turns import Turn
 from dispatch.conversations import answer_id_of
 from dispatch.errors import NotFound
-from dispatch.paging import MAX_LIMIT, Order, PageRequest
+from dispatch.paging import Order, PageRequest
 from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header, requires
-from gateway.dependencies import MAX_PAGE, NewId, RequestedPage, ServicesOf
+from gateway.dependencies import NewId, ServicesOf
 from gateway.faces.agntix.errors import AnswerFailed, SessionClosed
+from gateway.faces.agntix.paging import RequestedPage, paged_by, sorted_by
 from gateway.faces.agntix.schemas.chat import (
     ChatSessionAnswer,
     ChatSessionBody,
@@ -27,7 +28,6 @@ from gateway.faces.agntix.schemas.chat import (
     Platform,
     State,
 )
-from gateway.faces.agntix.sorting import sorted_by
 from gateway.faces.agntix.sse import STREAM_EXAMPLE, frames_of
 from gateway.schemas.base import PageAnswer
 from gateway.schemas.errors import native_errors
@@ -42,7 +42,7 @@ router = APIRouter(
 _SESSIONS: Final = "/v1/chat/chat/sessions"
 _READ: Final = [requires(Scope.CHAT_READ)]
 _WRITE: Final = [requires(Scope.CHAT_WRITE)]
-_MESSAGES: Final = 50
+MESSAGES: Final = 50
 _SORTED_BY: Final = {"createdAt": "created_at", "updatedAt": "last_active_at"}
 _ANSWERED: Final[dict[int | str, dict[str, Any]]] = {
     200: {
@@ -151,13 +151,19 @@ BegunTurn = Annotated[Turn, Depends(_begun_turn)]
     response_model=None,
     responses=native_errors(400, 402, 404, 409, 413, 429, 502) | _ANSWERED,
 )
-async def send_message(body: MessageBody, turn: BegunTurn) -> Response | MessageAnswer:
-    """Send a message; the answer comes word by word, or in one piece with `stream` false.
+async def send_message(
+    request: Request, body: MessageBody, turn: BegunTurn
+) -> Response | MessageAnswer:
+    """Send a message; the answer comes word by word, or in one piece.
 
     A message waits up to five seconds for the one before it to be answered. Whoever goes away in
     the middle finds the whole answer among the messages.
     """
-    if body.stream:
+    # The reference streams by default, but the printed quickstart, which does not say what it
+    # wants, reads one JSON object.
+    accepts = "text/event-stream" in request.headers.get("accept", "")
+    streams = accepts if body.stream is None else body.stream
+    if streams:
         return EventSourceResponse(frames_of(turn))
     return await _whole_answer(turn)
 
@@ -172,15 +178,11 @@ async def list_messages(
     session_id: uuid.UUID,
     principal: CurrentPrincipal,
     services: ServicesOf,
-    page: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Page of the list, from 1.")] = 1,
-    limit: Annotated[
-        int, Query(description=f"Entries on a page; brought within 1 to {MAX_LIMIT}.")
-    ] = _MESSAGES,
+    page: Annotated[PageRequest, paged_by(MESSAGES)],
 ) -> PageAnswer[MessageAnswer]:
     """List what user and agent said to each other, oldest first."""
     session = await services.chat_sessions.get(principal, session_id)
-    wanted = PageRequest(page=page, limit=min(max(limit, 1), MAX_LIMIT))
-    found = await services.chat_sessions.messages(session.id, wanted)
+    found = await services.chat_sessions.messages(session.id, page)
     return PageAnswer[MessageAnswer].of(found, MessageAnswer.of)
 
 

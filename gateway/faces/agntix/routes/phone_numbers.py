@@ -10,7 +10,8 @@ from dispatch.errors import AgentNotVoiceReady, InvalidField
 from dispatch.numbers import UNCHANGED, CarrierConnection
 from dispatch.paging import MAX_LIMIT, Order, PageRequest
 from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header, requires
-from gateway.dependencies import NewId, NumberFilter, RequestedPage, ServicesOf, path_number
+from gateway.dependencies import NewId, NumberFilter, ServicesOf, path_number
+from gateway.faces.agntix.paging import RequestedPage, sorted_by
 from gateway.faces.agntix.schemas.phone_numbers import (
     MapAgentBody,
     MappingAnswer,
@@ -21,7 +22,6 @@ from gateway.faces.agntix.schemas.phone_numbers import (
     PhoneNumberBody,
     PhoneNumberPatch,
 )
-from gateway.faces.agntix.sorting import sorted_by
 from gateway.schemas.base import PageAnswer
 from gateway.schemas.errors import native_errors
 from gateway.services import Services

@@ -1,21 +1,19 @@
-"""What was used, calls in sum, and calls as sessions."""
+"""What was used, and calls in sum."""
 
 import calendar
-import re
 import uuid
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Security
 
 from dispatch.accounts import Scope
 from dispatch.billing.plans import Resource
 from dispatch.call_history import CallFilters
-from dispatch.errors import InvalidField, NotFound
+from dispatch.errors import InvalidField
 from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header, requires
 from gateway.dependencies import ServicesOf
 from gateway.faces.agntix.schemas.reports import (
-    CallSessionAnswer,
     CallStatsAnswer,
     CurrentUsageAnswer,
     UsedAnswer,
@@ -28,8 +26,6 @@ router = APIRouter(
     dependencies=[Security(key_header), Security(key_bearer)],
     responses=native_errors(401, 403),
 )
-
-_VOICE_SESSION: Final = re.compile(r"vs_([0-9a-f]{32})")
 
 
 @router.get(
@@ -80,31 +76,6 @@ async def call_stats(
         ),
     )
     return CallStatsAnswer.of(stats)
-
-
-@router.get(
-    "/api/v1/chat/sessions/{session_id}",
-    summary="Get a call as a session",
-    dependencies=[requires(Scope.CALLS_READ)],
-    responses=native_errors(404),
-)
-async def get_call_session(
-    session_id: str, principal: CurrentPrincipal, services: ServicesOf
-) -> CallSessionAnswer:
-    """Return a call with what was said in it, by the id with which it was opened or started."""
-    try:
-        call = await services.call_records.get(principal, _call_id(session_id))
-    except NotFound as exc:
-        raise NotFound("session", session_id) from exc
-    return CallSessionAnswer.of(call)
-
-
-def _call_id(session_id: str) -> uuid.UUID:
-    web = _VOICE_SESSION.fullmatch(session_id)
-    try:
-        return uuid.UUID(web[1] if web else session_id)
-    except ValueError as exc:
-        raise NotFound("session", session_id) from exc
 
 
 def _day_after(day: date) -> datetime | None:

@@ -11,7 +11,8 @@ from dispatch.accounts import Scope
 from dispatch.errors import InvalidField
 from dispatch.tools.catalogue import tool_draft_of
 from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header, requires
-from gateway.dependencies import NewId, RequestedPage, ServicesOf
+from gateway.dependencies import NewId, ServicesOf
+from gateway.faces.agntix.paging import RequestedPage
 from gateway.faces.agntix.schemas.tools import ToolAnswer, ToolBody, ToolPatch, in_agntix_words
 from gateway.schemas.base import PageAnswer
 from gateway.schemas.errors import native_errors

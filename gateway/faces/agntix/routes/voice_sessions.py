@@ -1,6 +1,5 @@
 """`/v1/voice/sessions`: calls from a browser."""
 
-import secrets
 from datetime import timedelta
 from typing import Final
 
@@ -9,7 +8,7 @@ from fastapi import APIRouter, Security
 from dispatch.accounts import Scope
 from dispatch.voice_sessions import SessionGrants
 from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header, requires
-from gateway.dependencies import ServicesOf
+from gateway.dependencies import NewId, ServicesOf
 from gateway.faces.agntix.schemas.voice_sessions import VoiceSessionAnswer, VoiceSessionBody
 from gateway.schemas.errors import native_errors
 
@@ -35,15 +34,16 @@ _GRANTS: Final = SessionGrants(
     responses=native_errors(400, 401, 402, 404, 413, 429, 502),
 )
 async def open_voice_session(
-    body: VoiceSessionBody, principal: CurrentPrincipal, services: ServicesOf
+    body: VoiceSessionBody, principal: CurrentPrincipal, services: ServicesOf, new_id: NewId
 ) -> VoiceSessionAnswer:
     """Make a room, send the agent into it, and return a token with which a browser joins."""
-    visitor = secrets.token_hex(8)
+    visitor = new_id.hex[:16]
     opened = await services.voice_sessions.open(
         principal,
         body.agent_id,
         f"web_{visitor}",
         f"caller_{visitor}",
+        new_id=new_id,
         metadata=body.metadata,
         grants=_GRANTS,
     )

@@ -2,9 +2,9 @@
 
 import uuid
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from pydantic import ConfigDict, Field, JsonValue, StrictBool, StringConstraints
+from pydantic import ConfigDict, Field, JsonValue, StrictBool, StrictInt, StringConstraints
 
 from dispatch.agent_profile import AgentDraft, Name, PipelineMode
 from dispatch.tool_definition import ToolDraft
@@ -18,6 +18,11 @@ from gateway.faces.agntix.schemas.voice_params import (
 from gateway.schemas.base import Answer, RequestBody, without_defaults
 
 _Text = Annotated[str, StringConstraints(max_length=2_000)]
+
+ModelRef = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+"""A model: its id, or its name."""
+
+_VOICE_MODEL: Final = "Id or name of a model, of `GET /v1/voice/models`."
 
 AGENT_EXAMPLE: dict[str, Any] = {
     "fullName": "Reception",
@@ -94,7 +99,9 @@ class AgentPatch(RequestBody):
     language: str = limited_like(AgentDraft, "language", "en-US", description="BCP 47.")
     system_prompt: str = limited_like(AgentDraft, "system_prompt", "")
     special_instructions: str = limited_like(AgentDraft, "special_instructions", "")
-    model_id: uuid.UUID | None = Field(default=None, description="Of `GET /v1/chat/models`.")
+    model_id: ModelRef | None = Field(
+        default=None, description="Id or name of a model, of `GET /v1/chat/models`."
+    )
     knowledge_store_id: uuid.UUID | None = Field(
         default=None, description="The knowledge base in which the agent may search."
     )
@@ -108,9 +115,12 @@ class AgentPatch(RequestBody):
     voice_pipeline_mode: PipelineMode | None = Field(
         default=None, description="Needed when voiceEnabled is true."
     )
-    stt_model_id: uuid.UUID | None = Field(default=None, description="Of `GET /v1/voice/models`.")
-    tts_model_id: uuid.UUID | None = Field(default=None, description="Of `GET /v1/voice/models`.")
-    sts_model_id: uuid.UUID | None = Field(default=None, description="Of `GET /v1/voice/models`.")
+    stt_model_id: ModelRef | None = Field(default=None, description=_VOICE_MODEL)
+    tts_model_id: ModelRef | None = Field(default=None, description=_VOICE_MODEL)
+    sts_model_id: ModelRef | None = Field(default=None, description=_VOICE_MODEL)
+    tts_voice_id: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = Field(
+        default=None, description="The same as `voice` of ttsModelParams, and goes before it."
+    )
     stt_model_params: SttModelParams | None = None
     tts_model_params: TtsModelParams | None = None
     sts_model_params: StsModelParams | None = None
@@ -134,6 +144,104 @@ class AgentBody(AgentPatch):
     full_name: Name
     description: str = limited_like(AgentDraft, "description", ...)
     role: str = limited_like(AgentDraft, "role", ..., description="What the agent is.")
+
+
+class AgentConfig(RequestBody):
+    """What the first version of this API keeps apart."""
+
+    temperature: Annotated[float, Field(strict=True, ge=0, le=2)] | None = None
+    max_output_tokens: StrictInt | None = Field(default=None, ge=1, le=32_768)
+    knowledge_store_id: uuid.UUID | None = None
+    rag_enabled: StrictBool | None = Field(
+        default=None, description="False takes the knowledge store away."
+    )
+    tool_ids: list[uuid.UUID] | None = Field(default=None, max_length=64)
+    tools_enabled: StrictBool | None = Field(
+        default=None, description="False takes the tools away."
+    )
+
+    def llm_params(self) -> dict[str, Any]:
+        """Return what is said of the language model, by the core's names."""
+        said = {"temperature": self.temperature, "max_completion_tokens": self.max_output_tokens}
+        return {name: value for name, value in said.items() if value is not None}
+
+    def fields(self) -> dict[str, Any]:
+        """Return what is said of the agent as fields of the second version."""
+        fields: dict[str, Any] = {}
+        if self.rag_enabled is False:
+            fields["knowledge_store_id"] = None
+        elif self.knowledge_store_id is not None:
+            fields["knowledge_store_id"] = self.knowledge_store_id
+        if self.tools_enabled is False:
+            fields["tools"] = []
+        elif self.tool_ids is not None:
+            fields["tools"] = [ToolUse.model_validate({"toolId": each}) for each in self.tool_ids]
+        return fields
+
+
+class AgentPatchV1(AgentPatch):
+    """The fields of an agent to change, with the names that only the first version has."""
+
+    model_config = ConfigDict(json_schema_extra=_describe_patch)
+
+    name: Name = Field(default="unchanged", description="The same as `fullName`.")
+    config: AgentConfig | None = None
+
+    def to_v2(self) -> AgentPatch:
+        """Return the same change in the fields of the second version."""
+        fields = {name: getattr(self, name) for name in self.model_fields_set}
+        config = fields.pop("config", None)
+        if "name" in fields:
+            fields["full_name"] = fields.pop("name")
+        more = config.fields() if config is not None else {}
+        return AgentPatch.model_construct(**(fields | more))
+
+
+class AgentBodyV1(AgentPatchV1):
+    """An agent to create, as the first version of this API does: a name is enough."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "Support bot",
+                    "modelId": "gpt-4o-mini",
+                    "systemPrompt": "You are helpful.",
+                    "config": {"temperature": 0.3},
+                }
+            ]
+        }
+    )
+
+    name: Name
+
+
+class NamedModelAnswer(Answer):
+    """A language model."""
+
+    id: uuid.UUID | None
+    name: str = Field(examples=["gpt-4o-mini"])
+    provider: str = Field(examples=["openai"])
+
+
+class ToolOfAgent(Answer):
+    """A tool in short."""
+
+    id: uuid.UUID
+    name: str
+    description: str
+
+
+class AgentToolAnswer(Answer):
+    """A tool that an agent may use."""
+
+    tool: ToolOfAgent
+
+
+class AgentStoreAnswer(Answer):
+    """The knowledge base of an agent."""
+
+    knowledge_store_id: uuid.UUID
 
 
 class ToolUseAnswer(Answer):
@@ -162,8 +270,11 @@ class AgentAnswer(Answer):
     model_id: uuid.UUID | None = Field(
         description="Null for a model that is not in the list: one of a server of its own."
     )
+    model: NamedModelAnswer
     knowledge_store_id: uuid.UUID | None
+    agent_knowledge_store: AgentStoreAnswer | None
     tools: list[ToolUseAnswer]
+    agent_tools: list[AgentToolAnswer] = Field(description="The same tools, with their names.")
     sub_agents: list[JsonValue]
     is_active: bool
     is_public: bool
@@ -172,6 +283,7 @@ class AgentAnswer(Answer):
     stt_model_id: uuid.UUID | None
     tts_model_id: uuid.UUID | None
     sts_model_id: uuid.UUID | None
+    tts_voice_id: str | None
     stt_model_params: dict[str, JsonValue]
     tts_model_params: dict[str, JsonValue]
     sts_model_params: dict[str, JsonValue]

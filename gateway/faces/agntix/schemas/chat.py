@@ -122,8 +122,12 @@ class MessageBody(RequestBody):
     content: Annotated[
         str, StringConstraints(min_length=1, max_length=LONGEST_MESSAGE, pattern=r"\S")
     ]
-    stream: StrictBool = Field(
-        default=True, description="False waits for the whole answer, as one JSON object."
+    stream: StrictBool | None = Field(
+        default=None,
+        description=(
+            "True streams the answer, false waits for all of it; when absent it streams to clients"
+            " that accept `text/event-stream` by name."
+        ),
     )
 
 

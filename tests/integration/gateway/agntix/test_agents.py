@@ -189,6 +189,58 @@ class TestCreating:
         assert answer.json()["id"].startswith("vs_")
 
 
+class TestTheFirstVersion:
+    async def test_a_name_and_a_models_name_are_enough(self, tenant: Tenant):
+        answer = await tenant.http.post(
+            "/v1/chat/agents",
+            json={
+                "name": "Order Status Bot",
+                "modelId": "gpt-4o-mini",
+                "systemPrompt": "You help customers track their orders.",
+                "config": {"temperature": 0.3, "maxOutputTokens": 200},
+            },
+        )
+        assert answer.status_code == 201, answer.text
+        agent = answer.json()
+        assert agent["fullName"] == "Order Status Bot"
+        assert agent["model"] == {
+            "id": model_id(ModelKind.LLM, "openai", "gpt-4o-mini"),
+            "name": "gpt-4o-mini",
+            "provider": "openai",
+        }
+        params = (await native(tenant, agent))["models"]["llm"]["params"]
+        assert params == {"temperature": 0.3, "max_completion_tokens": 200}
+
+    async def test_its_config_says_which_tools_and_knowledge(self, tenant: Tenant):
+        tool = {
+            "name": "order_status",
+            "http": {"url": "https://crm.example.com/orders"},
+        }
+        tool_id = (await tenant.http.post("/v1/tools", json=tool)).json()["id"]
+        base = {"name": "Help Center"}
+        base_id = (await tenant.http.post("/v1/knowledge-bases", json=base)).json()["id"]
+        agent = await made(tenant)
+        path = f"/v1/chat/agents/{agent['id']}"
+        config: dict[str, Any] = {"toolsEnabled": True, "toolIds": [tool_id]}
+        config |= {"ragEnabled": True, "knowledgeStoreId": base_id}
+        changed = (await tenant.http.patch(path, json={"config": config})).json()
+        assert changed["agentTools"] == [
+            {"tool": {"id": tool_id, "name": "order_status", "description": ""}}
+        ]
+        assert changed["agentKnowledgeStore"] == {"knowledgeStoreId": base_id}
+        off = {"toolsEnabled": False, "ragEnabled": False}
+        changed = (await tenant.http.patch(path, json={"config": off})).json()
+        assert changed["agentTools"] == []
+        assert changed["agentKnowledgeStore"] is None
+
+    async def test_it_reads_and_deletes_the_same_agents(self, tenant: Tenant):
+        agent = await made(tenant)
+        path = f"/v1/chat/agents/{agent['id']}"
+        assert (await tenant.http.get(path)).json() == agent
+        assert (await tenant.http.delete(path)).status_code == 204
+        assert (await tenant.http.get(f"{AGENTS}/{agent['id']}")).status_code == 404
+
+
 class TestRefusals:
     @pytest.mark.parametrize(
         ("fields", "field", "message"),
@@ -207,9 +259,13 @@ class TestRefusals:
             (
                 {"modelId": NOWHERE},
                 "modelId",
-                "modelId: there is no LLM model of this id; GET /v1/chat/models lists them.",
+                "modelId: no LLM model has this id or name; see GET /v1/chat/models.",
             ),
-            ({"modelId": "gpt"}, "modelId", "modelId must be a UUID."),
+            (
+                {"sttModelId": "gpt-4o-mini"},
+                "sttModelId",
+                "sttModelId: no STT model has this id or name; see GET /v1/voice/models.",
+            ),
             (
                 {"tools": [{"toolId": NOWHERE}]},
                 "tools",
@@ -320,6 +376,18 @@ class TestChanging:
         assert changed["ttsModelParams"]["voice"] != "aura-2-thalia-en"
         assert changed["ttsModelParams"]["speed"] == 1.1
 
+    async def test_a_voice_may_be_named_by_itself(self, tenant: Tenant):
+        agent = await made(
+            tenant,
+            ttsModelId="aura-2",
+            ttsVoiceId="aura-2-thalia-en",
+            ttsModelParams={"speed": 1.1},
+        )
+        assert agent["ttsModelParams"] == {"voice": "aura-2-thalia-en", "speed": 1.1}
+        changed = await patched(tenant, agent, ttsVoiceId="aura-2-apollo-en")
+        assert changed["ttsVoiceId"] == "aura-2-apollo-en"
+        assert changed["ttsModelParams"] == {"voice": "aura-2-apollo-en", "speed": 1.1}
+
     async def test_null_takes_the_speech_to_speech_model_away(self, tenant: Tenant):
         agent = await made(tenant, stsModelId=model_id(ModelKind.STS, "openai"))
         assert agent["stsModelId"]
@@ -365,8 +433,8 @@ class TestLists:
             assert [agent["fullName"] for agent in found["data"]] == names, query
             assert found["pagination"]["total"] == len(names)
 
-    async def test_a_page_is_brought_within_a_hundred(self, tenant: Tenant):
-        found = (await tenant.http.get(AGENTS, params={"limit": 1_000})).json()
+    async def test_a_page_is_brought_within_its_bounds(self, tenant: Tenant):
+        found = (await tenant.http.get(AGENTS, params={"page": 0, "limit": 1_000})).json()
         assert found == {
             "data": [],
             "pagination": {"page": 1, "limit": 100, "total": 0, "totalPages": 0},

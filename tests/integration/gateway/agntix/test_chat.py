@@ -110,7 +110,7 @@ class TestMessages:
     async def test_an_answer_streams_as_the_published_lines(
         self, tenant: Tenant, session: dict[str, Any]
     ):
-        answer = await sent(tenant, session)
+        answer = await sent(tenant, session, stream=True)
         assert answer.headers["content-type"].startswith("text/event-stream")
         *frames, last, rest = answer.text.split("\n\n")
         assert (last, rest) == ("data: [DONE]", "")
@@ -128,6 +128,13 @@ class TestMessages:
         assert body.keys() == {"id", "content", "role", "createdAt"}
         assert (body["content"], body["role"]) == ("From nine to five.", "ASSISTANT")
         assert (await messages(tenant, session))[-1]["id"] == body["id"]
+
+    async def test_who_does_not_say_is_told_in_what_they_accept(
+        self, tenant: Tenant, session: dict[str, Any]
+    ):
+        assert (await sent(tenant, session)).json()["content"] == "From nine to five."
+        streamed = await sent(tenant, session, headers={"Accept": "text/event-stream"})
+        assert streamed.text.endswith("data: [DONE]\n\n")
 
     async def test_messages_are_listed_oldest_first_and_paged(
         self, tenant: Tenant, session: dict[str, Any]
@@ -150,8 +157,8 @@ class TestMessages:
         self, tenant: Tenant, session: dict[str, Any]
     ):
         headers = {"Idempotency-Key": "message-1"}
-        first = await sent(tenant, session, headers=headers)
-        second = await sent(tenant, session, headers=headers)
+        first = await sent(tenant, session, headers=headers, stream=True)
+        second = await sent(tenant, session, headers=headers, stream=True)
         assert first.text.endswith("data: [DONE]\n\n")
         assert second.text.endswith("data: [DONE]\n\n")
         assert len(await messages(tenant, session)) == 3

@@ -59,19 +59,17 @@ async def test_a_call_is_a_session_with_what_was_said(gateway: Gateway, database
     tenant = await gateway.tenant()
     call_id = await record_call(database, tenant)
     await record_conversation(database, tenant, call_id)
-    session = (await tenant.http.get(f"/api/v1/chat/sessions/{call_id}")).json()
+    path = f"/api/v1/chat/sessions/{call_id}"
+    session = (await tenant.http.get(path)).json()
     assert session["id"] == call_id
-    assert (session["platform"], session["direction"], session["state"]) == (
-        "VOICE",
-        "INBOUND",
-        "CLOSED",
-    )
-    assert (session["fromNumber"], session["toNumber"]) == ("+12015550123", "+12015550100")
+    assert (session["type"], session["platform"]) == ("VOICE", "PHONE")
+    assert (session["direction"], session["state"]) == ("INBOUND", "CLOSED")
+    assert session["metadata"]["customerPhoneNumber"] == "+12015550123"
     assert session["durationSeconds"] == 30.5
-    assert [(turn["role"], turn["content"]) for turn in session["messages"]] == [
-        ("ASSISTANT", "Hello.")
-    ]
-    assert session["recordingUrl"] is session["analysis"] is None
+    assert (session["analysis"], session["recordingUrl"]) == ({}, None)
+    said = (await tenant.http.get(f"{path}/messages")).json()
+    assert [(turn["role"], turn["content"]) for turn in said["data"]] == [("ASSISTANT", "Hello.")]
+    assert said["pagination"] == {"page": 1, "limit": 50, "total": 1, "totalPages": 1}
 
 
 async def test_a_call_from_a_browser_has_the_id_it_was_opened_with(
@@ -80,15 +78,29 @@ async def test_a_call_from_a_browser_has_the_id_it_was_opened_with(
     tenant = await gateway.tenant()
     call_id = await record_call(database, tenant, kind="web")
     name = f"vs_{call_id.replace('-', '')}"
-    assert (await tenant.http.get(f"/api/v1/chat/sessions/{name}")).json()["id"] == name
+    session = (await tenant.http.get(f"/api/v1/chat/sessions/{name}")).json()
+    assert (session["id"], session["platform"]) == (name, "WEB")
 
 
-async def test_a_call_of_another_project_is_not_there(gateway: Gateway, database: Database):
+async def test_a_chat_is_found_where_calls_are(gateway: Gateway):
+    tenant = await gateway.tenant(credits_microcredits=5_000_000)
+    agent = await tenant.agent(greeting="Hello.")
+    opened = await tenant.http.post("/v1/chat/chat/sessions", json={"agentId": agent["id"]})
+    path = f"/api/v1/chat/sessions/{opened.json()['id']}"
+    session = (await tenant.http.get(path)).json()
+    assert (session["id"], session["type"]) == (opened.json()["id"], "CHAT")
+    [said] = (await tenant.http.get(f"{path}/messages")).json()["data"]
+    assert (said["role"], said["content"]) == ("ASSISTANT", "Hello.")
+
+
+async def test_a_session_of_another_project_is_not_there(gateway: Gateway, database: Database):
     call_id = await record_call(database, await gateway.tenant())
     stranger = await gateway.tenant()
     for session_id in (call_id, NOWHERE, "vs_1"):
-        answer = await stranger.http.get(f"/api/v1/chat/sessions/{session_id}")
-        assert error_of(answer) == (404, "SESSION_NOT_FOUND", "Session not found.")
+        for suffix in ("", "/messages"):
+            path = f"/api/v1/chat/sessions/{session_id}{suffix}"
+            answer = await stranger.http.get(path)
+            assert error_of(answer) == (404, "SESSION_NOT_FOUND", "Session not found.")
 
 
 async def test_usage_is_of_this_month(gateway: Gateway):
