@@ -110,8 +110,8 @@ class Agents:
 
     async def summaries(self, principal: Principal) -> tuple[AgentSummary, ...]:
         """Return all of the project's agents in short, the oldest first; 1,000 at most."""
-        async with self._database.reading() as db:
-            return await agents.list_summaries(db, principal.project_id)
+        rows = await self._database.glance(agents.summaries_of(principal.project_id))
+        return tuple(agents.to_summary(row) for row in rows)
 
     async def id_of(self, principal: Principal, config_id: int) -> uuid.UUID:
         """Return the id of the agent with this small number.

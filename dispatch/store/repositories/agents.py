@@ -120,13 +120,13 @@ async def find_agent_ids(
     return {row.config_id: row.id for row in rows}
 
 
-async def list_summaries(db: ReadSession, project_id: uuid.UUID) -> tuple[AgentSummary, ...]:
-    """Return a project's agents in short, without reading (and checking) each one's whole draft."""
+def summaries_of(project_id: uuid.UUID) -> AnySelect:
+    """Return the query for a project's agents in short; it reads no whole draft."""
     draft = AgentRow.draft
     models = draft["models"]
     mode = case((draft["voice_enabled"].as_boolean(), draft["voice_pipeline_mode"].as_string()))
     thinking = case((mode == PipelineMode.STS, models["realtime"]), else_=models["llm"])
-    query = (
+    return (
         select(
             AgentRow.id,
             AgentRow.config_id,
@@ -140,11 +140,13 @@ async def list_summaries(db: ReadSession, project_id: uuid.UUID) -> tuple[AgentS
         .order_by(AgentRow.config_id)
         .limit(_MOST_SUMMARIES)
     )
-    return tuple(
-        AgentSummary(
-            agent_id, config_id, name, is_active, mode and PipelineMode(mode), vendor, model
-        )
-        for agent_id, config_id, name, is_active, mode, vendor, model in await db.execute(query)
+
+
+def to_summary(row: AnyRow) -> AgentSummary:
+    """Return a row of `summaries_of` as an agent in short."""
+    agent_id, config_id, name, is_active, mode, provider, model = row
+    return AgentSummary(
+        agent_id, config_id, name, is_active, mode and PipelineMode(mode), provider, model
     )
 
 

@@ -91,3 +91,19 @@ async def test_a_postgres_that_dies_during_a_transaction_is_unavailable(server_d
         with pytest.raises(StoreUnavailable):
             await kill_halfway()
         await database.aclose()
+
+
+async def test_a_glance_outlasts_a_lost_connection(database: Database):
+    mine = select(func.pg_backend_pid())
+    ((before,),) = await database.glance(mine)
+    async with database.transaction() as db:
+        await db.execute(select(func.pg_terminate_backend(before)))
+    ((after,),) = await database.glance(mine)
+    assert after != before
+
+
+async def test_a_glance_says_when_postgres_is_away():
+    nowhere = Database("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
+    with pytest.raises(StoreUnavailable):
+        await nowhere.glance(select(func.now()))
+    await nowhere.aclose()
