@@ -74,7 +74,9 @@ class LiveKitDialler:
                 if exc.code in _GAVE_UP:
                     return Referred(ReferOutcome.TIMED_OUT, None, exc.message)
                 raise
-            if answer.status == api.SIPTransferStatus.STS_TRANSFER_SUCCESSFUL:
+            if answer.status != api.SIPTransferStatus.STS_TRANSFER_FAILED:
+                # The open-source server answers an accepted transfer with an empty message, which
+                # reads as one that goes on. Source: livekit-server v1.13.5 pkg/service/sip.go.
                 return Referred(ReferOutcome.ACCEPTED)
             reason = api.SIPTransferReason.Name(answer.reason)
             return _referred(answer.sip_status.code or None, reason, answer.sip_status.status)
