@@ -8,6 +8,12 @@ from starlette.requests import Request
 
 from dispatch import errors as dispatch_errors
 from dispatch.errors import (
+    AgentIsForCalls,
+    AgentNotChatReady,
+    DocumentTooLarge,
+    ModelUnavailable,
+    QuotaExceeded,
+    SecretUnreadable,
     AgentNotVoiceReady,
     CapacityReached,
     Conflict,
@@ -47,6 +53,22 @@ EVERY_ERROR = [
     (NotAllowed("Not you."), 403, "FORBIDDEN", "Not you."),
     (Forbidden("Not here."), 403, "FORBIDDEN", "Not here."),
     (RateLimited(60, 12), 429, "RATE_LIMITED", "Rate limit exceeded"),
+    (DocumentTooLarge("Too long."), 413, "PAYLOAD_TOO_LARGE", "Too long."),
+    (
+        QuotaExceeded("phone_numbers", 3, "free"),
+        429,
+        "QUOTA_EXCEEDED",
+        "The plan free allows 3 phone numbers.",
+    ),
+    (AgentNotChatReady("For calls."), 400, "VALIDATION_ERROR", "For calls."),
+    (AgentIsForCalls("For calls."), 400, "VALIDATION_ERROR", "For calls."),
+    (ModelUnavailable("No key."), 409, "CONFLICT", "No key."),
+    (
+        SecretUnreadable("x"),
+        503,
+        "UNAVAILABLE",
+        "The project's secrets cannot be read now.",
+    ),
     (InsufficientCredits("x"), 402, "INSUFFICIENT_CREDITS", "Insufficient credits."),
     (AgentNotVoiceReady("Text-only."), 400, "VALIDATION_ERROR", "Text-only."),
     (

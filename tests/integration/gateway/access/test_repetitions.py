@@ -115,6 +115,19 @@ async def test_a_number_is_put_on_record_once_whatever_dies(
     assert [each["id"] for each in numbers] == [answer.json()["id"]]
 
 
+async def test_a_voice_session_is_opened_once_whatever_dies(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+):
+    tenant = await gateway.tenant(credits_microcredits=5_000_000)
+    path, body = "/v1/voice/sessions", {"agentId": (await tenant.agent())["id"]}
+    await _crash(gateway, monkeypatch, tenant, path, body)
+    rooms = dict(gateway.rooms.rooms)
+    answer = await _answered(tenant, path, body)
+    assert gateway.rooms.rooms.keys() == rooms.keys()
+    assert len(rooms) == 1
+    assert (await post(tenant, "one", body, path)).json() == answer.json()
+
+
 async def _crash(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, tenant: Tenant, path: str, body: Any
 ) -> None:
