@@ -42,7 +42,7 @@ async def create_knowledge_base_of_project(
         name=body.name,
         description=body.description,
         language=body.language,
-        embedding=body.embedding and body.embedding.to_model(),
+        embedding=None if body.embedding is None else body.embedding.to_model(),
         new_id=new_id,
     )
     return KnowledgeBaseAnswer.model_validate(created)
