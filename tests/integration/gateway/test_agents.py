@@ -39,6 +39,8 @@ async def test_creates_an_agent_with_defaults(gateway: Gateway):
         "knowledgeBaseIds",
         "variables",
         "extensions",
+        "transfer",
+        "holdMusic",
         "turnTaking",
         "maxDurationS",
         "silenceTimeoutS",
