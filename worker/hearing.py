@@ -89,19 +89,24 @@ class RoomHearing:
             self._now = after
 
     async def open_ear(self, identity: str, arrangement: Arrangement) -> None:
-        """Place somebody whose ear was shut, and only then let them hear.
+        """Let somebody hear whose ear was shut, once everybody has their place in a named matrix.
 
-        Everything they are not to hear is taken from them first, whatever they subscribed to by
-        themselves.
+        Nothing is taken for granted: legs subscribe to tracks by themselves, so everybody is told
+        again everything to hear and not to hear.
 
         Raises:
-            VendorError: LiveKit could not be reached, or they are gone.
+            VendorError: LiveKit could not be reached, or they are gone; the others have the places
+                they had, as far as LiveKit can be reached.
         """
         async with self._lock:
             after = arrangement(list(self._parties.values()))
-            await self._place(identity, after)
-            await self._control.set_ear(self._room.name, identity, is_open=True)
-        await self.arrange(arrangement)
+            try:
+                await self._place_all(after)
+                await self._control.set_ear(self._room.name, identity, is_open=True)
+            except VendorError:
+                await self._place_back()
+                raise
+            self._now = after
         self._later(self._place_again(identity))
 
     async def shut_ear(self, identity: str) -> None:
@@ -134,6 +139,16 @@ class RoomHearing:
                 await self._take(step.undone)
             except VendorError as exc:
                 logger.warning("hearing not undone", extra={"operation": exc.operation})
+
+    async def _place_all(self, matrix: Hearing) -> None:
+        listeners = [one.identity for one in self._parties.values() if one.role is not Role.AGENT]
+        await asyncio.gather(*(self._place(identity, matrix) for identity in listeners))
+
+    async def _place_back(self) -> None:
+        try:
+            await self._place_all(self._now)
+        except VendorError as exc:
+            logger.warning("hearing not restored", extra={"operation": exc.operation})
 
     async def _place(self, identity: str, matrix: Hearing) -> None:
         """Tell somebody everything to hear and everything not to hear."""

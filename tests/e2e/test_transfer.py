@@ -1,0 +1,299 @@
+"""Hold and transfer, proved by ear: each party hums its own tone, and every recording is read.
+
+Moments are asserted loosely, for the machine that tests may be slow; the figures are the bench's.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import pytest
+
+from stack.conversation import speak
+from stack.supervisor import Stack
+from telephony.softphone.call import PhoneCall
+from telephony.softphone.incoming import CallHandler, never_answer, reject_with
+from telephony.softphone.phone import Softphone
+from telephony.softphone.transfers import TransferOutcome, TransferRequest, scripted_transfer
+from tests.e2e import ear
+from tests.e2e.conftest import Dial, Office
+from tests.e2e.ear import CALLER_HZ, HUMAN_HZ, humming
+from tests.e2e.waiting import event_types, said, until
+
+pytestmark = pytest.mark.e2e
+
+SUMMARY = "A customer asks where a parcel is."
+NOT_ALLOWED = "That is not possible."
+HOURS = "We are open from nine to five."
+THANKS = "Thank you for waiting."
+LEAK_DBFS = -50.0
+SWITCH_S = 1.0
+"""How long a change of who hears whom may take here."""
+
+
+async def transferring_agent(office: Office, targets: list[str], **policy: Any) -> dict[str, Any]:
+    """Create an agent: 1 passes the call on, 2 holds it, 3 answers, 4 asks for the forbidden."""
+    steps: list[dict[str, Any]] = [
+        {
+            "keys": ["1"],
+            "reply": "One moment.",
+            "action": {"transfer_call": {"summary": SUMMARY}},
+        },
+        {"keys": ["2"], "action": {"hold": {"seconds": 2}}, "then": THANKS},
+        {"keys": ["3"], "reply": HOURS},
+        {"keys": ["4"], "action": {"transfer_call": {"to": "+19005550123"}}},
+        {
+            "keys": ["5"],
+            "action": {"transfer_call": {"to": targets[-1], "summary": SUMMARY}},
+        },
+    ]
+    return await office.agent(
+        script={"steps": steps, "errorReply": NOT_ALLOWED},
+        transfer={"targets": targets, "ringTimeoutS": 5, "acceptTimeoutS": 3, **policy},
+        silenceTimeoutS=300,
+    )
+
+
+async def ended_record(office: Office, number: str) -> dict[str, Any]:
+    async def find() -> dict[str, Any] | None:
+        return next((one for one in await office.calls(number) if one["state"] == "ended"), None)
+
+    return await until(find, timeout_s=40)
+
+
+def events(record: dict[str, Any], event_type: str) -> list[dict[str, Any]]:
+    return [event["data"] for event in record["events"] if event["type"] == event_type]
+
+
+@asynccontextmanager
+async def desk_that(handle: CallHandler) -> AsyncIterator[str]:
+    """Run a telephone that deals with every call in one way; yields its address."""
+    async with Softphone(on_call=handle) as phone:
+        yield phone.uri("desk")
+
+
+async def next_answered(desk: Softphone) -> PhoneCall:
+    incoming = await desk.next_call(timeout_s=20)
+    incoming.ring()
+    return await incoming.answer()
+
+
+async def hear_out(call: PhoneCall) -> None:
+    """Wait until the agent has said something, to the end."""
+    await call.wait_for_audio(timeout_s=15)
+    await call.wait_for_quiet(quiet_s=0.7)
+
+
+async def press_and_hear(call: PhoneCall, key: str) -> None:
+    """Press a key and hear out what the agent says to it."""
+    await call.send_dtmf(key)
+    await hear_out(call)
+
+
+async def test_in_a_warm_transfer_everybody_hears_whom_they_should_and_nobody_else(
+    office: Office, dial: Dial
+) -> None:
+    async with Softphone() as desk:
+        agent = await transferring_agent(office, [desk.uri("desk")])
+        number = await office.number(agent["id"])
+        async with dial(number) as caller:
+            await hear_out(caller)
+            async with humming(caller, CALLER_HZ):
+                await caller.send_dtmf("1")
+                human = await next_answered(desk)
+                answered_s = time.monotonic()
+                async with humming(human, HUMAN_HZ):
+                    await hear_out(human)
+                    accepted_s = time.monotonic()
+                    await human.send_dtmf("1")
+                    await human.wait_for_audio(since_s=time.monotonic(), threshold_dbfs=-30)
+                    await asyncio.sleep(1.5)
+                by_human, by_caller = ear.windows(human), ear.windows(caller)
+            await human.hang_up()
+            await asyncio.wait_for(caller.ended, 10)
+
+    # While the human is briefed, the caller hears music and neither hears the other.
+    assert ear.first_music(by_caller, 0) < answered_s + SWITCH_S
+    assert ear.last_music(by_caller) > accepted_s - SWITCH_S
+    assert ear.loudest(by_caller, "human_dbfs", 0, accepted_s) < LEAK_DBFS
+    assert ear.loudest(by_human, "caller_dbfs", 0, accepted_s) < LEAK_DBFS
+    assert ear.first_speech(by_human, answered_s) < answered_s + 3
+    # Then they hear each other, the music is over, and nobody falls into silence between.
+    assert ear.first(by_human, accepted_s, "caller_dbfs") < accepted_s + SWITCH_S
+    assert ear.first(by_caller, accepted_s, "human_dbfs") < accepted_s + SWITCH_S
+    assert ear.last_music(by_caller) < accepted_s + SWITCH_S
+
+    record = await ended_record(office, number)
+    assert (record["endedBy"], record["endReason"]) == ("human", "hang_up")
+    assert [one for one in event_types(record) if one.startswith("transfer.")] == [
+        *("transfer.started", "transfer.ringing", "transfer.answered", "transfer.briefed"),
+        *("transfer.accepted", "transfer.merged", "transfer.completed"),
+    ]
+    assert events(record, "transfer.briefed")[0]["summary"] == SUMMARY
+    assert SUMMARY not in str(record["transcript"])
+    [leg] = [part for part in record["usage"] if part["model"] == "outbound_leg"]
+    assert 0 < leg["quantity"] <= record["billedS"]
+    assert sum(part["costMicrocredits"] for part in record["usage"]) == record["costMicrocredits"]
+
+
+async def test_whatever_becomes_of_the_targets_the_caller_is_back_with_the_agent_or_connected(
+    office: Office, dial: Dial
+) -> None:
+    async def decline(incoming: Any) -> None:
+        call = await incoming.answer()
+        await call.wait_for_audio()
+        await call.send_dtmf("2")
+
+    async def hang_up(incoming: Any) -> None:
+        call = await incoming.answer()
+        await call.wait_for_audio()
+        await call.hang_up()
+
+    async def say_nothing(incoming: Any) -> None:
+        await incoming.answer()
+
+    async with AsyncExitStack() as desks:
+        handlers = (reject_with(486), reject_with(603), decline, hang_up, say_nothing)
+        addresses = [await desks.enter_async_context(desk_that(one)) for one in handlers]
+        addresses.append(await desks.enter_async_context(desk_that(never_answer)))
+        desk = await desks.enter_async_context(Softphone())
+        agent = await transferring_agent(office, addresses, allow=["sip:*@" + desk.address])
+        script = agent["script"]
+        script["steps"][4]["action"]["transfer_call"]["to"] = desk.uri("desk")
+        await office.api.patch(f"/v1/agents/{agent['id']}", {"script": script})
+        number = await office.number(agent["id"])
+        async with dial(number) as caller:
+            await hear_out(caller)
+            await caller.send_dtmf("1")
+            await caller.wait_for_quiet(quiet_s=2, timeout_s=60)
+            await press_and_hear(caller, "3")
+            await caller.send_dtmf("5")
+            human = await next_answered(desk)
+            await hear_out(human)
+            await human.play(await asyncio.to_thread(speak, "yes"))
+            async with humming(caller, CALLER_HZ):
+                await human.wait_for_audio(since_s=time.monotonic())
+                await asyncio.sleep(1)
+            by_human = ear.windows(human)
+            await caller.hang_up()
+            await asyncio.wait_for(human.ended, 10)
+
+    assert ear.first(by_human, 0, "caller_dbfs") > 0
+    record = await ended_record(office, number)
+    assert [one["outcome"] for one in events(record, "transfer.failed")] == [
+        *("busy", "refused", "declined", "hung_up", "not_accepted", "no_answer")
+    ]
+    assert [one["outcome"] for one in events(record, "transfer.completed")] == [
+        *("no_answer", "accepted")
+    ]
+    assert [one["by"] for one in events(record, "transfer.accepted")] == ["word"]
+    assert ("agent", "I am sorry, nobody answered.") in said(record)
+    assert ("agent", HOURS) in said(record)
+    assert record["endedBy"] == "caller"
+
+
+async def test_a_caller_who_hangs_up_takes_the_targets_telephone_down_ringing_or_briefed(
+    office: Office, dial: Dial
+) -> None:
+    async with Softphone() as desk:
+        agent = await transferring_agent(office, [desk.uri("desk")])
+        number = await office.number(agent["id"])
+        async with dial(number) as caller:
+            await hear_out(caller)
+            await caller.send_dtmf("1")
+            incoming = await desk.next_call(timeout_s=15)
+            incoming.ring()
+            await caller.hang_up()
+            await asyncio.wait_for(incoming.cancelled.wait(), 4)
+        async with dial(number) as caller:
+            await hear_out(caller)
+            await caller.send_dtmf("1")
+            human = await next_answered(desk)
+            await human.wait_for_audio()
+            await caller.hang_up()
+            await asyncio.wait_for(human.ended, 4)
+
+    async def both_over() -> list[dict[str, Any]] | None:
+        records = await office.calls(number)
+        return records if [one["state"] for one in records] == ["ended"] * 2 else None
+
+    records = await until(both_over, timeout_s=40)
+    assert {(one["endedBy"], one["endReason"]) for one in records} == {("caller", "hang_up")}
+
+
+async def test_a_cold_transfer_by_the_carrier_has_an_outcome_the_agent_hears_of(
+    office: Office, stack: Stack
+) -> None:
+    coming = [
+        TransferOutcome.BUSY,
+        TransferOutcome.NO_ANSWER,
+        TransferOutcome.REFUSED,
+        TransferOutcome.ACCEPTED,
+    ]
+    asked_for: list[str] = []
+
+    async def follow(transfer: TransferRequest) -> None:
+        asked_for.append(transfer.target)
+        await scripted_transfer(coming.pop(0))(transfer)
+
+    agent = await transferring_agent(office, ["+12015550155"], mode="cold")
+    number = await office.number(agent["id"])
+    async with Softphone(on_transfer=follow) as phone:
+        caller = await phone.call(f"sip:{number}@{stack.sip_address}", from_user="+12015550177")
+        await hear_out(caller)
+        for _ in range(3):
+            await caller.send_dtmf("1")
+            await caller.wait_for_quiet(quiet_s=1.5)
+        await caller.send_dtmf("1")
+        await asyncio.wait_for(caller.ended, 10)
+
+    record = await ended_record(office, number)
+    assert asked_for == ["tel:+12015550155"] * 4
+    assert [(one["outcome"], one["sip_code"]) for one in events(record, "transfer.failed")] == [
+        ("busy", 486),
+        ("no_answer", 480),
+        ("refused", 603),
+    ]
+    assert (record["endedBy"], record["endReason"]) == ("agent", "transferred")
+    spoken = [text for who, text in said(record) if who == "agent"]
+    assert "I am sorry, the line is busy." in spoken
+
+
+async def test_hold_a_forbidden_target_and_a_bridge_where_the_carrier_transfers_nothing(
+    office: Office, dial: Dial
+) -> None:
+    async with Softphone() as desk:
+        agent = await transferring_agent(
+            office, [desk.uri("desk")], mode="cold", carrierTransfers=False
+        )
+        number = await office.number(agent["id"])
+        async with dial(number) as caller:
+            await hear_out(caller)
+            await press_and_hear(caller, "4")
+            pressed_s = time.monotonic()
+            await caller.send_dtmf("2")
+            await asyncio.sleep(2.5)
+            await hear_out(caller)
+            on_hold = ear.windows(caller)
+            await caller.send_dtmf("1")
+            human = await next_answered(desk)
+            async with humming(caller, CALLER_HZ), humming(human, HUMAN_HZ):
+                await human.wait_for_audio()
+                await asyncio.sleep(1.5)
+            by_human, by_caller = ear.windows(human), ear.windows(caller)
+            await caller.hang_up()
+            await asyncio.wait_for(human.ended, 10)
+
+    began_s = ear.first_music(on_hold, pressed_s)
+    assert began_s < pressed_s + 2
+    assert 1.5 < ear.last_music(on_hold) - began_s < 2.5 + SWITCH_S
+    assert ear.first_speech(on_hold, ear.last_music(on_hold)) < began_s + 2.5 + 2 * SWITCH_S
+    assert ear.first(by_human, 0, "caller_dbfs")
+    assert ear.first(by_caller, 0, "human_dbfs")
+    record = await ended_record(office, number)
+    assert ("agent", NOT_ALLOWED) in said(record)
+    assert ("agent", THANKS) in said(record)
+    assert events(record, "transfer.briefed") == []
+    assert [one["outcome"] for one in events(record, "transfer.completed")] == ["accepted"]

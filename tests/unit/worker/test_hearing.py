@@ -1,0 +1,184 @@
+"""Who hears whom in a call's room, kept as arranged whoever comes, goes or fails."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from livekit import rtc
+
+from telephony import hearing
+from telephony.errors import VendorUnavailable
+from telephony.hearing import Party, Role
+from tests.fakes.livekit_legs import FakeHearing
+from worker.hearing import RoomHearing
+
+pytestmark = pytest.mark.unit
+
+CALLER = Party("caller", Role.CALLER)
+AGENT = Party("agent", Role.AGENT)
+HUMAN = Party("human", Role.HUMAN)
+
+
+def participant(identity: str, *names: str) -> Any:
+    tracks = {
+        f"TR_{identity}_{name}": SimpleNamespace(
+            sid=f"TR_{identity}_{name}", name=name, kind=rtc.TrackKind.KIND_AUDIO
+        )
+        for name in names
+    }
+    return SimpleNamespace(identity=identity, track_publications=tracks)
+
+
+class Room(rtc.EventEmitter[Any]):
+    """A room with an agent that speaks and plays music, and a caller."""
+
+    name = "call_1"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.local_participant = participant("agent", "voice", "hold_music")
+        self.remote_participants = {"caller": participant("caller", "mic")}
+
+
+VOICE, MUSIC = "TR_agent_voice", "TR_agent_hold_music"
+CALLER_MIC, HUMAN_MIC = "TR_caller_mic", "TR_human_mic"
+
+
+@pytest.fixture
+def room() -> Room:
+    return Room()
+
+
+@pytest.fixture
+def control() -> FakeHearing:
+    """LiveKit, where the caller's leg subscribed to both tracks of the agent by itself."""
+    return FakeHearing(wanted={("caller", VOICE), ("caller", MUSIC)}, present={"caller"})
+
+
+@pytest.fixture
+def heard(control: FakeHearing, room: Room) -> RoomHearing:
+    return RoomHearing(control, cast("rtc.Room", room), [CALLER, AGENT])
+
+
+def human_joins(room: Room, control: FakeHearing) -> None:
+    """Let the human's leg join, subscribe to everything, and be subscribed to by the caller's."""
+    joined = participant("human", "mic")
+    room.remote_participants["human"] = joined
+    control.present.add("human")
+    control.wanted |= {("human", CALLER_MIC), ("human", VOICE), ("human", MUSIC)}
+    control.wanted |= {("caller", HUMAN_MIC)}
+    room.emit("participant_connected", joined)
+    room.emit("track_published", joined.track_publications[HUMAN_MIC], joined)
+
+
+async def test_on_hold_the_caller_hears_the_music_alone_and_then_the_agent_alone(
+    heard: RoomHearing, control: FakeHearing
+) -> None:
+    await heard.arrange(hearing.hold)
+    assert control.heard_by("caller") == {MUSIC}
+
+    await heard.arrange(hearing.talk)
+    assert control.heard_by("caller") == {VOICE}
+
+
+async def test_a_new_track_is_heard_by_nobody_until_it_is_placed(
+    heard: RoomHearing, control: FakeHearing, room: Room
+) -> None:
+    await heard.arrange(hearing.hold)
+    heard.expect(HUMAN)
+    human_joins(room, control)
+    async with asyncio.timeout(2):
+        while HUMAN_MIC in control.heard_by("caller"):
+            await asyncio.sleep(0)
+
+    assert control.heard_by("caller") == {MUSIC}
+
+
+async def test_an_ear_opens_only_after_everything_it_must_not_hear_was_taken(
+    heard: RoomHearing, control: FakeHearing, room: Room
+) -> None:
+    await heard.arrange(hearing.hold)
+    heard.expect(HUMAN)
+    control.present.add("human")
+    await heard.shut_ear("human")
+    human_joins(room, control)
+    opened: list[set[str]] = []
+    set_ear = control.set_ear
+
+    async def watched(room_name: str, identity: str, *, is_open: bool) -> None:
+        await set_ear(room_name, identity, is_open=is_open)
+        opened.append(control.heard_by(identity))
+
+    control.set_ear = watched  # type: ignore[method-assign]
+    await heard.open_ear("human", hearing.consult)
+
+    assert opened == [{VOICE}]
+    assert control.heard_by("human") == {VOICE}
+    assert control.heard_by("caller") == {MUSIC}
+    await heard.arrange(hearing.merge)
+    assert control.heard_by("human") == {CALLER_MIC}
+    assert control.heard_by("caller") == {HUMAN_MIC}
+
+
+async def test_a_step_that_fails_is_undone_with_all_before_it(
+    heard: RoomHearing, control: FakeHearing, room: Room
+) -> None:
+    await heard.arrange(hearing.hold)
+    heard.expect(HUMAN)
+    human_joins(room, control)
+    await heard.open_ear("human", hearing.consult)
+    before = heard.now
+    control.fails_for.add("human")
+
+    with pytest.raises(VendorUnavailable):
+        await heard.arrange(hearing.merge)
+
+    assert heard.now == before
+    assert control.heard_by("caller") == {MUSIC}
+
+
+async def test_a_listener_who_left_does_not_stop_the_others_from_being_placed(
+    heard: RoomHearing, control: FakeHearing, room: Room
+) -> None:
+    await heard.arrange(hearing.hold)
+    heard.expect(HUMAN)
+    human_joins(room, control)
+    await heard.open_ear("human", hearing.consult)
+    del room.remote_participants["human"]
+    control.present.discard("human")
+
+    await heard.arrange(hearing.talk)
+
+    assert control.heard_by("caller") == {VOICE}
+
+
+async def test_who_comes_back_has_the_same_place_again(
+    heard: RoomHearing, control: FakeHearing, room: Room
+) -> None:
+    await heard.arrange(hearing.hold)
+    control.wanted = {("caller", VOICE), ("caller", MUSIC)}
+    room.emit("participant_connected", room.remote_participants["caller"])
+    async with asyncio.timeout(2):
+        while VOICE in control.heard_by("caller"):
+            await asyncio.sleep(0)
+
+    assert control.heard_by("caller") == {MUSIC}
+
+
+async def test_who_left_for_good_is_known_no_longer(heard: RoomHearing) -> None:
+    heard.expect(HUMAN)
+    await heard.arrange(hearing.merge)
+    heard.forget("human")
+
+    assert heard.now.pairs == frozenset()
+
+
+async def test_a_closed_room_is_watched_no_longer(
+    heard: RoomHearing, control: FakeHearing, room: Room
+) -> None:
+    heard.close()
+    human_joins(room, control)
+    await asyncio.sleep(0)
+
+    assert HUMAN_MIC in control.heard_by("caller")
