@@ -83,31 +83,27 @@ class TestKeys:
 
 
 class TestForgery:
-    @pytest.mark.parametrize("change", ["none", "key", "audience", "expired", "kid", "no-exp"])
-    async def test_401_a_token_we_did_not_sign_for_this(
-        self, gateway: Gateway, tenant: Tenant, change: str
-    ):
+    async def test_401_a_token_we_did_not_sign_for_this(self, gateway: Gateway, tenant: Tenant):
         path, headers = as_guest(await opened_by(gateway, tenant.key, await text_agent(tenant)))
         token = headers["Authorization"].removeprefix("Bearer ")
         claims = jwt.decode(token, options={"verify_signature": False})
-        key: bytes | None = gateway.services.session_tokens._key
-        algorithm: str | None = "HS256"
-        match change:
-            case "none":
-                key, algorithm = None, None
-            case "key":
-                key = b"another key of thirty-two bytes!!"
-            case "audience":
-                claims["aud"] = "something-else"
-            case "expired":
-                claims["exp"] = claims["iat"] - 1
-            case "kid":
-                key = b"\0" * 32
-            case "no-exp":
-                del claims["exp"]
-        forged = jwt.encode(claims, key, algorithm=algorithm, headers={"kid": "/dev/null"})
-        answer = await gateway.http.get(path, headers={"Authorization": f"Bearer {forged}"})
-        assert (answer.status_code, answer.content) == (401, b'{"detail":"Invalid token"}')
+        key = gateway.services.session_tokens._key
+        forged = {
+            "no algorithm": jwt.encode(claims, None, algorithm="none"),
+            "another key": jwt.encode(claims, b"another key of thirty-two bytes!!", "HS256"),
+            "a file as key": jwt.encode(claims, b"\0" * 32, "HS256", headers={"kid": "/dev/null"}),
+            "another audience": jwt.encode({**claims, "aud": "else"}, key, "HS256"),
+            "expired": jwt.encode({**claims, "exp": claims["iat"] - 1}, key, "HS256"),
+            "for ever": jwt.encode(
+                {name: value for name, value in claims.items() if name != "exp"}, key, "HS256"
+            ),
+        }
+        for how, each in forged.items():
+            answer = await gateway.http.get(path, headers={"Authorization": f"Bearer {each}"})
+            assert (answer.status_code, answer.content) == (
+                401,
+                b'{"detail":"Invalid token"}',
+            ), how
 
     async def test_another_installation_has_another_key(self):
         first, second = (

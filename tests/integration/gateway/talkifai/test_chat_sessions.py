@@ -142,10 +142,10 @@ class TestOpening:
         chat = await open_chat(gateway, tenant, agent["id"], metadata={"name": "Ada"})
         assert chat.opened["greeting"] == "Hello Ada, about {{order}}?"
 
-    @pytest.mark.parametrize("body", [{}, {"agent_id": ""}, {"agent_id": None}, [], "text"])
-    async def test_400_agent_id_is_required(self, tenant: Tenant, body: object):
-        answer = await tenant.http.post(SESSIONS, json=body)
-        assert detail_of(answer) == (400, b'{"detail":"Agent ID is required"}')
+    async def test_400_agent_id_is_required(self, tenant: Tenant):
+        for body in ({}, {"agent_id": ""}, {"agent_id": None}, [], "text"):
+            answer = await tenant.http.post(SESSIONS, json=body)
+            assert detail_of(answer) == (400, b'{"detail":"Agent ID is required"}'), body
 
     async def test_400_an_agent_for_voice(self, tenant: Tenant):
         answer = await tenant.http.post(SESSIONS, json={"agent_id": (await tenant.agent())["id"]})
@@ -179,11 +179,11 @@ class TestOpening:
             b'{"detail":"Insufficient credits. Please add credits to continue."}',
         )
 
-    @pytest.mark.parametrize("agent_id", [NOWHERE, "no-uuid"])
-    async def test_404_no_such_agent(self, tenant: Tenant, agent_id: str):
-        answer = await tenant.http.post(SESSIONS, json={"agent_id": agent_id})
-        detail = f"Agent {agent_id} not found or does not belong to your organization"
-        assert detail_of(answer) == (404, b'{"detail":"%s"}' % detail.encode())
+    async def test_404_no_such_agent(self, tenant: Tenant):
+        for agent_id in (NOWHERE, "no-uuid"):
+            answer = await tenant.http.post(SESSIONS, json={"agent_id": agent_id})
+            detail = f"Agent {agent_id} not found or does not belong to your organization"
+            assert detail_of(answer) == (404, b'{"detail":"%s"}' % detail.encode())
 
     async def test_404_another_projects_agent(self, gateway: Gateway, tenant: Tenant):
         stranger = await gateway.tenant(credits_microcredits=CREDITS)
@@ -269,22 +269,16 @@ class TestSending:
     async def test_the_longest_message_is_taken(self, chat: Chat):
         assert (await chat.send("x" * 10_000)).status_code == 200
 
-    @pytest.mark.parametrize(
-        ("body", "detail"),
-        [
+    async def test_400_no_message(self, chat: Chat):
+        for body, detail in (
             ({}, "message is required."),
             ({"message": ""}, "message must not be empty."),
             ({"message": " "}, "message must not be empty."),
             ({"message": None}, "message: Input should be a valid string."),
             ([], "The body must be a JSON object, sent as application/json."),
-        ],
-    )
-    async def test_400_no_message(self, chat: Chat, body: object, detail: str):
-        answer = await chat.http.post(f"{chat.path}/messages", json=body, headers=chat.headers)
-        assert detail_of(answer) == (
-            400,
-            json.dumps({"detail": detail}, separators=(",", ":")).encode(),
-        )
+        ):
+            answer = await chat.http.post(f"{chat.path}/messages", json=body, headers=chat.headers)
+            assert detail_of(answer) == (400, b'{"detail":"%s"}' % detail.encode())
 
     async def test_402_credit_ran_out(self, tenant: Tenant, chat: Chat, redis: RedisClient):
         await redis.set(redis_keys.balance(tenant.organization_id), 0)
@@ -303,31 +297,31 @@ class TestSending:
 class TestTokens:
     METHODS = (("POST", "/messages"), ("GET", "/messages"), ("POST", "/end"))
 
-    @pytest.mark.parametrize(("method", "path"), METHODS)
-    @pytest.mark.parametrize("token", ["", "Bearer ", "Bearer x.y.z", "Basic abc", "Bearer none"])
-    async def test_401_no_good_token(self, chat: Chat, method: str, path: str, token: str):
-        headers = {"Authorization": token} if token else {}
-        answer = await chat.http.request(
-            method, chat.path + path, headers=headers, json={"message": "x"}
-        )
-        assert detail_of(answer) == (401, b'{"detail":"Invalid token"}')
+    async def test_401_no_good_token(self, chat: Chat):
+        for token in ("", "Bearer ", "Bearer x.y.z", "Basic abc", "Bearer none"):
+            headers = {"Authorization": token} if token else {}
+            for method, path in self.METHODS:
+                answer = await chat.http.request(
+                    method, chat.path + path, headers=headers, json={"message": "x"}
+                )
+                assert detail_of(answer) == (401, b'{"detail":"Invalid token"}'), (method, token)
 
     async def test_401_a_projects_key_is_no_token(self, tenant: Tenant, chat: Chat):
         answer = await tenant.http.get(f"{chat.path}/messages")
         assert detail_of(answer) == (401, b'{"detail":"Invalid token"}')
 
-    @pytest.mark.parametrize(("method", "path"), METHODS)
     async def test_403_another_conversations_token(
-        self, gateway: Gateway, tenant: Tenant, chat: Chat, method: str, path: str
+        self, gateway: Gateway, tenant: Tenant, chat: Chat
     ):
         other = await open_chat(gateway, tenant, (await text_agent(tenant))["id"])
-        answer = await chat.http.request(
-            method, chat.path + path, headers=other.headers, json={"message": "x"}
-        )
-        assert detail_of(answer) == (
-            403,
-            b'{"detail":"Conversation ID does not match session token"}',
-        )
+        for method, path in self.METHODS:
+            answer = await chat.http.request(
+                method, chat.path + path, headers=other.headers, json={"message": "x"}
+            )
+            assert detail_of(answer) == (
+                403,
+                b'{"detail":"Conversation ID does not match session token"}',
+            ), method
 
 
 class TestHistory:
@@ -359,9 +353,9 @@ class TestHistory:
         last = (await chat.history(limit=2, offset=9_999)).json()["messages"]
         assert [message["content"] for message in last] == ["goodbye", "Goodbye."]
 
-    @pytest.mark.parametrize("limit", [0, -1, 101, 1_000])
-    async def test_a_limit_beyond_the_bounds_is_brought_within(self, chat: Chat, limit: int):
-        assert (await chat.history(limit=limit)).status_code == 200
+    async def test_a_limit_beyond_the_bounds_is_brought_within(self, chat: Chat):
+        for limit in (0, -1, 101, 1_000):
+            assert (await chat.history(limit=limit)).status_code == 200
 
     async def test_404_after_the_end(self, chat: Chat):
         await chat.end()

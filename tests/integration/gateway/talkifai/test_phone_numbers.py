@@ -99,9 +99,8 @@ class TestRegistering:
             ),
         )
 
-    @pytest.mark.parametrize(
-        ("fields", "detail"),
-        [
+    async def test_400_names_what_is_wrong(self, tenant: Tenant):
+        wrong: tuple[tuple[dict[str, Any], str], ...] = (
             ({"number": None}, "number: Input should be a valid string."),
             ({"terminationUri": None}, "terminationUri: Input should be a valid string."),
             (
@@ -110,13 +109,10 @@ class TestRegistering:
             ),
             ({"sipUsername": None}, "A password goes with a user name."),
             ({"agentId": NOWHERE}, "agentId is not a known field."),
-        ],
-    )
-    async def test_400_names_what_is_wrong(
-        self, tenant: Tenant, fields: dict[str, Any], detail: str
-    ):
-        body = {"number": "+12015550100", **ACCOUNT} | fields
-        assert detail_of(await tenant.http.post(NUMBERS, json=body)) == (400, detail)
+        )
+        for fields, detail in wrong:
+            body = {"number": "+12015550100", **ACCOUNT} | fields
+            assert detail_of(await tenant.http.post(NUMBERS, json=body)) == (400, detail)
 
     async def test_401_a_wrong_key(self, gateway: Gateway):
         answer = await gateway.http.get(NUMBERS, headers={"Authorization": "Bearer tk_live_x"})
@@ -174,11 +170,11 @@ class TestAssigning:
         answer = await tenant.http.patch(at, json={"inboundAgentId": NOWHERE})
         assert detail_of(answer) == (404, "Agent not found.")
 
-    @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
-    @pytest.mark.parametrize("number_id", [NOWHERE, "pn_1"])
-    async def test_404_an_unknown_number(self, tenant: Tenant, method: str, number_id: str):
-        answer = await tenant.http.request(method, f"{NUMBERS}/{number_id}", json={})
-        assert detail_of(answer) == (404, "Phone number not found.")
+    async def test_404_an_unknown_number(self, tenant: Tenant):
+        for number_id in (NOWHERE, "pn_1"):
+            for method in ("PUT", "PATCH", "DELETE"):
+                answer = await tenant.http.request(method, f"{NUMBERS}/{number_id}", json={})
+                assert detail_of(answer) == (404, "Phone number not found."), method
 
 
 class TestChangingTheAccount:
@@ -246,10 +242,10 @@ class TestByoc:
         every = await tenant.http.post("/v1/byoc/trunks/refresh-all")
         assert (every.status_code, every.content) == (200, b'{"success":true}')
 
-    @pytest.mark.parametrize("method", ["PUT", "DELETE"])
-    async def test_404_a_number_that_is_not_the_projects(self, tenant: Tenant, method: str):
-        answer = await tenant.http.request(method, f"{BYOC}/+12015550199", json={})
-        assert detail_of(answer) == (404, "Phone number not found.")
+    async def test_404_a_number_that_is_not_the_projects(self, tenant: Tenant):
+        for method in ("PUT", "DELETE"):
+            answer = await tenant.http.request(method, f"{BYOC}/+12015550199", json={})
+            assert detail_of(answer) == (404, "Phone number not found."), method
 
 
 @pytest.fixture
