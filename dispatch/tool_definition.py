@@ -2,10 +2,10 @@
 
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
 import httpx
 from pydantic import (
@@ -18,6 +18,7 @@ from pydantic import (
     StrictInt,
     StringConstraints,
     field_validator,
+    model_validator,
 )
 
 from dispatch.tool_parameters import check_parameters
@@ -32,6 +33,8 @@ MOST_HEADERS: Final = 30
 _HIGHEST_PORT: Final = 65_535
 
 _SECRET = re.compile(r"\{\{secret:([a-z0-9][a-z0-9_-]{0,39})\.([a-z][a-z0-9_]{0,39})\}\}")
+_PLACEHOLDER = re.compile(r"\{\{([A-Za-z_][A-Za-z0-9_]*)\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}")
+"""Where an argument goes in a URL: `{{order}}`, or `{order}`."""
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e\t]*")
 _URL = re.compile(r"[\x21-\x7e]+")
@@ -81,7 +84,21 @@ def _checked_url(text: str) -> str:
         raise ValueError("a URL may hold no user name or password; put them into a header")
     if url.fragment:
         raise ValueError("a URL that is called has no fragment")
+    origin = re.match(r"[^:]+://[^/?]*", text)
+    if origin is None or "{" in origin[0]:
+        # A model must not choose to whom the tool's headers go.
+        raise ValueError("the host of a URL may not depend on arguments")
     return text
+
+
+def url_arguments(url: str) -> tuple[str, ...]:
+    """Return the names of the arguments that stand in a URL, each once."""
+    return tuple(dict.fromkeys(a or b for a, b in _PLACEHOLDER.findall(url)))
+
+
+def fill_url(url: str, value_of: Callable[[str], str]) -> str:
+    """Return a URL with its placeholders filled by values that are percent-encoded already."""
+    return _PLACEHOLDER.sub(lambda found: value_of(found[1] or found[2]), url)
 
 
 def _checked_name(name: str) -> str:
@@ -107,6 +124,9 @@ class HttpRequest(BaseModel):
         default_factory=dict, max_length=MOST_HEADERS
     )
     """Values may hold secrets of the project: `Bearer {{secret:crm.api_key}}`."""
+    body: dict[str, JsonValue] | None = None
+    """What is sent as JSON, with `{{name}}` where arguments go; None sends the arguments. A text
+    that is nothing but a placeholder becomes the argument itself, and goes when there is none."""
     timeout_s: float = Field(default=10.0, ge=0.1, le=60)
     """For everything together: looking the host up, redirects, repetitions, the whole answer."""
     max_attempts: StrictInt = Field(default=3, ge=1, le=5)
@@ -125,6 +145,12 @@ class HttpRequest(BaseModel):
         for value in self.headers.values():
             for found in _SECRET.finditer(value):
                 yield found[1], found[2]
+
+    @model_validator(mode="after")
+    def _get_has_no_body(self) -> Self:
+        if self.method is HttpMethod.GET and self.body is not None:
+            raise ValueError("body: a GET has none; its arguments go into the query")
+        return self
 
     @field_validator("headers")
     @classmethod
@@ -167,6 +193,15 @@ class ToolDraft(BaseModel):
     def _parameters_are_a_schema(cls, parameters: dict[str, JsonValue]) -> dict[str, JsonValue]:
         check_parameters(parameters)
         return parameters
+
+    @model_validator(mode="after")
+    def _url_names_parameters(self) -> Self:
+        properties = self.parameters.get("properties")
+        known = properties if isinstance(properties, dict) else {}
+        for name in url_arguments(self.http.url):
+            if name not in known:
+                raise ValueError(f"http.url: {name} is no property of the parameters")
+        return self
 
 
 class ToolDefinition(ToolDraft):

@@ -1,6 +1,7 @@
 """A project's tools: on record, and in the snapshots of the agents that use them."""
 
 import logging
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -20,6 +21,8 @@ from dispatch.tools.addresses import AllowedHosts, HostRefused
 from dispatch.tools.requests import origin_of_text
 
 logger = logging.getLogger(__name__)
+
+_INNER: Final = re.compile(r"([a-z][\w.]*): (.+)", re.DOTALL)
 
 MOST_TOOLS: Final = 500
 """Tools of one project."""
@@ -98,15 +101,17 @@ class Tools:
             raise NotFound("tool", tool_id)
         return tool
 
-    async def list(self, project_id: uuid.UUID, page: PageRequest) -> Page[ToolDefinition]:
-        """Return a page of the project's tools, newest first.
+    async def list(
+        self, project_id: uuid.UUID, page: PageRequest, name_part: str | None = None
+    ) -> Page[ToolDefinition]:
+        """Return a page of the project's tools, newest first; of those with this in their names.
 
         Raises:
             NotFound: There is no such project.
         """
         async with self._database.reading() as db:
             await accounts.get_project(db, project_id)
-            return await tools.list_tools(db, project_id, page)
+            return await tools.list_tools(db, project_id, page, name_part)
 
     async def of_agent(
         self, project_id: uuid.UUID, agent_id: uuid.UUID
@@ -271,4 +276,9 @@ def tool_draft_of(fields: Mapping[str, Any]) -> ToolDraft:
     except ValidationError as exc:
         first = exc.errors(include_url=False, include_context=False, include_input=False)[0]
         message = first["msg"].removeprefix("Value error, ")
-        raise InvalidField(".".join(str(part) for part in first["loc"]), message) from exc
+        place = [str(part) for part in first["loc"]]
+        # A rule about several fields names the one that has to change in front.
+        inner = _INNER.fullmatch(message)
+        if inner is not None:
+            place, message = [*place, inner[1]], inner[2]
+        raise InvalidField(".".join(place), message) from exc

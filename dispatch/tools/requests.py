@@ -1,14 +1,17 @@
 """The requests of a tool's call: the first one, and those that answers redirect to."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import quote
 
 import httpx
 
-from dispatch.tool_definition import HttpMethod, HttpRequest
+from dispatch.tool_definition import HttpMethod, HttpRequest, fill_url, url_arguments
 
+_IN_BODY: Final = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
 _KEEPS_METHOD: Final = frozenset({307, 308})
 
 _OWN_HEADERS: Final = {
@@ -41,15 +44,54 @@ def first_request(
     Args:
         http: How the tool is called.
         arguments: In the query of a GET (lists as repeated names, objects as JSON, nothing for
-            null), else in the JSON body.
+            null), else in the JSON body, which a template may shape; those that the URL names
+            are in it only.
         headers: The tool's headers, secrets filled in.
     """
-    url = httpx.URL(http.url)
+    url = httpx.URL(fill_url(http.url, lambda name: _url_value(name, arguments.get(name))))
+    in_url = url_arguments(http.url)
+    others = {name: value for name, value in arguments.items() if name not in in_url}
     sent = _OWN_HEADERS | {name.lower(): value for name, value in headers.items()}
     if http.method is HttpMethod.GET:
-        return Outgoing(http.method, url.copy_merge_params(_query(arguments)), sent, None)
-    body = json.dumps(arguments).encode()
-    return Outgoing(http.method, url, sent | _JSON, body)
+        return Outgoing(http.method, url.copy_merge_params(_query(others)), sent, None)
+    body = others if http.body is None else _filled(http.body, arguments)
+    return Outgoing(http.method, url, sent | _JSON, json.dumps(body).encode())
+
+
+def _url_value(name: str, value: Any) -> str:
+    """Return an argument as one piece of a URL.
+
+    Raises:
+        UnfitCall: It is missing or no plain value, or would lead to another path.
+    """
+    if isinstance(value, str | int | float):
+        text = _query_value(value)
+        if text not in {"", ".", ".."}:
+            return quote(text, safe="")
+    raise UnfitCall(f"The argument {name} cannot stand in the tool's URL.")
+
+
+_NOTHING: Final = object()
+
+
+def _filled(template: Any, arguments: Mapping[str, Any]) -> Any:
+    """Return a body with its placeholders filled, without what would be empty."""
+    if isinstance(template, dict):
+        filled = {name: _filled(value, arguments) for name, value in template.items()}
+        return {name: value for name, value in filled.items() if value is not _NOTHING}
+    if isinstance(template, list):
+        items = (_filled(item, arguments) for item in template)
+        return [item for item in items if item is not _NOTHING]
+    if not isinstance(template, str):
+        return template
+    whole = _IN_BODY.fullmatch(template)
+    if whole is not None:
+        return arguments.get(whole[1], _NOTHING)
+    return _IN_BODY.sub(lambda found: _text_of(arguments.get(found[1])), template)
+
+
+def _text_of(value: Any) -> str:
+    return "" if value is None else _query_value(value)
 
 
 def _query(arguments: Mapping[str, Any]) -> dict[str, str | list[str]]:

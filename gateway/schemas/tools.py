@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any, Self
 
-from pydantic import ConfigDict, Field, JsonValue
+from pydantic import ConfigDict, Field, JsonValue, model_validator
 from pydantic.alias_generators import to_camel
 
 from dispatch.tool_definition import HttpRequest, ToolDefinition, ToolDraft
@@ -61,6 +61,11 @@ class ToolPatch(ToolBody):
 
     name: str = Field(default="unchanged", max_length=64)
     http: HttpRequestBody = HttpRequestBody(url="https://unchanged.example")
+
+    @model_validator(mode="after")
+    def _url_names_parameters(self) -> Self:
+        # Only the whole tool can be judged by this rule, and `dispatch` has it.
+        return self
 
     def changes(self) -> dict[str, Any]:
         """Return the fields that were sent, as `dispatch` spells them."""

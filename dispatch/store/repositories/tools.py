@@ -69,10 +69,12 @@ async def count_tools(db: ReadSession, project_id: uuid.UUID) -> int:
 
 
 async def list_tools(
-    db: ReadSession, project_id: uuid.UUID, page: PageRequest
+    db: ReadSession, project_id: uuid.UUID, page: PageRequest, name_part: str | None = None
 ) -> Page[ToolDefinition]:
-    """Return a page of a project's tools, newest first."""
+    """Return a page of a project's tools, newest first; of those with this in their names."""
     query = _live(project_id).order_by(ToolRow.created_at.desc(), ToolRow.id)
+    if name_part:
+        query = query.where(ToolRow.name.icontains(name_part, autoescape=True))
     return await fetch_page(db, query, page, _only_definition)
 
 

@@ -23,6 +23,7 @@ BODY: dict[str, Any] = {
         "url": "https://crm.example.com/orders",
         "method": "GET",
         "headers": {"Authorization": "Bearer {{secret:crm.api_key}}"},
+        "body": None,
         "timeoutS": 5,
         "maxAttempts": 2,
         "isIdempotent": False,

@@ -47,7 +47,7 @@ _SORTED_BY: Final = {"createdAt": "created_at", "updatedAt": "last_active_at"}
 _ANSWERED: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "description": "The answer: as server-sent events, or as one object with stream=false.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}, "example": STREAM_EXAMPLE}},
+        "content": {"text/event-stream": {"schema": {}, "example": STREAM_EXAMPLE}},
         "model": MessageAnswer,
     }
 }

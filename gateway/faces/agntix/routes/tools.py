@@ -3,8 +3,9 @@
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Security
+from fastapi import APIRouter, Query, Security
 from starlette.responses import Response
 
 from dispatch.accounts import Scope
@@ -40,21 +41,32 @@ async def create_tool(
 ) -> ToolAnswer:
     """Create an HTTP tool; give agents its id, and they may call it."""
     with _in_agntix_words():
-        draft = tool_draft_of(body.fields() | {"http": body.request_fields()})
+        draft = tool_draft_of(body.fields() | {"http": body.api_tool.fields()})
         project_id = principal.project_id
         tool = await services.tools.create(principal.actor, project_id, draft, new_id)
-    return ToolAnswer.of(tool)
+    return ToolAnswer.of(tool, principal.organization_id)
 
 
 @router.get(
     "/v1/chat/tools", summary="List tools", dependencies=_READ, responses=native_errors(400)
 )
 async def list_tools(
-    page: RequestedPage, principal: CurrentPrincipal, services: ServicesOf
+    page: RequestedPage,
+    principal: CurrentPrincipal,
+    services: ServicesOf,
+    search: Annotated[
+        str | None, Query(max_length=100, description="Only those with this in their names.")
+    ] = None,
+    type: Annotated[  # noqa: A002 - the parameter's published name
+        Literal["API_TOOL"] | None, Query(description="Every tool here is an API_TOOL.")
+    ] = None,
 ) -> PageAnswer[ToolAnswer]:
     """List the project's tools, newest first."""
-    found = await services.tools.list(principal.project_id, page)
-    return PageAnswer[ToolAnswer].of(found, ToolAnswer.of)
+    del type
+    found = await services.tools.list(principal.project_id, page, search or None)
+    return PageAnswer[ToolAnswer].of(
+        found, lambda tool: ToolAnswer.of(tool, principal.organization_id)
+    )
 
 
 @router.get(
@@ -67,7 +79,8 @@ async def get_tool(
     tool_id: uuid.UUID, principal: CurrentPrincipal, services: ServicesOf
 ) -> ToolAnswer:
     """Return one tool."""
-    return ToolAnswer.of(await services.tools.get(principal.project_id, tool_id))
+    tool = await services.tools.get(principal.project_id, tool_id)
+    return ToolAnswer.of(tool, principal.organization_id)
 
 
 @router.patch(
@@ -84,13 +97,13 @@ async def patch_tool(
     if "api_tool" in body.model_fields_set:
         # What is no field of Agntix's, as the timeout, stays as it is.
         tool = await services.tools.get(principal.project_id, tool_id)
-        asked = {"method": "POST", "headers": {}} | body.request_fields()
+        asked = {"method": "POST", "headers": {}, "body": None} | body.api_tool.fields()
         changes["http"] = tool.http.model_dump() | asked
     with _in_agntix_words():
         changed = await services.tools.update(
             principal.actor, principal.project_id, tool_id, changes
         )
-    return ToolAnswer.of(changed)
+    return ToolAnswer.of(changed, principal.organization_id)
 
 
 @router.delete(

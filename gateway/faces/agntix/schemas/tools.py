@@ -30,7 +30,11 @@ _EXAMPLE: Final[dict[str, Any]] = {
 
 
 class ApiTool(RequestBody):
-    """The request behind a tool: its arguments are the JSON body, or a GET's query."""
+    """The request behind a tool.
+
+    Arguments go where `{{name}}` stands in the URL and the body. Without a body those that the URL
+    does not name are sent as JSON, or in a GET's query.
+    """
 
     url: Annotated[str, StringConstraints(min_length=1, max_length=2_000)]
     method: HttpMethod = HttpMethod.POST
@@ -39,9 +43,19 @@ class ApiTool(RequestBody):
         max_length=MOST_HEADERS,
         description="Values may hold secrets of the project: `Bearer {{secret:crm.api_key}}`.",
     )
-    body: dict[str, JsonValue] | None = Field(
-        default=None, max_length=0, description="Empty: the arguments are the body."
-    )
+    body: dict[str, JsonValue] | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields that were sent, as `dispatch` spells them."""
+        fields = self.model_dump(exclude_unset=True)
+        if "headers" in fields:
+            # What is sent anyway may be said here, but not in the core.
+            fields["headers"] = {
+                name: value
+                for name, value in self.headers.items()
+                if (name.lower(), value.lower()) != ("content-type", "application/json")
+            }
+        return fields
 
 
 def _describe_patch(schema: dict[str, Any]) -> None:
@@ -56,7 +70,7 @@ class ToolPatch(RequestBody):
 
     name: str = limited_like(ToolDraft, "name", "unchanged")
     description: str = limited_like(ToolDraft, "description", "")
-    type: Literal["API_TOOL"] = Field(
+    type: Literal["API_TOOL", "API"] = Field(
         default="API_TOOL", description="A FUNCTION_TOOL runs in a client, of which none is here."
     )
     api_tool: ApiTool = Field(default_factory=lambda: ApiTool(url="https://unchanged.example"))
@@ -65,8 +79,12 @@ class ToolPatch(RequestBody):
         description="JSON Schema of the arguments: the whole object, or its properties alone.",
     )
 
+    pre_execution_message: Annotated[str, StringConstraints(max_length=1_000)] | None = Field(
+        default=None, description="Not kept: agents say by themselves that they look something up."
+    )
+
     def fields(self) -> dict[str, Any]:
-        """Return the fields that were sent, as `dispatch` spells them."""
+        """Return the fields that were sent, but the request, as `dispatch` spells them."""
         sent = self.model_fields_set
         fields: dict[str, Any] = {
             name: getattr(self, name) for name in ("name", "description") if name in sent
@@ -74,10 +92,6 @@ class ToolPatch(RequestBody):
         if "ajv_properties_schema" in sent:
             fields["parameters"] = _as_object(self.ajv_properties_schema)
         return fields
-
-    def request_fields(self) -> dict[str, Any]:
-        """Return those fields of the request that were sent."""
-        return self.api_tool.model_dump(include={"url", "method", "headers"}, exclude_unset=True)
 
 
 class ToolBody(ToolPatch):
@@ -87,7 +101,7 @@ class ToolBody(ToolPatch):
 
     name: str = limited_like(ToolDraft, "name", ..., description="Once in a project.")
     description: str = limited_like(ToolDraft, "description", ..., description="For the model.")
-    type: Literal["API_TOOL"] = Field(
+    type: Literal["API_TOOL", "API"] = Field(
         description="A FUNCTION_TOOL runs in a client, of which none is here."
     )
     api_tool: ApiTool
@@ -102,6 +116,7 @@ class ApiToolAnswer(Answer):
     url: str
     method: HttpMethod
     headers: dict[str, str]
+    body: dict[str, JsonValue] | None
 
 
 class ToolAnswer(Answer):
@@ -117,12 +132,13 @@ class ToolAnswer(Answer):
     type: Literal["API_TOOL"]
     api_tool: ApiToolAnswer
     ajv_properties_schema: dict[str, JsonValue]
+    org_id: uuid.UUID
     created_at: datetime
     updated_at: datetime
 
     @classmethod
-    def of(cls, tool: ToolDefinition) -> Self:
-        """Return the answer for a tool."""
+    def of(cls, tool: ToolDefinition, organization_id: uuid.UUID) -> Self:
+        """Return the answer for a tool of an organisation."""
         return cls(
             id=tool.tool_id,
             name=tool.name,
@@ -130,6 +146,7 @@ class ToolAnswer(Answer):
             type="API_TOOL",
             api_tool=ApiToolAnswer.model_validate(tool.http),
             ajv_properties_schema=tool.parameters,
+            org_id=organization_id,
             created_at=tool.created_at,
             updated_at=tool.updated_at,
         )

@@ -23,6 +23,7 @@ BODY = {
         "url": "https://crm.example.com/orders",
         "method": "GET",
         "headers": {"X-Api-Key": "{{secret:crm.api_key}}"},
+        "body": None,
     },
     "ajvPropertiesSchema": SCHEMA,
 }
@@ -86,6 +87,7 @@ async def test_a_patch_of_the_request_keeps_the_timeout(tenant: Tenant):
         "url": "https://crm.example.com/v2",
         "method": "POST",
         "headers": {},
+        "body": None,
     }
     assert (await tenant.http.get(path)).json()["http"]["timeoutS"] == 3
 
@@ -93,10 +95,22 @@ async def test_a_patch_of_the_request_keeps_the_timeout(tenant: Tenant):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"type": "FUNCTION_TOOL"}, "type: Input should be 'API_TOOL'."),
+        ({"type": "FUNCTION_TOOL"}, "type: Input should be 'API_TOOL' or 'API'."),
         (
             {"apiTool": {"url": "ftp://crm.example.com"}},
             "apiTool.url: not an absolute https:// URL; other than ASCII must be percent-encoded",
+        ),
+        (
+            {"apiTool": {"url": "https://crm.example.com/{{customer}}"}},
+            "apiTool.url: customer is no property of the parameters",
+        ),
+        (
+            {"apiTool": {"url": "https://{{order}}.example.com/"}},
+            "apiTool.url: the host of a URL may not depend on arguments",
+        ),
+        (
+            {"apiTool": {"url": "https://crm.example.com", "method": "GET", "body": {"a": 1}}},
+            "apiTool.body: a GET has none; its arguments go into the query",
         ),
         ({"name": "end_call"}, "name: end_call is a tool that every agent may have already"),
     ],
@@ -106,6 +120,13 @@ async def test_the_field_is_named_as_the_client_knows_it(
 ):
     answer = await tenant.http.post(TOOLS, json={**BODY, **fields})
     assert error_of(answer) == (400, "VALIDATION_ERROR", message)
+
+
+async def test_tools_are_found_by_name(tenant: Tenant):
+    tool = await made(tenant)
+    for search, found in (("STATUS", [tool]), ("order%", [])):
+        query = {"type": "API_TOOL", "search": search}
+        assert (await tenant.http.get(TOOLS, params=query)).json()["data"] == found
 
 
 @pytest.mark.parametrize("field", list(BODY))
