@@ -1,5 +1,6 @@
 """How request bodies are read: strict JSON, not nested too deep, and no NUL anywhere in it."""
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
@@ -12,6 +13,11 @@ MAX_DEPTH: Final = 64
 orjson writes 254 levels, pydantic and Redis's cjson have limits of their own."""
 
 _ESCAPED_NUL: Final = b"\\u0000"
+
+_POINTED: Final = re.compile(rb"\d(?:\.0|[eE])")
+"""In the text of every whole number that is parsed as a float."""
+_EXACT: Final = 2**53
+"""Up to here a float tells every whole number from its neighbours."""
 
 
 class JsonRequest(Request):
@@ -32,7 +38,7 @@ class JsonRequest(Request):
             if _is_too_deep(body, parsed):
                 message = f"nested more than {MAX_DEPTH} levels deep"
                 raise orjson.JSONDecodeError(message, "", 0)
-            self._json = parsed
+            self._json = _with_whole_numbers(parsed) if _POINTED.search(body) else parsed
         return self._json
 
     async def refuse_nul(self) -> None:
@@ -65,6 +71,20 @@ def _is_too_deep(body: bytes, parsed: Any) -> bool:
         if not level:
             return False
     return True
+
+
+def _with_whole_numbers(value: Any) -> Any:
+    """Return the value with 1 for 1.0; `MAX_DEPTH` bounds the recursion.
+
+    JSON has one kind of number, and some clients write all of theirs with a point.
+    """
+    if isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT:
+        return int(value)
+    if isinstance(value, dict):
+        return {name: _with_whole_numbers(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_with_whole_numbers(item) for item in value]
+    return value
 
 
 def _items_of(value: Any) -> Iterable[Any]:

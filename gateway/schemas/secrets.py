@@ -5,7 +5,7 @@ from typing import Self
 
 from pydantic import ConfigDict, Field, SecretStr
 
-from dispatch.secrets.values import MaskedSecret
+from dispatch.secrets.values import MOST_VALUES, MaskedSecret
 from gateway.schemas.base import Answer, RequestBody
 
 
@@ -17,7 +17,12 @@ class SecretBody(RequestBody):
     )
 
     values: dict[str, SecretStr] = Field(
-        description="1 to 20 values by name; names have lower-case letters, digits and _."
+        description="1 to 20 values by name; names have lower-case letters, digits and _.",
+        json_schema_extra={
+            "minProperties": 1,
+            "maxProperties": MOST_VALUES,
+            "propertyNames": {"pattern": "^[a-z][a-z0-9_]{0,39}$"},
+        },
     )
 
     def to_values(self) -> dict[str, str]:

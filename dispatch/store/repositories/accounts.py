@@ -86,6 +86,8 @@ async def change_organization(
     db: WriteSession, organization_id: uuid.UUID, changes: Mapping[str, Any]
 ) -> bool:
     """Set columns of an organisation; False when another has its external id."""
+    if not changes:
+        return True
     statement = (
         update(OrganizationRow).where(OrganizationRow.id == organization_id).values(dict(changes))
     )

@@ -47,6 +47,7 @@ class AdjustmentBody(RequestBody):
         ge=-LARGEST_TOP_UP_MICROCREDITS,
         le=LARGEST_TOP_UP_MICROCREDITS,
         strict=True,
+        json_schema_extra={"not": {"const": 0}},
         description="Added; negative to take away. Not 0.",
     )
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]

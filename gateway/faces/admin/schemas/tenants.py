@@ -53,6 +53,7 @@ Limits = Annotated[
     Field(
         description="Requests a minute by API: native, agntix, talkifai, voxai.",
         examples=[{"voxai": 5_000}],
+        json_schema_extra={"propertyNames": {"enum": ["native", "agntix", "talkifai", "voxai"]}},
     ),
 ]
 

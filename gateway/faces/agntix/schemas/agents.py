@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-from pydantic import ConfigDict, Field, JsonValue, StrictBool, StringConstraints
+from pydantic import ConfigDict, Field, JsonValue, StrictBool, StrictInt, StringConstraints
 
 from dispatch.agent_profile import AgentDraft, Name, PipelineMode
 from dispatch.tool_definition import ToolDraft
@@ -15,7 +15,7 @@ from gateway.faces.agntix.schemas.voice_params import (
     TtsModelParams,
     VoiceParams,
 )
-from gateway.schemas.base import Answer, RequestBody, WholeNumber, without_defaults
+from gateway.schemas.base import Answer, RequestBody, without_defaults
 
 _Text = Annotated[str, StringConstraints(max_length=2_000)]
 
@@ -150,7 +150,7 @@ class AgentConfig(RequestBody):
     """What the first version of this API keeps apart."""
 
     temperature: Annotated[float, Field(strict=True, ge=0, le=2)] | None = None
-    max_output_tokens: WholeNumber | None = Field(default=None, ge=1, le=32_768)
+    max_output_tokens: StrictInt | None = Field(default=None, ge=1, le=32_768)
     knowledge_store_id: uuid.UUID | None = None
     rag_enabled: StrictBool | None = Field(
         default=None, description="False takes the knowledge store away."

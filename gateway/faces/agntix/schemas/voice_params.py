@@ -8,11 +8,11 @@ Source: the OpenAPI description of Agntix's gateway, 2026-06-30.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, JsonValue, StrictBool, StringConstraints
+from pydantic import ConfigDict, Field, JsonValue, StrictBool, StrictInt, StringConstraints
 
 from dispatch.agent_profile import AgentDraft, TurnTaking
 from gateway.faces.agntix.schemas.limits import limited_like
-from gateway.schemas.base import RequestBody, WholeNumber
+from gateway.schemas.base import RequestBody
 from gateway.schemas.numbers import PhoneNumber
 
 _Text = Annotated[str, StringConstraints(max_length=1_000)]
@@ -57,7 +57,7 @@ class EndCall(_Kept):
 
     enabled: StrictBool | None = None
     custom_message: _Text | None = None
-    message_max_words: WholeNumber | None = Field(default=None, ge=1, le=1_000)
+    message_max_words: StrictInt | None = Field(default=None, ge=1, le=1_000)
     delay_before_hangup: _Seconds | None = None
 
 
@@ -75,7 +75,7 @@ class Voicemail(_Kept):
 
     enabled: StrictBool | None = None
     custom_message: _Text | None = None
-    message_max_words: WholeNumber | None = Field(default=None, ge=1, le=1_000)
+    message_max_words: StrictInt | None = Field(default=None, ge=1, le=1_000)
     delay_after_message: _Seconds | None = None
 
 
@@ -119,14 +119,14 @@ class VoiceParams(RequestBody):
     welcome_prompt: str | None = limited_like(
         AgentDraft, "greeting", description="What the first words are about (aiInitiatesDynamic)."
     )
-    max_duration_in_seconds: WholeNumber | None = limited_like(AgentDraft, "max_duration_s")
-    max_active_sessions: WholeNumber | None = Field(default=None, ge=1)
-    idle_timeout_in_seconds: WholeNumber | None = limited_like(AgentDraft, "silence_timeout_s")
+    max_duration_in_seconds: StrictInt | None = limited_like(AgentDraft, "max_duration_s")
+    max_active_sessions: StrictInt | None = Field(default=None, ge=1)
+    idle_timeout_in_seconds: StrictInt | None = limited_like(AgentDraft, "silence_timeout_s")
     allow_interruptions: StrictBool | None = None
     interrupt_speech_duration: float | None = limited_like(
         TurnTaking, "barge_in_min_speech_s", strict=True, description="Seconds."
     )
-    interrupt_min_words: WholeNumber | None = limited_like(TurnTaking, "barge_in_min_words")
+    interrupt_min_words: StrictInt | None = limited_like(TurnTaking, "barge_in_min_words")
     min_endpointing_delay: float | None = limited_like(
         TurnTaking, "endpointing_min_delay_s", strict=True, description="Seconds."
     )
@@ -158,7 +158,7 @@ class SttModelParams(_ModelParams):
     interim_results: StrictBool | None = None
     punctuate: StrictBool | None = None
     sample_rate: Literal[8000, 16000] | None = None
-    endpointing_ms: WholeNumber | None = Field(default=None, ge=0, le=5_000)
+    endpointing_ms: StrictInt | None = Field(default=None, ge=0, le=5_000)
     key_terms: list[Annotated[str, StringConstraints(min_length=1, max_length=100)]] | None = Field(
         default=None, max_length=100
     )

@@ -87,5 +87,5 @@ def event_stream(example: str) -> dict[str, Any]:
     """Return the documentation of an answer that is a stream of events."""
     return {
         "description": "What happens while the agent answers, as server-sent events.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}, "example": example}},
+        "content": {"text/event-stream": {"schema": {}, "example": example}},
     }

@@ -77,7 +77,7 @@ class TokenAnswer(Answer):
 
     token: str = Field(description="LiveKit access token, valid for one hour.")
     room: str = Field(description="The room in full.", examples=["proj_my-room"])
-    ws_url: str = Field(serialization_alias="wsUrl", examples=["wss://livekit.example.com"])
+    ws_url: str = Field(alias="wsUrl", examples=["wss://livekit.example.com"])
     agents_dispatched: list[int] = Field(
         description="Agents sent to the room by this request; one that is there is not sent again.",
         examples=[[1]],
