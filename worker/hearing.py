@@ -122,7 +122,7 @@ class RoomHearing:
         if party is not None and party.role is Role.AGENT:
             return
         track_ids = [one for source in step.sources for one in self._track_ids(source)]
-        if not track_ids:
+        if not track_ids or step.listener not in self._room.remote_participants:
             return
         try:
             await self._control.set_heard(

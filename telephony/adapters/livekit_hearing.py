@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from livekit import api
 
 from telephony.adapters.livekit_client import LiveKitClient
-from telephony.errors import VendorNotFound
+from telephony.errors import VendorNotFound, VendorUnavailable
 from telephony.ports import RoomTrack
 
 
@@ -38,9 +38,18 @@ class LiveKitHearing:
         request = api.UpdateSubscriptionsRequest(
             room=room_name, identity=identity, track_sids=track_ids, subscribe=heard
         )
-        await self._client.repeatable(
-            "set_heard", lambda livekit: livekit.room.update_subscriptions(request)
-        )
+        operation = "set_heard"
+        try:
+            await self._client.once(
+                operation, lambda livekit: livekit.room.update_subscriptions(request)
+            )
+        except VendorUnavailable:
+            # LiveKit asks the participant's own node, and for three seconds hears nothing when
+            # there is none: look whether that was it before asking again.
+            await self._find(room_name, identity)
+            await self._client.repeatable(
+                operation, lambda livekit: livekit.room.update_subscriptions(request)
+            )
 
     async def set_ear(self, room_name: str, identity: str, *, is_open: bool) -> None:
         """Shut a participant's ear, or open it again.
@@ -51,10 +60,7 @@ class LiveKitHearing:
         Source: livekit-server v1.13.5 pkg/rtc/participant.go, SetPermission;
         pkg/rtc/subscriptionmanager.go, reconcileSubscription.
         """
-        whom = api.RoomParticipantIdentity(room=room_name, identity=identity)
-        found = await self._client.repeatable(
-            "get_participant", lambda livekit: livekit.room.get_participant(whom)
-        )
+        found = await self._find(room_name, identity)
         # LiveKit replaces all permissions at once.
         permission = api.ParticipantPermission()
         permission.CopyFrom(found.permission)
@@ -64,4 +70,10 @@ class LiveKitHearing:
         )
         await self._client.repeatable(
             "set_ear", lambda livekit: livekit.room.update_participant(request)
+        )
+
+    async def _find(self, room_name: str, identity: str) -> api.ParticipantInfo:
+        whom = api.RoomParticipantIdentity(room=room_name, identity=identity)
+        return await self._client.repeatable(
+            "get_participant", lambda livekit: livekit.room.get_participant(whom)
         )

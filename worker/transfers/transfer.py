@@ -3,9 +3,9 @@
 import asyncio
 import logging
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from livekit import rtc
 from livekit.agents import APIError, vad
@@ -16,7 +16,7 @@ from telephony import hearing
 from telephony.dialling_rules import PhoneTarget, SipTarget, Target
 from telephony.errors import DialError, VendorError
 from telephony.ports import Dialler, DialRequest, SipServer
-from worker.hearing import Arrangement, RoomHearing
+from worker.hearing import RoomHearing
 from worker.line import Line
 from worker.transcript import CallJournal
 from worker.transfers.acceptance import HOW_TO_ANSWER, Decision, wait_for_decision
@@ -145,7 +145,7 @@ class Transfer:
         try:
             await leg.ring()
             self._note(EventType.TRANSFER_ANSWERED, target=target.text, leg=leg.identity)
-            code = await self._offer(leg)
+            code = await _unless_gone(leg, self._offer(leg))
         except DialError as exc:
             return TransferOutcome(CODE_OF_DIAL[exc.outcome], target.text, exc.sip_code)
         except (VendorError, APIError) as exc:
@@ -164,7 +164,8 @@ class Transfer:
     async def _offer(self, leg: HumanLeg) -> TransferCode:
         """Let somebody who answered have the caller, if they want to."""
         if self._mode is TransferMode.COLD:
-            await self._merge(leg, hearing.merge)
+            await self._parts.hearing.open_ear(leg.identity, hearing.merge)
+            self._note(EventType.TRANSFER_MERGED, leg=leg.identity)
             return TransferCode.ACCEPTED
         await self._parts.hearing.open_ear(leg.identity, hearing.consult)
         decision, how = await self._consult(leg)
@@ -176,10 +177,6 @@ class Transfer:
         elif code is TransferCode.DECLINED:
             self._note(EventType.TRANSFER_DECLINED, leg=leg.identity, by=how)
         return code
-
-    async def _merge(self, leg: HumanLeg, arrangement: Arrangement) -> None:
-        await self._parts.hearing.open_ear(leg.identity, arrangement)
-        self._note(EventType.TRANSFER_MERGED, leg=leg.identity)
 
     async def _consult(self, leg: HumanLeg) -> tuple[Decision | None, str]:
         """Tell somebody what it is about; return what they say to it, None when nothing in time."""
@@ -223,3 +220,16 @@ class Transfer:
 
     def _note(self, event_type: EventType, **data: object) -> None:
         self._parts.journal.event(event_type, transfer_id=self._id, **data)
+
+
+async def _unless_gone(leg: HumanLeg, offer: Coroutine[Any, Any, TransferCode]) -> TransferCode:
+    """Return how an offer ended, or that they hung up, whatever it was waiting for."""
+    offering = asyncio.ensure_future(offer)
+    gone = asyncio.ensure_future(leg.gone.wait())
+    try:
+        await asyncio.wait({offering, gone}, return_when=asyncio.FIRST_COMPLETED)
+        return offering.result() if offering.done() else TransferCode.HUNG_UP
+    finally:
+        for work in (offering, gone):
+            work.cancel()
+        await asyncio.gather(offering, gone, return_exceptions=True)

@@ -1,0 +1,381 @@
+"""Hold and transfer of one call, on a fake LiveKit: what each command does and refuses."""
+
+import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from livekit import rtc
+
+from dispatch.transfer_policy import TransferMode, TransferPolicy
+from telephony.dialling_rules import DiallingRules, RefusalCode, TargetRefused
+from telephony.e164 import parse_e164
+from telephony.errors import DialError, DialOutcome, VendorUnavailable
+from telephony.hearing import Party, Role
+from telephony.ports import ReferOutcome, Referred
+from tests.fakes.livekit_legs import FakeDialler, FakeHearing
+from worker.call_control import CallActivity, CallControl
+from worker.call_errors import CallOver, NotNow
+from worker.ending import CALLER_HUNG_UP, HUMAN_HUNG_UP, TRANSFERRED, Ending
+from worker.hearing import RoomHearing
+from worker.hold_music import HoldMusic, builtin_tune, read_tune
+from worker.line import Line
+from worker.transfers.outcome import TransferCode
+from worker.transfers.transfer import TransferParts, no_trunk
+
+pytestmark = pytest.mark.unit
+
+DESK, OTHER = "sip:desk@pbx.example", "sip:other@pbx.example"
+DID = parse_e164("+12015550100")
+
+
+def participant(identity: str, *names: str) -> Any:
+    tracks = {
+        name: SimpleNamespace(sid=name, name=name, kind=rtc.TrackKind.KIND_AUDIO) for name in names
+    }
+    return SimpleNamespace(identity=identity, track_publications=tracks, attributes={})
+
+
+class Room(rtc.EventEmitter[Any]):
+    name = "call_1"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.local_participant = participant("agent", "voice", "hold_music")
+        self.remote_participants = {"caller": participant("caller", "mic")}
+
+
+class Journal:
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    def event(self, event_type: str, **_data: object) -> None:
+        self.events.append(str(event_type))
+
+
+class Agent:
+    """An agent that notes what it is told."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self.is_aside = False
+
+    def stand_aside(self) -> None:
+        self.is_aside = True
+
+    def come_back(self) -> None:
+        self.is_aside = False
+
+    async def say(self, text: str) -> None:
+        self.heard.append(text)
+
+    async def say_aside(self, text: str) -> None:
+        self.heard.append(f"aside: {text}")
+
+
+class Music:
+    def __init__(self) -> None:
+        self.plays = False
+
+    async def publish(self) -> None:
+        return
+
+    def play(self) -> None:
+        self.plays = True
+
+    async def stop(self) -> None:
+        self.plays = False
+
+
+class Office:
+    """One call and everything around it."""
+
+    def __init__(self, **policy: Any) -> None:
+        self.room = Room()
+        self.line = Line(cast("rtc.Room", self.room), Ending())
+        self.livekit = FakeHearing(wanted={("caller", "voice")}, present={"caller"})
+        self.dialler = FakeDialler()
+        self.journal, self.agent, self.music = Journal(), Agent(), Music()
+        self.policy = TransferPolicy.model_validate({"targets": [DESK], **policy})
+        parties = [Party("caller", Role.CALLER), Party("agent", Role.AGENT)]
+        room = cast("rtc.Room", self.room)
+        parts = TransferParts(
+            room=room,
+            line=self.line,
+            caller_identity="caller",
+            from_number=DID,
+            journal=cast("Any", self.journal),
+            hearing=RoomHearing(self.livekit, room, parties),
+            dialler=self.dialler,
+            voice=self.agent,
+            detection=cast("Any", None),
+            policy=self.policy,
+            find_trunk=no_trunk,
+        )
+        rules = DiallingRules(allow=self.policy.patterns, own_numbers=frozenset({DID}))
+        self.control = CallControl(
+            parts, self.agent, cast("HoldMusic", self.music), rules, can_refer=True
+        )
+        dial = self.dialler.dial
+
+        async def dial_and_join(request: Any) -> Any:
+            self.livekit.present.add(request.identity)
+            joined = participant(request.identity, "human_mic")
+            self.room.remote_participants[request.identity] = joined
+            self.room.emit("participant_connected", joined)
+            return await dial(request)
+
+        self.dialler.dial = dial_and_join  # type: ignore[method-assign]
+
+    @property
+    def human(self) -> Any:
+        return self.room.remote_participants[self.dialler.dialled[-1].identity]
+
+    def press(self, digit: str) -> None:
+        """Let the human press a key."""
+        self.room.emit("sip_dtmf_received", SimpleNamespace(participant=self.human, digit=digit))
+
+    def leave(self, one: Any) -> None:
+        """Let somebody leave the room."""
+        one.disconnect_reason = rtc.DisconnectReason.CLIENT_INITIATED
+        self.room.remote_participants.pop(one.identity)
+        self.room.emit("participant_disconnected", one)
+
+
+async def briefed(office: Office) -> "asyncio.Task[Any]":
+    """Begin a warm transfer and return when the human was told what it is about."""
+    passing = asyncio.ensure_future(office.control.transfer(summary="Ann asks for Bob."))
+    await eventually(lambda: "transfer.briefed" in office.journal.events)
+    return passing
+
+
+async def eventually(is_true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(2):
+        while not is_true():
+            await asyncio.sleep(0.001)
+
+
+async def test_hold_and_resume() -> None:
+    office = Office()
+    await office.control.hold()
+    await office.control.hold()
+
+    assert office.livekit.heard_by("caller") == {"hold_music"}
+    assert (office.music.plays, office.agent.is_aside) == (True, True)
+    await office.control.resume()
+    await office.control.resume()
+    assert office.livekit.heard_by("caller") == {"voice"}
+    assert (office.music.plays, office.agent.is_aside) == (False, False)
+    assert office.journal.events == ["hold.started", "hold.ended"]
+
+
+async def test_a_hold_for_some_seconds_ends_by_itself_or_when_somebody_resumes() -> None:
+    office = Office()
+    await office.control.hold_for(0.01)
+    assert office.control.activity is CallActivity.TALKING
+
+    holding = asyncio.ensure_future(office.control.hold_for(60))
+    await eventually(lambda: office.control.activity is CallActivity.ON_HOLD)
+    await office.control.resume()
+    await asyncio.wait_for(holding, 1)
+
+
+async def test_a_hold_that_livekit_does_not_do_leaves_the_caller_with_the_agent() -> None:
+    office = Office()
+    office.livekit.fails_for.add("caller")
+    with pytest.raises(VendorUnavailable):
+        await office.control.hold()
+
+    assert office.control.activity is CallActivity.TALKING
+    assert not office.agent.is_aside
+
+
+async def test_a_human_who_accepts_has_the_caller_and_ends_the_call_by_hanging_up() -> None:
+    office = Office()
+    passing = await briefed(office)
+    assert office.livekit.heard_by(office.human.identity) == {"voice"}
+    office.press("1")
+    outcome = await passing
+
+    assert outcome.code is TransferCode.ACCEPTED
+    assert "aside: Ann asks for Bob." in office.agent.heard[0]
+    assert office.livekit.heard_by("caller") == {"human_mic"}
+    assert office.livekit.heard_by(office.human.identity) == {"mic"}
+    assert (office.music.plays, office.agent.is_aside) == (False, True)
+    assert office.control.placed_legs_s() == 1
+    office.leave(office.human)
+    assert (await office.line.ending.wait())[0] == HUMAN_HUNG_UP
+
+
+async def test_a_human_who_declines_is_hung_up_and_the_caller_is_back() -> None:
+    office = Office()
+    passing = await briefed(office)
+    office.press("7")
+    office.press("2")
+    outcome = await passing
+
+    assert outcome.code is TransferCode.DECLINED
+    assert office.dialler.hung_up == [office.dialler.dialled[0].identity]
+    assert office.livekit.heard_by("caller") == {"voice"}
+    assert not office.agent.is_aside
+
+
+async def test_a_human_who_hangs_up_in_the_briefing_leaves_the_caller_with_the_agent() -> None:
+    office = Office()
+    passing = await briefed(office)
+    office.leave(office.human)
+
+    assert (await passing).code is TransferCode.HUNG_UP
+    assert office.livekit.heard_by("caller") == {"voice"}
+
+
+async def test_targets_are_tried_in_order_and_the_last_outcome_counts() -> None:
+    office = Office(targets=[DESK, OTHER])
+    office.dialler.answers = [
+        DialError(DialOutcome.BUSY, 486, "Busy Here"),
+        DialError(DialOutcome.NO_ANSWER, None, "it rang for too long"),
+    ]
+    outcome = await office.control.transfer(explain=True)
+
+    assert (outcome.code, outcome.target) == (TransferCode.NO_ANSWER, OTHER)
+    assert [one.to for one in office.dialler.dialled] == ["desk", "other"]
+    assert office.agent.heard == ["I am sorry, nobody answered."]
+    assert office.control.placed_legs_s() == 0
+
+
+async def test_a_caller_who_hangs_up_ends_the_transfer_and_the_ringing_telephone() -> None:
+    office = Office()
+    office.dialler.never_answers = True
+    passing = asyncio.ensure_future(office.control.transfer())
+    await eventually(lambda: bool(office.dialler.dialled))
+    office.line.ending.cut_off(CALLER_HUNG_UP)
+
+    with pytest.raises(CallOver):
+        await passing
+    await eventually(lambda: bool(office.dialler.hung_up))
+
+
+async def test_a_carrier_that_takes_the_call_ends_it_as_transferred() -> None:
+    office = Office(targets=["+12015550155"], mode="cold")
+    outcome = await office.control.transfer()
+
+    assert outcome.is_accepted
+    assert office.dialler.refers == ["tel:+12015550155"]
+    assert (await office.line.ending.wait())[0] == TRANSFERRED
+
+
+async def test_a_carrier_that_refuses_leaves_the_caller_with_the_agent() -> None:
+    office = Office(mode="cold")
+    office.dialler.referred = Referred(ReferOutcome.REFUSED, 603)
+
+    assert (await office.control.transfer()).code is TransferCode.REFUSED
+    assert office.control.activity is CallActivity.TALKING
+
+
+async def test_where_the_carrier_is_not_asked_a_cold_transfer_connects_without_a_word() -> None:
+    office = Office(mode="cold")
+    office.control._can_refer = False
+    outcome = await office.control.transfer()
+
+    assert outcome.is_accepted
+    assert office.agent.heard == []
+    assert office.livekit.heard_by("caller") == {"human_mic"}
+
+
+@pytest.mark.parametrize(
+    ("to", "code"),
+    [
+        ("sip:boss@pbx.example", RefusalCode.NOT_ALLOWED),
+        ("+12015550100", RefusalCode.OWN_NUMBER),
+        ("+19005550123", RefusalCode.PREMIUM),
+        ("the boss", RefusalCode.INVALID),
+    ],
+)
+async def test_whom_the_agent_may_not_call_is_not_called(to: str, code: RefusalCode) -> None:
+    office = Office(allow=["+1*"])
+    with pytest.raises(TargetRefused) as refused:
+        await office.control.transfer(to)
+
+    assert refused.value.code is code
+    assert office.dialler.dialled == []
+    assert office.journal.events == []
+
+
+async def test_a_number_without_an_outbound_trunk_is_a_failed_transfer() -> None:
+    office = Office(targets=["+12015550155"])
+
+    assert (await office.control.transfer()).code is TransferCode.FAILED
+    assert office.dialler.dialled == []
+
+
+async def test_an_agent_does_not_go_round_in_circles() -> None:
+    office = Office()
+    office.dialler.answers = [DialError(DialOutcome.BUSY, 486, "Busy Here") for _ in range(5)]
+    for _ in range(5):
+        await office.control.transfer()
+
+    with pytest.raises(NotNow, match="5"):
+        await office.control.transfer()
+
+
+async def test_a_call_with_a_human_is_not_held_or_passed_on() -> None:
+    office = Office()
+    passing = await briefed(office)
+    office.press("1")
+    await passing
+    for command in (office.control.hold, office.control.resume, office.control.transfer):
+        with pytest.raises(NotNow):
+            await command()
+
+
+async def test_nothing_is_done_with_a_call_that_ends() -> None:
+    office = Office()
+    office.line.ending.decide(CALLER_HUNG_UP)
+    for command in (office.control.hold, office.control.resume, office.control.transfer):
+        with pytest.raises(CallOver):
+            await command()
+
+
+async def test_commands_are_carried_out_one_after_the_other() -> None:
+    office = Office()
+    passing = await briefed(office)
+    holding = asyncio.ensure_future(office.control.hold())
+    await asyncio.sleep(0)
+    assert not holding.done()
+    office.press("2")
+    await passing
+    await holding
+
+    assert office.control.activity is CallActivity.ON_HOLD
+
+
+async def test_everybody_hears_the_agents_last_words() -> None:
+    office = Office()
+    passing = await briefed(office)
+    office.press("1")
+    await passing
+    await office.control.be_heard()
+
+    assert office.livekit.heard_by("caller") == {"voice", "human_mic"}
+    assert office.livekit.heard_by(office.human.identity) == {"voice", "mic"}
+
+
+def test_the_builtin_tune_repeats_without_a_click_and_is_as_loud_as_speech() -> None:
+    tune = builtin_tune()
+    level_dbfs = 20 * np.log10(np.sqrt(np.mean((tune / 32_768.0) ** 2)))
+
+    assert abs(int(tune[0])) + abs(int(tune[-1])) < 50
+    assert -30 < level_dbfs < -18
+
+
+def test_music_that_cannot_be_read_is_the_builtin_tune(tmp_path: Any) -> None:
+    (tmp_path / "noise.wav").write_bytes(b"not a wave file")
+    for name, directory in (("noise.wav", tmp_path), ("none.wav", tmp_path), ("a.wav", None)):
+        assert np.array_equal(read_tune(name, directory), builtin_tune())
+
+
+def test_the_mode_of_a_transfer_is_warm_unless_the_agent_says_otherwise() -> None:
+    assert TransferPolicy().mode is TransferMode.WARM
+    assert TransferPolicy().patterns == ()
