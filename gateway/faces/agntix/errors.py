@@ -6,11 +6,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
+from fastapi.exceptions import RequestValidationError
+
 from dispatch.errors import InvalidField, NotFound
 from gateway.auth import GatewayError
 from gateway.faces.agntix.agent_models import PARAM_NAMES
 from gateway.faces.native.errors import native_body
 from gateway.problems import Problem, problem_of
+from gateway.validation import missing_thing_of
 
 _NOT_FOUND: Final = {"session": "SESSION_NOT_FOUND", "tool": "TOOLS_NOT_FOUND"}
 """Published codes of things that are not there; of all others it is NOT_FOUND."""
@@ -65,6 +68,8 @@ def agntix_problem_of(error: Exception) -> Problem:
         return Problem(409, "SESSION_EXPIRED", str(error))
     if isinstance(error, AnswerFailed):
         return Problem(502, "GENERIC_ERROR", str(error))
+    if isinstance(error, RequestValidationError) and (thing := missing_thing_of(error.errors())):
+        error = NotFound(thing, None)
     problem = problem_of(error)
     if isinstance(error, NotFound):
         return replace(problem, code=_NOT_FOUND.get(error.kind, problem.code))
