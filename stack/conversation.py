@@ -26,7 +26,8 @@ MARGIN_S = 0.15
 HANG_UP_WAIT_S = 1.0
 """After its last words the caller waits this long for the agent to end the call itself."""
 
-Who = Literal["caller", "agent"]
+Who = Literal["caller", "agent", "desk"]
+"""`desk` is somebody the call is passed to."""
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,11 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from stack import demo_transfer
 from stack.api_client import ApiClient, api_client
 from stack.conversation import Action, Caller, Conversation, Press, Say, dialled
 from stack.demo_agent import CALLER, NUMBER, sentences_of
+from stack.demo_transfer import WarmTransfer, refuse_failure, show_legs
 from stack.env_file import FILE_NAME
 from stack.errors import DemoFailed
 from stack.processes import log_tail
@@ -16,6 +18,7 @@ from stack.supervisor import Stack, running_stack
 from stack.tenant import Tenant, assign, ensure_agent, ensure_number, ensure_tenant
 from stack.terminal import Terminal, in_credits
 from telephony.softphone.errors import CallFailed
+from telephony.softphone.phone import Softphone
 
 ACTIONS: tuple[Action, ...] = (
     Say("what are your opening hours"),
@@ -23,7 +26,7 @@ ACTIONS: tuple[Action, ...] = (
     Say("goodbye"),
 )
 NUMBER_TIMEOUT_S = 15.0
-RECORD_TIMEOUT_S = 10.0
+RECORD_TIMEOUT_S = 30.0
 POLL_S = 0.1
 
 CLOCK_SLACK = timedelta(seconds=2)
@@ -48,9 +51,10 @@ async def run_demo(settings: StackSettings, terminal: Terminal) -> None:
             placed_at = datetime.now(UTC)
             conversation = await place_call(stack, agent, terminal)
             terminal.timings(conversation)
-            call = await find_record(client, stack, placed_at)
-        show_record(call, terminal)
-        refuse_silence(conversation, stack)
+            call = await find_record(client, stack, placed_at, NUMBER)
+            show_record(call, terminal)
+            refuse_silence(conversation, stack)
+            await pass_a_call_on(client, stack, terminal)
     where_next(settings, terminal)
 
 
@@ -107,8 +111,28 @@ async def place_call(stack: Stack, agent: dict[str, Any], terminal: Terminal) ->
         raise DemoFailed(f"The call was not answered: {exc}\nThe worker's log:\n{tail}") from exc
 
 
-async def find_record(client: ApiClient, stack: Stack, placed_at: datetime) -> dict[str, Any]:
-    """Return the call's finished record.
+async def pass_a_call_on(client: ApiClient, stack: Stack, terminal: Terminal) -> None:
+    """Place a call that is passed on to a person, and show both legs.
+
+    Raises:
+        DemoFailed: Somebody did not hear what they should have.
+    """
+    terminal.heading("A warm transfer: the caller waits, the person at the desk is asked first")
+    async with Softphone() as desk:
+        number = await demo_transfer.prepare(client, desk.uri("desk"))
+        await wait_until_active(client, number["id"])
+        placed_at = datetime.now(UTC)
+        await WarmTransfer(stack.sip_address, desk, terminal).run()
+    call = await find_record(client, stack, placed_at, demo_transfer.NUMBER)
+    terminal.heading(f"The record: GET /v1/calls/{call['id']}")
+    show_legs(call, terminal)
+    refuse_failure(call)
+
+
+async def find_record(
+    client: ApiClient, stack: Stack, placed_at: datetime, number: str
+) -> dict[str, Any]:
+    """Return the finished record of a call to a number.
 
     Raises:
         DemoFailed: There is none in time.
@@ -116,7 +140,7 @@ async def find_record(client: ApiClient, stack: Stack, placed_at: datetime) -> d
     since = (placed_at - CLOCK_SLACK).isoformat()
     deadline = time.monotonic() + RECORD_TIMEOUT_S
     while time.monotonic() < deadline:
-        calls = await client.get("/v1/calls", number=NUMBER, state="ended", **{"from": since})
+        calls = await client.get("/v1/calls", number=number, state="ended", **{"from": since})
         if calls["data"]:
             return await client.get(f"/v1/calls/{calls['data'][0]['id']}")
         await asyncio.sleep(POLL_S)
@@ -149,7 +173,7 @@ def show_record(call: dict[str, Any], terminal: Terminal) -> None:
 
 def where_next(settings: StackSettings, terminal: Terminal) -> None:
     """Print what to try after the demo."""
-    terminal.success("A real SIP call was answered by an agent; everything is stopped again.")
+    terminal.success("Real SIP calls were answered and passed on; everything is stopped again.")
     terminal.fact("keep it running", f"make up   (writes {settings.var / FILE_NAME})")
     terminal.fact("call it yourself", f'dialplane call {NUMBER} --say "opening hours" --press 2')
     terminal.fact("why (not) answered", f"dialplane explain {NUMBER}")

@@ -31,7 +31,7 @@ def left_running(var: Path) -> list[list[str]]:
     return [command for command in found if any(str(var) in word for word in command)]
 
 
-async def test_shows_a_call_and_its_record_and_leaves_nothing_running(fresh_var: Path) -> None:
+async def test_shows_a_call_and_a_transfer_with_their_records_and_leaves_nothing_running(fresh_var: Path) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -41,9 +41,11 @@ async def test_shows_a_call_and_its_record_and_leaves_nothing_running(fresh_var:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    output = (await asyncio.wait_for(process.communicate(), 120))[0].decode()
+    output = (await asyncio.wait_for(process.communicate(), 180))[0].decode()
     assert process.returncode == 0, output
     for step in AGENT["script"]["steps"]:
         assert step["reply"] in output
     assert "ledger: charge" in output
+    for told in ("heard as: where can I find you", "transfer.merged", "the desk's leg"):
+        assert told in output
     assert left_running(fresh_var) == []
