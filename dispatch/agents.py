@@ -110,7 +110,8 @@ class Agents:
 
     async def summaries(self, principal: Principal) -> tuple[AgentSummary, ...]:
         """Return all of the project's agents in short, the oldest first; 1,000 at most."""
-        rows = await self._database.glance(agents.summaries_of(principal.project_id))
+        query, project = agents.SUMMARIES, {"project_id": principal.project_id}
+        rows = await self._database.glance(query, project)
         return tuple(agents.to_summary(row) for row in rows)
 
     async def id_of(self, principal: Principal, config_id: int) -> uuid.UUID:

@@ -76,19 +76,17 @@ def create_app(
         # The redirect would name whatever host the client did, and proxies' plain http.
         redirect_slashes=False,
         separate_input_output_schemas=False,
-        # Curl and webhooks of simple clients send JSON without saying so; keys are in headers of
-        # their own, so no browser can be tricked into such a request.
-        strict_content_type=False,
     )
     # The last one added is the outermost.
     app.state.api_of = _api_of
     app.add_middleware(BodyLimit, max_bytes=max_body_bytes, larger=((_UPLOADS, _UPLOAD_BYTES),))
     app.add_middleware(Preflight)
     app.add_middleware(RequestContext)
-    routers = [documentation.router, *(router for face in FACES for router in face.routers)]
-    for router in routers:
-        app.include_router(router)
-    install_error_handlers(app, [route for router in routers for route in router.routes])
+    routers = [*(router for face in FACES for router in face.routers), documentation.router]
+    routes = [route for router in routers for route in router.routes]
+    # Not by `include_router`, which would ask every router for every request.
+    app.router.routes.extend(routes)
+    install_error_handlers(app, routes)
     return app
 
 

@@ -1,6 +1,6 @@
 """The way to Postgres: one engine per process, one transaction per use-case step."""
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, NewType
@@ -84,7 +84,9 @@ class Database:
             async with AsyncSession(self._reading_engine, expire_on_commit=False) as db:
                 yield ReadSession(db)
 
-    async def glance(self, query: Select[*tuple[Any, ...]]) -> Sequence[Row[*tuple[Any, ...]]]:
+    async def glance(
+        self, query: Select[*tuple[Any, ...]], parameters: Mapping[str, Any] | None = None
+    ) -> Sequence[Row[*tuple[Any, ...]]]:
         """Return the rows of a single query: one round trip, where `reading` takes four.
 
         Raises:
@@ -92,17 +94,19 @@ class Database:
         """
         with _translated_errors():
             try:
-                return await self._fetch(query)
+                return await self._fetch(query, parameters or {})
             except DBAPIError as exc:
                 if not exc.connection_invalidated:
                     raise
             # The connection was of a Postgres that is no more, and so were all others of the pool,
             # which SQLAlchemy has thrown away.
-            return await self._fetch(query)
+            return await self._fetch(query, parameters or {})
 
-    async def _fetch(self, query: Select[*tuple[Any, ...]]) -> Sequence[Row[*tuple[Any, ...]]]:
+    async def _fetch(
+        self, query: Select[*tuple[Any, ...]], parameters: Mapping[str, Any]
+    ) -> Sequence[Row[*tuple[Any, ...]]]:
         async with self._glancing_engine.connect() as connection:
-            return (await connection.execute(query)).all()
+            return (await connection.execute(query, parameters)).all()
 
     async def aclose(self) -> None:
         """Close every connection of the pools."""

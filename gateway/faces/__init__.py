@@ -13,7 +13,7 @@ from gateway.faces.native import NATIVE
 from gateway.faces.talkifai import TALKIFAI
 from gateway.faces.voxai import VOXAI
 
-FACES: Final = (TALKIFAI, AGNTIX, VOXAI, ADMIN, NATIVE)
+FACES: Final = (VOXAI, TALKIFAI, AGNTIX, ADMIN, NATIVE)
 """Asked in this order whose a path is; the native one owns what no other does."""
 
 

@@ -13,7 +13,7 @@ from gateway.problems import problem_of
 
 VOXAI: Final = Face(
     name="voxai",
-    paths=re.compile(r"/api/v1/"),
+    paths=re.compile(r"/api/v1/(?!(phone-numbers|chat)\b)"),
     routers=(
         tokens.router,
         agents.router,
