@@ -31,7 +31,7 @@ def left_running(var: Path) -> list[list[str]]:
     return [command for command in found if any(str(var) in word for word in command)]
 
 
-async def test_shows_a_call_and_a_transfer_with_their_records_and_leaves_nothing_running(fresh_var: Path) -> None:
+async def test_shows_a_call_and_a_transfer_and_leaves_nothing_running(fresh_var: Path) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
