@@ -20,7 +20,7 @@ from gateway.faces.agntix.agent_models import (
     new_models,
     params_of,
 )
-from gateway.faces.agntix.schemas.agents import AgentAnswer, AgentPatch, ToolUseAnswer
+from gateway.faces.agntix.schemas.agents import AgentAnswer, AgentPatchV2, ToolUseAnswer
 from gateway.faces.agntix.schemas.voice_params import WelcomeMode, as_sent
 
 _FACE: Final = "agntix"
@@ -68,7 +68,7 @@ _MODES: Final[Mapping[WelcomeMode, GreetingMode]] = {
 _MODE_NAMES: Final = {core: ours for ours, core in _MODES.items()}
 
 
-def new_fields(body: AgentPatch, usable: frozenset[str]) -> dict[str, Any]:
+def new_fields(body: AgentPatchV2, usable: frozenset[str]) -> dict[str, Any]:
     """Return the fields of the core's draft of a new agent.
 
     Args:
@@ -88,7 +88,7 @@ def new_fields(body: AgentPatch, usable: frozenset[str]) -> dict[str, Any]:
 
 
 def changed_fields(
-    patch: AgentPatch, agent: AgentProfile, usable: frozenset[str]
+    patch: AgentPatchV2, agent: AgentProfile, usable: frozenset[str]
 ) -> dict[str, Any]:
     """Return those of the core's fields that a patch changes.
 
@@ -165,7 +165,7 @@ def answer_of(agent: AgentProfile) -> AgentAnswer:
     )
 
 
-def _changed(sent: AgentPatch, agent: AgentDraft) -> dict[str, Any]:
+def _changed(sent: AgentPatchV2, agent: AgentDraft) -> dict[str, Any]:
     """Return everything that changes but the models."""
     names = sent.model_fields_set
     fields: dict[str, Any] = {
@@ -271,7 +271,7 @@ def _params(kept: Mapping[str, Any]) -> dict[str, dict[str, JsonValue]]:
     return {name: dict(kept.get(to_camel(name), {})) for name in names if name is not None}
 
 
-def _sent_ids(sent: AgentPatch) -> dict[str, Any]:
+def _sent_ids(sent: AgentPatchV2) -> dict[str, Any]:
     names = (field.id_name for field in MODEL_FIELDS)
     return {name: getattr(sent, name) for name in names if name in sent.model_fields_set}
 

@@ -18,11 +18,11 @@ from gateway.faces.agntix.errors import agents_in_agntix_words
 from gateway.faces.agntix.paging import RequestedPage, sorted_by
 from gateway.faces.agntix.schemas.agents import (
     AgentAnswer,
-    AgentBody,
     AgentBodyV1,
+    AgentBodyV2,
     AgentConfig,
-    AgentPatch,
     AgentPatchV1,
+    AgentPatchV2,
 )
 from gateway.schemas.base import PageAnswer
 from gateway.schemas.errors import native_errors
@@ -49,7 +49,7 @@ _SORTED_BY: Final = {"createdAt": "created_at", "updatedAt": "updated_at", "full
     responses=native_errors(400, 409, 413),
 )
 async def create_agent(
-    body: AgentBody, principal: CurrentPrincipal, services: ServicesOf, new_id: NewId
+    body: AgentBodyV2, principal: CurrentPrincipal, services: ServicesOf, new_id: NewId
 ) -> AgentAnswer:
     """Create an agent; with `voiceEnabled` and a `voicePipelineMode` it can be called."""
     with agents_in_agntix_words():
@@ -132,7 +132,7 @@ async def get_agent(
     responses=native_errors(400, 404, 413),
 )
 async def patch_agent(
-    agent_id: uuid.UUID, body: AgentPatch, principal: CurrentPrincipal, services: ServicesOf
+    agent_id: uuid.UUID, body: AgentPatchV2, principal: CurrentPrincipal, services: ServicesOf
 ) -> AgentAnswer:
     """Change the fields that are sent; calls that are going on keep the agent as it was."""
     return await _patch(agent_id, body, None, principal, services)
@@ -200,7 +200,7 @@ async def _create(
 
 async def _patch(
     agent_id: uuid.UUID,
-    patch: AgentPatch,
+    patch: AgentPatchV2,
     config: AgentConfig | None,
     principal: Principal,
     services: Services,

@@ -12,9 +12,9 @@ from gateway.dependencies import NewId, NewSeed, ServicesOf
 from gateway.faces.agntix.paging import RequestedPage
 from gateway.faces.agntix.schemas.api_keys import (
     KeyAnswer,
-    KeyBody,
-    KeyPatch,
     NewKeyAnswer,
+    ProjectKeyBody,
+    ProjectKeyPatch,
     ReasonBody,
 )
 from gateway.schemas.base import PageAnswer
@@ -39,7 +39,7 @@ _WRITE = [requires(Scope.KEYS_WRITE)]
     responses=native_errors(400, 409, 413),
 )
 async def create_key(
-    body: KeyBody,
+    body: ProjectKeyBody,
     principal: CurrentPrincipal,
     services: ServicesOf,
     new_id: NewId,
@@ -80,7 +80,7 @@ async def list_keys(
     responses=native_errors(400, 404, 413),
 )
 async def patch_key(
-    key_id: uuid.UUID, body: KeyPatch, principal: CurrentPrincipal, services: ServicesOf
+    key_id: uuid.UUID, body: ProjectKeyPatch, principal: CurrentPrincipal, services: ServicesOf
 ) -> KeyAnswer:
     """Change what a key is called or may do, from the next request on."""
     changed = await services.api_keys.update(

@@ -14,7 +14,12 @@ from dispatch.tools.catalogue import tool_draft_of
 from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header, requires
 from gateway.dependencies import NewId, ServicesOf
 from gateway.faces.agntix.paging import RequestedPage
-from gateway.faces.agntix.schemas.tools import ToolAnswer, ToolBody, ToolPatch, in_agntix_words
+from gateway.faces.agntix.schemas.tools import (
+    ApiToolBody,
+    ApiToolPatch,
+    ToolAnswer,
+    in_agntix_words,
+)
 from gateway.schemas.base import PageAnswer
 from gateway.schemas.errors import native_errors
 
@@ -37,7 +42,7 @@ _WRITE = [requires(Scope.TOOLS_WRITE)]
     responses=native_errors(400, 409, 413),
 )
 async def create_tool(
-    body: ToolBody, principal: CurrentPrincipal, services: ServicesOf, new_id: NewId
+    body: ApiToolBody, principal: CurrentPrincipal, services: ServicesOf, new_id: NewId
 ) -> ToolAnswer:
     """Create an HTTP tool; give agents its id, and they may call it."""
     with _in_agntix_words():
@@ -90,7 +95,7 @@ async def get_tool(
     responses=native_errors(400, 404, 409, 413),
 )
 async def patch_tool(
-    tool_id: uuid.UUID, body: ToolPatch, principal: CurrentPrincipal, services: ServicesOf
+    tool_id: uuid.UUID, body: ApiToolPatch, principal: CurrentPrincipal, services: ServicesOf
 ) -> ToolAnswer:
     """Change the fields that are sent; the next call of each agent that uses it has them."""
     changes = body.fields()

@@ -83,7 +83,7 @@ def _describe_patch(schema: dict[str, Any]) -> None:
     schema["examples"] = [{"systemPrompt": "Be brief.", "isActive": True}]
 
 
-class AgentPatch(RequestBody):
+class AgentPatchV2(RequestBody):
     """The fields of an agent to change; what is absent stays.
 
     `tools` and `subAgents` replace their lists, and the parameters of a model replace its old ones;
@@ -132,7 +132,7 @@ class AgentPatch(RequestBody):
     intelligence: Intelligence | None = None
 
 
-class AgentBody(AgentPatch):
+class AgentBodyV2(AgentPatchV2):
     """An agent to create.
 
     A model that is not named is the default one of the first provider whose key the project keeps,
@@ -179,7 +179,7 @@ class AgentConfig(RequestBody):
         return fields
 
 
-class AgentPatchV1(AgentPatch):
+class AgentPatchV1(AgentPatchV2):
     """The fields of an agent to change, with the names that only the first version has."""
 
     model_config = ConfigDict(json_schema_extra=_describe_patch)
@@ -187,14 +187,14 @@ class AgentPatchV1(AgentPatch):
     name: Name = Field(default="unchanged", description="The same as `fullName`.")
     config: AgentConfig | None = None
 
-    def to_v2(self) -> AgentPatch:
+    def to_v2(self) -> AgentPatchV2:
         """Return the same change in the fields of the second version."""
         fields = {name: getattr(self, name) for name in self.model_fields_set}
         config = fields.pop("config", None)
         if "name" in fields:
             fields["full_name"] = fields.pop("name")
         more = config.fields() if config is not None else {}
-        return AgentPatch.model_construct(**(fields | more))
+        return AgentPatchV2.model_construct(**(fields | more))
 
 
 class AgentBodyV1(AgentPatchV1):

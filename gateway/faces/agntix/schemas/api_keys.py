@@ -19,7 +19,7 @@ def _describe_patch(schema: dict[str, Any]) -> None:
     schema["examples"] = [{"scopes": ["agents:read", "voice:write"]}]
 
 
-class KeyPatch(RequestBody):
+class ProjectKeyPatch(RequestBody):
     """What to change of a key; what is absent stays."""
 
     model_config = ConfigDict(json_schema_extra=_describe_patch)
@@ -51,7 +51,7 @@ class KeyPatch(RequestBody):
         }
 
 
-class KeyBody(KeyPatch):
+class ProjectKeyBody(ProjectKeyPatch):
     """An API key to create."""
 
     model_config = ConfigDict(

@@ -63,7 +63,7 @@ def _describe_patch(schema: dict[str, Any]) -> None:
     schema["examples"] = [{"description": "Finds out where an order is."}]
 
 
-class ToolPatch(RequestBody):
+class ApiToolPatch(RequestBody):
     """The fields of a tool to change; what is absent stays, objects are replaced."""
 
     model_config = ConfigDict(json_schema_extra=_describe_patch)
@@ -94,7 +94,7 @@ class ToolPatch(RequestBody):
         return fields
 
 
-class ToolBody(ToolPatch):
+class ApiToolBody(ApiToolPatch):
     """A tool to create."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
