@@ -152,8 +152,12 @@ class CallControl:
             if self._activity is CallActivity.ON_HOLD:
                 await self._unless_over(self._take_off_hold())
 
-    async def hold_for(self, seconds: float) -> None:
+    async def hold_for(self, seconds: float) -> bool:
         """Put the caller on hold until somebody resumes the call, at most for so long.
+
+        Returns:
+            Whether the caller is back with the agent, and not with somebody the call was passed
+            to meanwhile.
 
         Raises:
             CallOver: The call has ended, before or meanwhile.
@@ -167,7 +171,9 @@ class CallControl:
                     self._changed.clear()
                     await self._unless_over(self._changed.wait())
         except TimeoutError:
-            await self.resume()
+            with contextlib.suppress(NotNow):
+                await self.resume()
+        return self._activity is CallActivity.TALKING
 
     async def transfer(
         self,

@@ -278,6 +278,9 @@ class Conversation:
             "provider failed", extra={"service": failure.service, "provider": failure.provider}
         )
         self._journal.provider_failed(failure)
+        if not self._keys.is_for_agent:
+            # Nobody talks with the agent just now; whether it can go on shows when somebody does.
+            return
         if failure.service == "realtime" and self._models.pipeline is not None:
             self._go_on_with(self._models.pipeline)
         elif ending.decide(PROVIDER_FAILED):

@@ -42,8 +42,8 @@ class Passes(Protocol):
         """Pass the call to somebody."""
         ...
 
-    async def hold_for(self, seconds: float) -> None:
-        """Put the caller on hold, at most for so long."""
+    async def hold_for(self, seconds: float) -> bool:
+        """Put the caller on hold, at most for so long; return whether they are back."""
         ...
 
 
@@ -106,13 +106,15 @@ def hold_tool(control: Passes) -> RawFunctionTool[..., Any]:
         context.disallow_interruptions()
         await context.wait_for_playout()
         try:
-            await control.hold_for(seconds)
+            is_back = await control.hold_for(seconds)
         except NotNow as exc:
             raise ToolError(exc.sentence) from exc
         except CallOver:
             raise StopResponse from None
         except VendorError as exc:
             raise ToolError("The caller could not be put on hold just now.") from exc
+        if not is_back:
+            raise StopResponse
         return "The caller is back."
 
     return hold
