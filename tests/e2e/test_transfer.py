@@ -299,3 +299,21 @@ async def test_hold_a_forbidden_target_and_a_bridge_where_the_carrier_transfers_
     assert ("agent", THANKS) in said(record)
     assert events(record, "transfer.briefed") == []
     assert [one["outcome"] for one in events(record, "transfer.completed")] == ["accepted"]
+
+
+async def test_a_worker_that_dies_in_a_briefing_leaves_nobody_on_the_line(
+    office: Office, dial: Dial, stack: Stack
+) -> None:
+    async with Softphone() as desk:
+        agent = await transferring_agent(office, [desk.uri("desk")])
+        number = await office.number(agent["id"])
+        async with dial(number) as caller:
+            await hear_out(caller)
+            await caller.send_dtmf("1")
+            human = await next_answered(desk)
+            await human.wait_for_audio()
+            await stack.kill("worker")
+            await asyncio.wait_for(asyncio.gather(caller.ended, human.ended), 30)
+
+    record = await ended_record(office, number)
+    assert (record["endedBy"], record["endReason"]) == ("system", "worker_lost")
