@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from livekit import rtc
 
-from worker.ending import CALLER_GAVE_UP, CALLER_HUNG_UP, CALLER_LOST, Ending
+from dispatch.calls import CallEnd
+from worker.ending import CALLER_GAVE_UP, CALLER_HUNG_UP, CALLER_LOST, TRANSFERRED, Ending
 from worker.line import Line
 
 pytestmark = pytest.mark.unit
@@ -115,3 +116,25 @@ async def test_a_leg_that_never_answered_ended_the_call_when_it_was_given_up(lin
     given_up_at = datetime.now(UTC)
     room.lose()
     assert (await line.ending.wait())[1] >= given_up_at
+
+
+@pytest.mark.parametrize(("was_taken", "cause"), [(True, TRANSFERRED), (False, CALLER_HUNG_UP)])
+async def test_who_leaves_during_a_transfer_was_passed_on_if_the_carrier_says_so(
+    line: Line,
+    was_taken: bool,  # noqa: FBT001
+    cause: CallEnd,
+) -> None:
+    line.mark_answered(datetime.now(UTC))
+    with line.passing_on() as referral:
+        show(line, CALLER, "hangup")
+        await asyncio.sleep(0)
+        assert not line.ending.is_decided
+        referral.set_result(was_taken)
+    assert (await line.ending.wait())[0] == cause
+
+
+async def test_who_leaves_during_a_transfer_that_fails_hung_up(line: Line) -> None:
+    line.mark_answered(datetime.now(UTC))
+    with line.passing_on():
+        show(line, CALLER, "hangup")
+    assert (await line.ending.wait())[0] == CALLER_HUNG_UP
