@@ -15,7 +15,7 @@ from dispatch.chat.turns import Turn
 from dispatch.conversations import answer_id_of
 from dispatch.errors import NotFound
 from dispatch.paging import Order, PageRequest
-from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header, requires
+from gateway.auth import CurrentPrincipal, Forbidden, TenantRoute, key_bearer, key_header, requires
 from gateway.dependencies import NewId, ServicesOf
 from gateway.faces.agntix.errors import AnswerFailed, SessionClosed
 from gateway.faces.agntix.paging import RequestedPage, paged_by, sorted_by
@@ -87,7 +87,10 @@ async def list_sessions(
     state: State | None = None,
     platform: Platform | None = None,
 ) -> PageAnswer[ChatSessionAnswer]:
-    """List the project's chat sessions, newest first."""
+    """List the project's chat sessions, newest first; not with a widget key."""
+    if principal.kind == "widget":
+        # Whoever sees the page has the key: with it they know their own session, not everybody's.
+        raise Forbidden("A widget key may not list sessions.")
     filters = ConversationFilters(
         agent_id=agent_id, platform=platform, is_open=None if state is None else state == "OPEN"
     )

@@ -22,10 +22,10 @@ class RoomAnswer(Answer):
     """An open room."""
 
     name: str = Field(examples=["my-room"])
-    full_name: str = Field(serialization_alias="fullName", examples=["proj_my-room"])
-    num_participants: int = Field(serialization_alias="numParticipants", examples=[2])
+    full_name: str = Field(alias="fullName", examples=["proj_my-room"])
+    num_participants: int = Field(alias="numParticipants", examples=[2])
     created_at: int = Field(
-        serialization_alias="createdAt", description="Unix seconds.", examples=[1711800000]
+        alias="createdAt", description="Unix seconds.", examples=[1711800000]
     )
 
     @classmethod
@@ -51,8 +51,8 @@ class ParticipantAnswer(Answer):
     identity: str = Field(examples=["user-123"])
     name: str
     kind: str = Field(examples=["standard"])
-    is_publisher: bool = Field(serialization_alias="isPublisher")
-    joined_at: int | None = Field(serialization_alias="joinedAt", description="Unix seconds.")
+    is_publisher: bool = Field(alias="isPublisher")
+    joined_at: int | None = Field(alias="joinedAt", description="Unix seconds.")
 
     @classmethod
     def of(cls, participant: ObservedParticipant) -> Self:
