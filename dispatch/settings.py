@@ -33,6 +33,9 @@ class DispatchSettings(BaseSettings):
     """Hosts, or `host:port`, that tenants' tools and models may be at although they are private or
     speak plain HTTP; as JSON: `["models.internal:8000"]`."""
 
+    dialplane_sip_allowed_hosts: tuple[str, ...] = ()
+    """Hosts, or `host:port`, that calls may be passed to by SIP address although they are private;
+    as JSON: `["pbx.internal"]`."""
     dialplane_blocked_countries: frozenset[str] = frozenset()
     """Countries that are never dialled, as ISO 3166 codes in JSON: `["KP", "CU"]`."""
 

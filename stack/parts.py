@@ -191,6 +191,8 @@ class PartFactory:
             "DIALPLANE_KEY_PEPPER": secrets.key_pepper,
             "DIALPLANE_SECRETS_KEYS": secrets.secrets_keys,
             "DIALPLANE_DEFAULT_ALLOWED_ADDRESSES": f'["{LOOPBACK}/32"]',
+            # Telephones of the demo and of tests are on this machine.
+            "DIALPLANE_SIP_ALLOWED_HOSTS": f'["{LOOPBACK}"]',
             "GATEWAY_HOST": LOOPBACK,
             "GATEWAY_PORT": str(ports.gateway),
             "WORKER_HEALTH_PORT": str(ports.worker_health),

@@ -55,6 +55,8 @@ class JobServices:
     secrets: CallSecrets
     allowed_hosts: AllowedHosts
     """Hosts that tenants' models and tools may reach although they are not public."""
+    sip_hosts: AllowedHosts
+    """Hosts that tenants' calls may be sent to although they are not public."""
     tool_runner: HttpToolRunner
     knowledge: CallKnowledge
 
@@ -81,6 +83,7 @@ async def open_services(settings: JobSettings) -> AsyncIterator[JobServices]:
                 dialler=LiveKitDialler(client),
                 secrets=secrets,
                 allowed_hosts=allowed_hosts,
+                sip_hosts=AllowedHosts(settings.dispatch.dialplane_sip_allowed_hosts),
                 tool_runner=tool_runner,
                 knowledge=knowledge,
             )

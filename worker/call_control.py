@@ -33,6 +33,7 @@ from worker.hold_music import HoldMusic, read_tune
 from worker.line import Line, LineDownError
 from worker.pipelines import WarmModels
 from worker.transcript import CallJournal
+from worker.transfers.hosts import may_dial
 from worker.transfers.leg import HumanLeg
 from worker.transfers.outcome import TransferOutcome
 from worker.transfers.transfer import SpeaksAside, Transfer, TransferParts, no_trunk
@@ -330,6 +331,7 @@ def call_control_of(
         voice=agent,
         detection=warm.vad,
         policy=policy,
+        may_dial=functools.partial(may_dial, services.sip_hosts),
         find_trunk=no_trunk,
     )
     rules = DiallingRules(

@@ -22,6 +22,7 @@ PYTHON_PARTS = ("gateway", "dispatch", "worker")
 
 # What one machine with a fixed set of ports needs to be told differently.
 COMPOSE_ONLY = {
+    "DIALPLANE_BLOCKED_COUNTRIES",
     "DIALPLANE_JWT_AUDIENCE",
     "DIALPLANE_JWT_ISSUER",
     "DIALPLANE_JWT_JWKS",

@@ -41,7 +41,7 @@ class SpeaksAside(Protocol):
 
 
 class NoTrunkError(Exception):
-    """The number that was called has no carrier over which calls can be placed."""
+    """Calls can not be placed there: the number has no carrier for it, or the host is private."""
 
 
 async def no_trunk() -> None:
@@ -63,6 +63,8 @@ class TransferParts:
     voice: SpeaksAside
     detection: vad.VAD
     policy: TransferPolicy
+    may_dial: Callable[[str], Awaitable[bool]]
+    """Whether calls may be sent to a SIP server, by its host."""
     find_trunk: Callable[[], Awaitable[str | SipServer | None]]
     """Finds the outbound trunk of the number that was called."""
     legs: list[HumanLeg] = field(default_factory=list)
@@ -138,7 +140,7 @@ class Transfer:
         try:
             leg = await self._leg_to(target)
         except NoTrunkError:
-            logger.warning("no outbound trunk for a transfer")
+            logger.warning("no way to dial the target of a transfer")
             return TransferOutcome(TransferCode.FAILED, target.text)
         self._parts.legs.append(leg)
         self._note(EventType.TRANSFER_RINGING, target=target.text, leg=leg.identity)
@@ -202,7 +204,8 @@ class Transfer:
         trunk: str | SipServer | None
         match target:
             case SipTarget(user, hostname):
-                to, trunk = user, SipServer(hostname)
+                may_dial = await parts.may_dial(hostname)
+                to, trunk = user, SipServer(hostname) if may_dial else None
             case PhoneTarget(number):
                 to, trunk = number, await parts.find_trunk()
         if trunk is None:

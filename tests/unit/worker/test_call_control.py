@@ -112,6 +112,7 @@ class Office:
             voice=self.agent,
             detection=cast("Any", None),
             policy=self.policy,
+            may_dial=self.may_dial,
             find_trunk=no_trunk,
         )
         rules = DiallingRules(allow=self.policy.patterns, own_numbers=frozenset({DID}))
@@ -128,6 +129,9 @@ class Office:
             return await dial(request)
 
         self.dialler.dial = dial_and_join  # type: ignore[method-assign]
+
+    async def may_dial(self, hostname: str) -> bool:
+        return hostname == "pbx.example"
 
     @property
     def human(self) -> Any:
@@ -305,6 +309,13 @@ async def test_whom_the_agent_may_not_call_is_not_called(to: str, code: RefusalC
 
 async def test_a_number_without_an_outbound_trunk_is_a_failed_transfer() -> None:
     office = Office(targets=["+12015550155"])
+
+    assert (await office.control.transfer()).code is TransferCode.FAILED
+    assert office.dialler.dialled == []
+
+
+async def test_a_sip_server_that_tenants_must_not_see_is_not_dialled() -> None:
+    office = Office(targets=["sip:desk@10.0.0.5"])
 
     assert (await office.control.transfer()).code is TransferCode.FAILED
     assert office.dialler.dialled == []

@@ -73,6 +73,7 @@ def services_over(calls: Calls) -> JobServices:
         dialler=cast("Any", None),
         secrets=cast("Any", None),
         allowed_hosts=AllowedHosts(),
+        sip_hosts=AllowedHosts(),
         tool_runner=cast("Any", None),
         knowledge=cast("Any", None),
     )
