@@ -22,6 +22,7 @@ _HANG_UPS: dict[EndedBy, str] = {
     EndedBy.CALLER: "The caller hung up",
     EndedBy.AGENT: "The agent hung up",
     EndedBy.HUMAN: "Whoever the call was passed to hung up",
+    EndedBy.CLIENT: "The call was ended by a command of the API",
     EndedBy.CARRIER: "The carrier ended the call",
     EndedBy.SYSTEM: "The call was ended by the system",
 }

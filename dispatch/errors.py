@@ -5,7 +5,10 @@ DispatchError
 ├── InvalidField          a value is wrong; names the field and says what is allowed
 ├── Conflict              the request contradicts what exists
 │   ├── KeyReused         this idempotency key came with another request
-│   └── StillRunning      the request with this idempotency key is not answered yet
+│   ├── StillRunning      the request with this idempotency key is not answered yet
+│   └── CallNotLive       nobody talks in the call: it is over, or still rings
+├── CommandFailed         a command to a call was begun and could not be carried out
+├── CommandUnanswered     what became of a command to a call was not heard in time
 ├── DocumentTooLarge      an uploaded file is longer than is taken
 ├── NotAllowed            the caller is known, but may not do this
 ├── RateLimited           the caller asked too often
@@ -75,6 +78,18 @@ class StillRunning(Conflict):
     def __init__(self, retry_after_s: int) -> None:
         super().__init__("A request with this Idempotency-Key is still being worked on.")
         self.retry_after_s = retry_after_s
+
+
+class CallNotLive(Conflict):
+    """Nobody talks in the call: it is over, or still rings; the text says which."""
+
+
+class CommandFailed(DispatchError):
+    """A command to a call was begun and could not be carried out; the text says why."""
+
+
+class CommandUnanswered(DispatchError):
+    """What became of a command to a call was not heard in time; the text says what is known."""
 
 
 class NotAllowed(DispatchError):

@@ -27,6 +27,7 @@ from dispatch.chat.charging import ChatCharges
 from dispatch.chat.models import ChatModels
 from dispatch.chat.sessions import ChatSessions
 from dispatch.chat.turns import ChatTurns
+from dispatch.commands import CallCommands
 from dispatch.credits import Credits
 from dispatch.explain import Explain
 from dispatch.knowledge.bases import KnowledgeBases
@@ -185,6 +186,7 @@ def build_services(
             settings.dialplane_session_token_key, dispatch_settings.dialplane_key_pepper
         ),
         call_records=CallRecords(database),
+        call_commands=CallCommands(redis, CallRecords(database)),
         usage=Usage(database, redis, dispatch_settings),
         quotas=Quotas(database, redis, dispatch_settings),
         room_events=clients.room_events,

@@ -16,6 +16,7 @@ from dispatch.call_records import CallRecords
 from dispatch.carrier_connections import CarrierConnections
 from dispatch.chat.sessions import ChatSessions
 from dispatch.chat.turns import ChatTurns
+from dispatch.commands import CallCommands
 from dispatch.credits import Credits
 from dispatch.explain import Explain
 from dispatch.knowledge.bases import KnowledgeBases
@@ -64,6 +65,7 @@ class Services:
     chat_turns: ChatTurns
     session_tokens: SessionTokens
     call_records: CallRecords
+    call_commands: CallCommands
     usage: Usage
     quotas: Quotas
     rooms: Rooms

@@ -45,6 +45,8 @@ class EndedBy(StrEnum):
     AGENT = "agent"
     HUMAN = "human"
     """Somebody the call was passed to."""
+    CLIENT = "client"
+    """Somebody who commanded it by the API."""
     SYSTEM = "system"
     CARRIER = "carrier"
 

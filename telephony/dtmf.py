@@ -14,6 +14,11 @@ _PAUSES_MS: Final = {"w": 500, ",": 2000}
 
 _SHORTEST_MS: Final = 40
 
+MOST_KEYS: Final = 64
+"""Keys pressed in one go; no menu, account or card needs more."""
+
+_LONGEST_PAUSES_MS: Final = 30_000
+
 
 class InvalidDtmf(ValueError):
     """The text holds something that is not a DTMF key or a pause."""
@@ -57,6 +62,22 @@ def event_code(digit: str) -> int:
     if code < 0:
         raise InvalidDtmf("a DTMF key is one of 0-9, *, #, A-D")
     return code
+
+
+def check_keys(keys: str) -> str:
+    """Return keys that may be pressed in one go, letters in upper case but for the pause `w`.
+
+    Raises:
+        InvalidDtmf: No key at all, something that is not a key, too many keys, or pauses of more
+            than half a minute in all.
+    """
+    steps = plan_dtmf(keys)
+    count = sum(step.digit is not None for step in steps)
+    if not 1 <= count <= MOST_KEYS:
+        raise InvalidDtmf(f"1 to {MOST_KEYS} keys are pressed in one go, not {count}")
+    if sum(step.gap_ms for step in steps if step.digit is None) > _LONGEST_PAUSES_MS:
+        raise InvalidDtmf(f"pauses last {_LONGEST_PAUSES_MS // 1000} s in all at most")
+    return "".join(key if key in _PAUSES_MS else key.upper() for key in keys if key not in " -")
 
 
 def plan_dtmf(keys: str, pacing: DtmfPacing | None = None) -> tuple[DtmfStep, ...]:

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Self
 
+from dispatch.commands import CommandQueue
 from dispatch.live_calls import LiveCalls
 from dispatch.secrets.call_secrets import CallSecrets
 from dispatch.secrets.envelope import KeyRing
@@ -48,6 +49,7 @@ class JobServices:
     worker_settings: WorkerSettings
     dispatch_settings: DispatchSettings
     live_calls: LiveCalls
+    commands: CommandQueue
     voice_sessions: VoiceSessions
     rooms: RoomControl
     hearing: HearingControl
@@ -77,6 +79,7 @@ async def open_services(settings: JobSettings) -> AsyncIterator[JobServices]:
                 worker_settings=settings.worker,
                 dispatch_settings=settings.dispatch,
                 live_calls=LiveCalls(redis, settings.dispatch),
+                commands=CommandQueue(redis),
                 voice_sessions=VoiceSessions(redis, rooms, settings.dispatch),
                 rooms=rooms,
                 hearing=LiveKitHearing(client),

@@ -6,8 +6,9 @@ import functools
 import logging
 from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager
-from enum import StrEnum
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
+
+from livekit import rtc
 
 from dispatch.agent_profile import AgentProfile
 from dispatch.calls import Arrival, EventType
@@ -22,57 +23,36 @@ from telephony.dialling_rules import (
     check_target,
     parse_target,
 )
+from telephony.dtmf import DIGITS, check_keys
 from telephony.e164 import E164, parse_e164
 from telephony.errors import InvalidNumber, VendorError
 from telephony.hearing import Hearing, Party, Role
+from worker.agent_on_call import AgentOnCall, CallActivity
 from worker.bootstrap import JobServices
 from worker.call_errors import CallOver, NotNow
-from worker.ending import HUMAN_HUNG_UP, TRANSFERRED
+from worker.ending import CLIENT_HUNG_UP, HUMAN_HUNG_UP, TRANSFERRED
 from worker.hearing import RoomHearing
 from worker.hold_music import HoldMusic, read_tune
+from worker.keypad import press
 from worker.line import Line, LineDownError
 from worker.pipelines import WarmModels
 from worker.transcript import CallJournal
 from worker.transfers.hosts import may_dial
 from worker.transfers.leg import HumanLeg
 from worker.transfers.outcome import TransferOutcome
-from worker.transfers.transfer import SpeaksAside, Transfer, TransferParts, no_trunk
+from worker.transfers.transfer import Transfer, TransferParts, no_trunk
 
 logger = logging.getLogger(__name__)
 
 MAX_TRANSFERS: Final = 5
 """Attempts in one call; an agent that a caller talks into more goes round in circles."""
 
+_LAST_WORDS_TIMEOUT_S: Final = 20.0
+
 _NO_NUMBER: Final = "anonymous"
 """Who calls when the caller came by no number of ours, such as from a browser."""
 
 _T = TypeVar("_T")
-
-
-class CallActivity(StrEnum):
-    """What the caller is doing."""
-
-    TALKING = "talking"
-    """With the agent."""
-    ON_HOLD = "on_hold"
-    WITH_HUMAN = "with_human"
-    """The call was passed on here; the agent keeps the books, and is silent."""
-
-
-class AgentOnCall(SpeaksAside, Protocol):
-    """The part of a conversation that call control directs."""
-
-    def stand_aside(self) -> None:
-        """Fall silent and hear nothing."""
-        ...
-
-    def come_back(self) -> None:
-        """Talk with the caller again."""
-        ...
-
-    async def say(self, text: str) -> None:
-        """Say something to the caller."""
-        ...
 
 
 class CallControl:
@@ -218,6 +198,74 @@ class CallControl:
         if explain and not outcome.is_accepted:
             await self._agent.say(outcome.sentence)
         return outcome
+
+    async def say(self, text: str) -> None:
+        """Say something to the caller, word for word; returns when it was heard.
+
+        Raises:
+            CallOver: The call has ended, before or meanwhile.
+            NotNow: The caller does not talk with the agent.
+        """
+        async with self._command():
+            if self._activity is CallActivity.ON_HOLD:
+                raise NotNow("The caller is on hold; resume the call first.")
+            await self._unless_over(self._agent.say(text))
+
+    async def whisper(self, text: str) -> None:
+        """Tell the agent something that the caller does not hear.
+
+        Raises:
+            CallOver: The call has ended.
+            NotNow: The agent is silent for good, or follows a script.
+        """
+        async with self._command():
+            await self._unless_over(self._agent.be_told(text))
+
+    async def press_keys(self, keys: str, *, sensitive: bool = False) -> None:
+        """Press keys towards the caller; returns after the last.
+
+        LiveKit sends keys to every telephone in the room, so none are sent while a second one is.
+
+        Args:
+            keys: As `check_keys` returns them.
+            sensitive: Put only their number on record.
+
+        Raises:
+            InvalidDtmf: That is not what can be pressed.
+            CallOver: The call has ended, before or meanwhile.
+            NotNow: The caller talks with somebody else, or has no telephone.
+            VendorError: LiveKit did not send them all.
+        """
+        keys = check_keys(keys)
+        async with self._command():
+            room = self._parts.room
+            caller = room.remote_participants.get(self._parts.caller_identity)
+            if caller is None or caller.kind != rtc.ParticipantKind.PARTICIPANT_KIND_SIP:
+                raise NotNow("The caller has no telephone that could be sent keys.")
+            await self._unless_over(press(room.local_participant, keys))
+        count = sum(key in DIGITS for key in keys)
+        self._parts.journal.event(EventType.KEYS_SENT, keys="" if sensitive else keys, count=count)
+
+    async def end(self, last_words: str = "") -> None:
+        """End the call, whatever goes on in it; returns when the caller's part is over.
+
+        Args:
+            last_words: Said first, so that everybody hears it.
+
+        Raises:
+            CallOver: It ends already.
+        """
+        if not self._parts.line.ending.decide(CLIENT_HUNG_UP):
+            raise CallOver
+        try:
+            if last_words:
+                async with asyncio.timeout(_LAST_WORDS_TIMEOUT_S):
+                    await self.be_heard()
+                    await self._agent.say(last_words)
+        except (TimeoutError, RuntimeError):
+            logger.warning("last words not heard", exc_info=True)
+        finally:
+            await self._agent.hang_up()
 
     async def be_heard(self) -> None:
         """Let everybody hear the agent, for its last words; what fails is logged."""

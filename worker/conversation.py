@@ -25,6 +25,7 @@ from dispatch.agent_profile import AgentProfile
 from dispatch.calls import Arrival, ProviderFailure
 from telephony.calls import CallKind
 from worker.agents import RealtimeAgent, VoiceAgent
+from worker.call_errors import NotNow
 from worker.ending import AGENT_FAILED, PROVIDER_FAILED
 from worker.keys import KeyInput
 from worker.line import Line
@@ -160,6 +161,21 @@ class Conversation:
             RuntimeError: The session is over.
         """
         await self._speaker.say(text)
+
+    async def be_told(self, text: str) -> None:
+        """Tell the agent something that the caller does not hear; it holds from its next answer on.
+
+        Raises:
+            NotNow: The agent follows a script.
+            RuntimeError: The session is over.
+        """
+        by_script = self._profile.models.llm.provider == "builtin"
+        if self._models.realtime is None and by_script:
+            raise NotNow("This agent follows a script: there is no model that could be told.")
+        agent = self._session.current_agent
+        context = agent.chat_ctx.copy()
+        context.add_message(role="system", content=text)
+        await agent.update_chat_ctx(context)
 
     async def say_goodbye(self, timeout_s: float) -> None:
         """Speak the goodbye, let it be heard in full, and let the call be over.

@@ -22,6 +22,7 @@ from telephony.calls import CallKind
 from worker.bootstrap import JobServices, open_services
 from worker.call_control import CallControl, call_control_of
 from worker.closing import hang_up, settle
+from worker.command_runner import CommandRunner
 from worker.conversation import Conversation
 from worker.ending import AGENT_FAILED, PROVIDER_FAILED, WORKER_LOST, Ending
 from worker.line import Line, LineDownError, join
@@ -174,6 +175,7 @@ async def _hold_with(
     writing = _watched(call.journal.run(), ending)
     conversation: Conversation | None = None
     control: CallControl | None = None
+    commands: CommandRunner | None = None
     try:
         conversation = await _build_conversation(call, warm, vendors)
         control = call_control_of(
@@ -181,7 +183,8 @@ async def _hold_with(
         )
         call.usage.count_legs(control.placed_legs_s)
         conversation.before_goodbye = control.be_heard
-        await converse(call, conversation, control, services)
+        commands = CommandRunner(services.commands, control, call.journal, call.arrival.call_id)
+        await converse(call, conversation, control, commands, services)
     except ModelUnavailableError as exc:
         logger.warning("model unavailable", extra={"service": exc.failure.service})
         call.journal.provider_failed(exc.failure)
@@ -195,7 +198,7 @@ async def _hold_with(
         ending.cut_off(AGENT_FAILED)
         if control is not None:
             await control.close()
-        await close(call, conversation, services)
+        await close(call, conversation, commands, services)
         writing.cancel()
 
 
@@ -246,7 +249,11 @@ def _variables_of(call: ActiveCall) -> dict[str, str]:
 
 
 async def converse(
-    call: ActiveCall, conversation: Conversation, control: CallControl, services: JobServices
+    call: ActiveCall,
+    conversation: Conversation,
+    control: CallControl,
+    commands: CommandRunner,
+    services: JobServices,
 ) -> None:
     """Answer, greet, and talk until the call is over.
 
@@ -279,7 +286,11 @@ async def converse(
             *transfer_tools(control, profile.transfer),
         ]
         await conversation.open(tools, settings.answer_timeout.total_seconds())
-        await ending.wait()
+        obeying = _watched(commands.run(), ending)
+        try:
+            await ending.wait()
+        finally:
+            obeying.cancel()
     finally:
         metering.cancel()
         watching.cancel()
@@ -295,7 +306,12 @@ async def _keep_in_sight(call: ActiveCall, services: JobServices) -> None:
         await call.line.keep_in_sight(call.arrival.caller_identity, interval_s)
 
 
-async def close(call: ActiveCall, conversation: Conversation | None, services: JobServices) -> None:
+async def close(
+    call: ActiveCall,
+    conversation: Conversation | None,
+    commands: CommandRunner | None,
+    services: JobServices,
+) -> None:
     """Take the line down, and meanwhile stop the agent, write the record and settle the bill.
 
     The caller's part waits for nothing: nobody listens to silence while books are kept.
@@ -303,14 +319,19 @@ async def close(call: ActiveCall, conversation: Conversation | None, services: J
     await asyncio.gather(
         hang_up(services.rooms, call.arrival.room_name),
         # A LiveKit that does not answer must not use up the time that the bill has.
-        _keep_books(call, conversation, services),
+        _keep_books(call, conversation, commands, services),
     )
 
 
 async def _keep_books(
-    call: ActiveCall, conversation: Conversation | None, services: JobServices
+    call: ActiveCall,
+    conversation: Conversation | None,
+    commands: CommandRunner | None,
+    services: JobServices,
 ) -> None:
     cause, at = await call.line.ending.wait()
+    if commands is not None:
+        await commands.close()
     if conversation is not None:
         await conversation.close(_STOP_TIMEOUT_S)
     timeout_s = services.worker_settings.settle_timeout.total_seconds()

@@ -13,19 +13,24 @@
 | `dp:operation:{operation_id}` | string `1` | 30 days | top-up script | top-up script (applies once) |
 | `dp:reservation:{operation_id}` | hash: state, organization_id, project_id, agent_id, source, price_version, reserved, attempt, cost, uncollected | while open, then 1 day | reserve, charge scripts | the same |
 | `dp:reservations` | sorted set operation_id by lapse ms | while open | reserve, charge scripts | reaper |
-| `dp:session:{room_name}` | hash: the fields of `VoiceSession` | 1 day | open script | admit script, worker, reaper |
+| `dp:session:{room_name}` | hash: the fields of `VoiceSession`; of an outbound call its tenant, agent, metadata and placed (JSON `PlacedCall`) | 1 day | open, begin-outbound scripts | admit script, worker, reaper |
 | `dp:seat:{seat}:{room_name}` | as above, of one of several agents in the room | | | |
 | `dp:call:{call_id}` | hash, see below | while live, then 1 h | call scripts | call scripts, reaper |
 | `dp:calls:ringing` | sorted set call_id by registered-at ms | while ringing | ring, admit, end scripts | reaper, unanswered calls |
 | `dp:calls:live` | sorted set call_id by lease expiry ms: the installation's slots | while admitted | admit, beat, end scripts | admit, open scripts, reaper |
 | `dp:leases:organization:{org_id}` | sorted set call_id by lease expiry ms | while admitted | admit, beat, end scripts | admit, open scripts |
 | `dp:leases:number:{did}` | as above | | | |
+| `dp:trunk:{connection_id}` | string, JSON `CarrierTrunk`: where calls to a carrier go, its password sealed | while the connection has a termination | outbound use case, projection | worker |
+| `dp:outbound:pace:{connection_id or org_id}` | list of the ms at which its last outbound calls were begun, newest first | 2 s after the last | begin-outbound script | the same |
+| `dp:outbound:live:{connection_id or org_id}` | set of its outbound calls that are not over, and some that are | 1 h after the last was begun | begin-outbound script | the same |
 | `dp:events` | stream: call_id, seq, type, at_ms, data | until written to Postgres | call scripts | event drain (group `record`) |
 | `dp:events:rejected` | stream: the event and why Postgres refused it | until an operator deletes it | event drain | /readyz, operators |
 | `dp:workers` | sorted set worker_id by expiry ms | 15 s after the last beat | worker | explain, /readyz, unanswered calls |
 | `dp:worker:{worker_id}` | hash: active_calls, max_calls | 15 s | worker | explain, /readyz, unanswered calls |
 | `dp:dispatch:beat:{loop}` | string, JSON `{at_ms, ok, detail}` | 30 s | each dispatch loop | /readyz, number status |
 | `dp:wake:{loop}` | list, at most one element | until taken | whoever wants a loop to run now | that loop (BLPOP) |
+| `dp:command:{command_id}` | hash: call_id, name, arguments (until it is begun), state (queued, running, withdrawn, done, refused, failed, over), answer (JSON `CommandResult`) | 1 day | queue, take, finish, look scripts | gateway, worker |
+| `dp:commands:{lane}:{call_id}` | list of command_id; lanes: ordered, urgent | until taken, at most 1 day | queue script | the call's worker |
 | `dp:chat:lease:{conversation_id}` | string, the holder's token | 15 s after it was last extended | chat turns | chat turns |
 
 Fields of a call: state, kind, did, room_name, seq (of its last event), seq_run (the run of Redis that gave it), ringing_at_ms,
@@ -137,6 +142,31 @@ def dispatch_beat(loop: str) -> str:
 def wake(loop: str) -> str:
     """Asks a dispatch loop to run now."""
     return f"dp:wake:{loop}"
+
+
+def command(command_id: uuid.UUID | str) -> str:
+    """A command to a live call, and its answer."""
+    return f"dp:command:{command_id}"
+
+
+def commands(lane: str, call_id: uuid.UUID | str) -> str:
+    """Commands that a call's worker has not taken yet."""
+    return f"dp:commands:{lane}:{call_id}"
+
+
+def trunk(connection_id: uuid.UUID | str) -> str:
+    """Where calls to a carrier go."""
+    return f"dp:trunk:{connection_id}"
+
+
+def outbound_pace(owner_id: uuid.UUID | str) -> str:
+    """When a carrier connection's, or an organisation's, last outbound calls were begun."""
+    return f"dp:outbound:pace:{owner_id}"
+
+
+def outbound_live(owner_id: uuid.UUID | str) -> str:
+    """Outbound calls of a carrier connection or an organisation."""
+    return f"dp:outbound:live:{owner_id}"
 
 
 def conversation_lease(conversation_id: uuid.UUID | str) -> str:

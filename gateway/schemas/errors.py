@@ -53,6 +53,11 @@ _NATIVE: dict[int, tuple[str, str, str]] = {
     413: ("PAYLOAD_TOO_LARGE", "The body is longer than 1048576 bytes.", "The body is too long."),
     429: ("RATE_LIMITED", "Rate limit exceeded", "Too many requests, or every call slot is taken."),
     502: ("BAD_GATEWAY", "LiveKit did not create the room.", "LiveKit refused or was not there."),
+    504: (
+        "TIMEOUT",
+        "The command is still being carried out.",
+        "What became of it was not heard in time; the message says what is known.",
+    ),
     503: ("UNAVAILABLE", "A store is unavailable.", "Postgres or Redis is not there; try again."),
 }
 

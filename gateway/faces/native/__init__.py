@@ -7,6 +7,7 @@ from gateway.faces.face import Face
 from gateway.faces.native.errors import native_body
 from gateway.faces.native.routes import (
     agents,
+    call_control,
     calls,
     carrier_connections,
     explain,
@@ -25,6 +26,7 @@ NATIVE: Final = Face(
     routers=(
         agents.router,
         calls.router,
+        call_control.router,
         carrier_connections.router,
         explain.router,
         knowledge.router,

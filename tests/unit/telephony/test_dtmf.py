@@ -2,7 +2,16 @@
 
 import pytest
 
-from telephony.dtmf import DIGITS, DtmfPacing, DtmfStep, InvalidDtmf, event_code, plan_dtmf
+from telephony.dtmf import (
+    DIGITS,
+    MOST_KEYS,
+    DtmfPacing,
+    DtmfStep,
+    InvalidDtmf,
+    check_keys,
+    event_code,
+    plan_dtmf,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -49,3 +58,15 @@ def test_refuses_keys_that_do_not_exist(keys: str) -> None:
 def test_refuses_tones_and_gaps_too_short_to_be_heard(pacing: dict[str, int]) -> None:
     with pytest.raises(InvalidDtmf):
         DtmfPacing(**pacing)
+
+
+def test_keys_to_press_lose_what_only_helps_the_reader() -> None:
+    assert check_keys("12-3 aw,#") == "123Aw,#"
+
+
+@pytest.mark.parametrize(
+    "keys", ["", "w", "1" * 1_000, "1" * (MOST_KEYS + 1), "1" + "," * 16, "1;2", "\u0661"]
+)
+def test_refuses_keys_nobody_presses_in_one_go(keys: str) -> None:
+    with pytest.raises(InvalidDtmf):
+        check_keys(keys)

@@ -67,6 +67,7 @@ def services_over(calls: Calls) -> JobServices:
         worker_settings=WorkerSettings(),
         dispatch_settings=cast("DispatchSettings", None),
         live_calls=cast("Any", calls),
+        commands=cast("Any", None),
         voice_sessions=cast("Any", None),
         rooms=cast("Any", SilentLiveKit()),
         hearing=cast("Any", None),
@@ -100,7 +101,7 @@ async def test_settles_the_bill_while_livekit_does_not_answer() -> None:
     )
     call.line.ending.cut_off(CALLER_HUNG_UP)
 
-    closing = asyncio.ensure_future(close(call, None, services_over(calls)))
+    closing = asyncio.ensure_future(close(call, None, None, services_over(calls)))
     async with asyncio.timeout(5):
         await calls.settled.wait()
 

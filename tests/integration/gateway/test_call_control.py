@@ -1,0 +1,152 @@
+"""Commands to calls over HTTP; the worker is played here."""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from dispatch.calls import Admitted, CallEnd
+from dispatch.commands import CommandName, CommandQueue, CommandResult, CommandStatus
+from dispatch.store.redis_client import RedisClient
+from telephony.calls import EndedBy, EndReason
+from tests.builders import live_calls as builders
+from tests.integration.gateway.serving import Gateway
+from tests.integration.gateway.serving import Tenant as Client
+
+pytestmark = pytest.mark.integration
+
+NOWHERE = "5b710eca-4a0e-4b52-9c53-3b2f6f0f8d11"
+COMMANDS = {
+    "transfer": {"to": "+12015550155", "mode": "cold"},
+    "hold": None,
+    "resume": None,
+    "dtmf": {"keys": "12-3w#"},
+    "say": {"text": "Hello"},
+    "whisper": {"text": "Be kind"},
+    "end": {},
+}
+
+
+async def talking(redis: RedisClient, client: Client) -> uuid.UUID:
+    """Have a call of the client's project answered."""
+    tenant = builders.Tenant(
+        organization_id=uuid.UUID(client.organization_id), project_id=uuid.UUID(client.project_id)
+    )
+    await tenant.publish(redis, balance=None)
+    arrival, calls = tenant.arrival(), builders.live_calls(redis)
+    assert isinstance(await calls.admit(arrival), Admitted)
+    await calls.answered(arrival.call_id, datetime.now(UTC))
+    return arrival.call_id
+
+
+async def obeyed(
+    redis: RedisClient, call_id: uuid.UUID, asked: Awaitable[httpx.Response], **result: Any
+) -> tuple[httpx.Response, Any]:
+    """Answer the next command; return what the client got and what the worker was told."""
+    asking = asyncio.ensure_future(asked)
+    queue = CommandQueue(redis)
+    command = await queue.take(call_id, 1.5)
+    assert command is not None, (await asking).text
+    fields = {"status": CommandStatus.DONE, "sentence": "Done."} | result
+    await queue.finish(command, CommandResult(**fields))
+    return await asking, command
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+async def test_a_command_is_answered_by_what_the_worker_says(
+    gateway: Gateway, redis: RedisClient, name: str
+):
+    client = await gateway.tenant(credits_microcredits=1_000_000)
+    call_id = await talking(redis, client)
+    asked = client.http.post(f"/v1/calls/{call_id}/{name}", json=COMMANDS[name])
+    answer, command = await obeyed(redis, call_id, asked)
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert (body["command"], body["outcome"], body["sentence"]) == (name, "done", "Done.")
+    assert (body["callId"], body["commandId"]) == (str(call_id), command.command_id)
+    assert command.name is CommandName(name)
+
+
+async def test_a_transfer_says_who_did_not_take_the_call(gateway: Gateway, redis: RedisClient):
+    client = await gateway.tenant(credits_microcredits=1_000_000)
+    call_id = await talking(redis, client)
+    asked = client.http.post(f"/v1/calls/{call_id}/transfer", json={"mode": "warm"})
+    answer, command = await obeyed(
+        redis,
+        call_id,
+        asked,
+        outcome="busy",
+        details={"target": "+12015550155", "sip_code": 486},
+    )
+    assert command.arguments == {"to": None, "mode": "warm", "summary": ""}
+    assert (
+        answer.json().items()
+        >= {
+            "outcome": "busy",
+            "target": "+12015550155",
+            "sipCode": 486,
+        }.items()
+    )
+
+
+async def test_keys_reach_the_worker_without_what_only_helps_the_reader(
+    gateway: Gateway, redis: RedisClient
+):
+    client = await gateway.tenant(credits_microcredits=1_000_000)
+    call_id = await talking(redis, client)
+    asked = client.http.post(f"/v1/calls/{call_id}/dtmf", json=COMMANDS["dtmf"])
+    _, command = await obeyed(redis, call_id, asked)
+    assert command.arguments == {"keys": "123w#", "sensitive": False}
+
+
+@pytest.mark.parametrize("body", [{"keys": "1" * 1_000}, {"keys": "1;2"}, {"keys": ""}, {}])
+async def test_keys_that_cannot_be_pressed_are_named(gateway: Gateway, body: dict[str, str]):
+    client = await gateway.tenant(credits_microcredits=1_000_000)
+    answer = await client.http.post(f"/v1/calls/{NOWHERE}/dtmf", json=body)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["details"][0]["field"] == "keys"
+
+
+async def test_a_command_to_no_call_or_anothers_call_is_404(gateway: Gateway, redis: RedisClient):
+    client = await gateway.tenant()
+    other = await gateway.tenant(credits_microcredits=1_000_000)
+    call_id = await talking(redis, other)
+    for unknown in (NOWHERE, call_id):
+        answer = await client.http.post(f"/v1/calls/{unknown}/hold")
+        assert answer.status_code == 404
+        assert answer.json()["error"]["message"] == "Call not found."
+
+
+async def test_a_command_to_an_ended_call_is_409(gateway: Gateway, redis: RedisClient):
+    client = await gateway.tenant(credits_microcredits=1_000_000)
+    call_id = await talking(redis, client)
+    await builders.live_calls(redis).end(call_id, CallEnd(EndedBy.CALLER, EndReason.HANG_UP))
+    answer = await client.http.post(f"/v1/calls/{call_id}/hold")
+    assert answer.status_code == 409
+    assert answer.json()["error"]["message"] == "The call has ended."
+
+
+async def test_a_key_that_may_only_read_calls_commands_none(gateway: Gateway):
+    client = await gateway.tenant(scopes=["calls:read"])
+    answer = await client.http.post(f"/v1/calls/{NOWHERE}/end", json={})
+    assert answer.status_code == 403
+
+
+async def test_a_repeated_command_is_carried_out_once(gateway: Gateway, redis: RedisClient):
+    client = await gateway.tenant(credits_microcredits=1_000_000)
+    call_id = await talking(redis, client)
+    headers = {"Idempotency-Key": "say-hello"}
+
+    def ask() -> Awaitable[httpx.Response]:
+        path = f"/v1/calls/{call_id}/say"
+        return client.http.post(path, json={"text": "Hello"}, headers=headers)
+
+    first, _ = await obeyed(redis, call_id, ask())
+    again = await ask()
+    assert again.json() == first.json()
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert await CommandQueue(redis).take(call_id, 0.05) is None
