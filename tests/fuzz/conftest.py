@@ -17,7 +17,13 @@ from dispatch.store.engine import Database
 from dispatch.store.redis_client import connect_redis
 from tests.builders.installation_keys import KEYS_TEXT
 from tests.integration.conftest import postgres_url, redis_url
-from tests.integration.gateway.everything import DOCUMENT, TOOL, Everything, one_of_everything
+from tests.integration.gateway.everything import (
+    DOCUMENT,
+    TOOL,
+    Everything,
+    names_numbers_id,
+    one_of_everything,
+)
 from tests.integration.gateway.listening import listening
 from tests.integration.gateway.serving import ADMIN_KEY, Gateway, serving
 
@@ -43,9 +49,9 @@ class Target:
         """The key of the tenant who has everything."""
         return self.things.tenant.key
 
-    def names(self) -> dict[str, str]:
+    def names(self, method: str, path: str) -> dict[str, str]:
         """Return ids that exist, by the name of a path's parameter."""
-        return self.things.named()
+        return self.things.in_path(method, path)
 
     def chat(self) -> tuple[str, str]:
         """Return a session of TalkifAI's API and its token."""
@@ -53,8 +59,8 @@ class Target:
         made = self._made(self.http, "/v1/chat/sessions", body)
         return made["conversation_id"], made["session_token"]
 
-    def to_be_lost(self, parameter: str) -> str | None:
-        """Return the id of a new thing that may be deleted, or None where there is no need."""
+    def to_be_lost(self, method: str, path: str, parameter: str) -> str | None:
+        """Return the id of a new thing that may be changed and deleted, or None: no need."""
         at = f"/admin/v1/organizations/{self.things.organization_id}"
         keys = f"/admin/v1/projects/{self.things.project_id}/keys"
         sip = {"provider": "twilio", "allowedAddresses": ["192.0.2.0/24"]}
@@ -72,17 +78,18 @@ class Target:
             "member_id": lambda: self._made(
                 self.admin, f"{at}/members", {"subject": uuid.uuid4().hex, "role": "viewer"}
             )["id"],
-            "phone_number": self._number,
+            "phone_number": lambda: self._number()[
+                "id" if names_numbers_id(method, path) else "number"
+            ],
             "session_id": lambda: self._made(self.http, "/v1/chat/chat/sessions", chat)["id"],
             "document_id": self._document,
         }
         return str(made[parameter]()) if parameter in made else None
 
-    def _number(self) -> str:
+    def _number(self) -> dict[str, Any]:
         number = f"+1201555{next(self._numbers):04}"
         body = {"provider": "twilio", "number": number}
-        self._made(self.http, "/v1/chat/phone-numbers", body)
-        return number
+        return self._made(self.http, "/v1/chat/phone-numbers", body)
 
     def _document(self) -> str:
         path = f"/v1/knowledge-bases/{self.things.knowledge_base_id}/documents"

@@ -24,11 +24,11 @@ def name_existing_things(case: schemathesis.Case[Any], target: Target) -> str | 
         _fill(case.body, target)
     if not _is_right(case, ParameterLocation.PATH) or not case.path_parameters:
         return None
-    known = target.names()
+    known = target.names(case.method, case.path)
     given = {name: known[name] for name in case.path_parameters if name in known}
     last = list(case.operation.path_parameters)[-1].name
     if case.method in ("DELETE", "PATCH", "PUT") or case.path.endswith(_CHANGING):
-        given[last] = target.to_be_lost(last) or given[last]
+        given[last] = target.to_be_lost(case.method, case.path, last) or given[last]
     token = None
     if "conversation_id" in given:
         given["conversation_id"], token = target.chat()

