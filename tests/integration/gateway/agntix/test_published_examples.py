@@ -7,13 +7,13 @@ numbers, tools.
 
 import asyncio
 import json
-import shutil
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from dispatch.models.catalogue import ModelKind, catalogue
+from tests.integration.gateway.following import needs_node
 from tests.integration.gateway.listening import listening
 from tests.integration.gateway.serving import Gateway, Tenant
 
@@ -309,7 +309,7 @@ async def test_tools_and_keys_are_made(reader: Reader):
     assert key["key"].startswith("pk_live_")
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed")
+@needs_node
 async def test_node_chats(reader: Reader, tenant: Tenant):
     agent = await tenant.agent(script=SCRIPT)
     out = await reader.node(f"const agentId = '{agent['id']}';\n{NODE}")

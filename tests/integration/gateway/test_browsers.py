@@ -1,0 +1,148 @@
+"""Pages in a real browser: those of sites, with the keys they hold, and our own reference pages."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse
+from playwright.async_api import Browser, Page, Route
+
+from tests.chromium import chromium, needs_chromium
+from tests.integration.gateway.listening import listening
+from tests.integration.gateway.serving import Gateway, Tenant
+
+pytestmark = [pytest.mark.integration, needs_chromium]
+
+SHOP, OTHER = "shop.example.com", "other.example.net"
+
+SCRIPT = {"steps": [{"phrases": ["what services do you offer"], "reply": "Printers."}]}
+
+# The page of docs.talkifai.dev/guides/chat-api with the widget's key of guides/widget-integration.
+CHAT = r"""
+async ([base, key, agentId]) => {
+  const opened = await fetch(`${base}/v1/chat/sessions`, {
+    method: "POST",
+    headers: { "X-API-Key": key, "Content-Type": "application/json" },
+    body: JSON.stringify({ agent_id: agentId }),
+  });
+  const limit = Number(opened.headers.get("X-RateLimit-Limit"));
+  const { session_token, conversation_id, greeting, detail } = await opened.json();
+  if (!opened.ok) throw new Error(detail);
+  const headers = {
+    "Authorization": `Bearer ${session_token}`,
+    "Content-Type": "application/json",
+  };
+  const at = `${base}/v1/chat/sessions/${conversation_id}`;
+  const response = await fetch(`${at}/messages`, {
+    method: "POST", headers, body: JSON.stringify({ message: "What services do you offer?" }),
+  });
+  const reader = response.body.getReader();
+  const decoder = new TextDecoder();
+  let streamed = "";
+  while (true) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    streamed += decoder.decode(value, { stream: true });
+  }
+  const deltas = [...streamed.matchAll(/^event: chunk\ndata: (.*)$/gm)];
+  const reply = deltas.map((found) => JSON.parse(found[1]).delta).join("");
+  const { success } = await (await fetch(`${at}/end`, { method: "POST", headers })).json();
+  return { limit, greeting, reply, success };
+}
+"""
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """A browser that knows two sites, both on this machine, and nothing else of the internet."""
+    rules = ", ".join(f"MAP {host} 127.0.0.1" for host in (SHOP, OTHER))
+    async with chromium(f"--host-resolver-rules={rules}, EXCLUDE 127.0.0.1, MAP * ~NOTFOUND") as it:
+        yield it
+
+
+@pytest.fixture
+async def site_port() -> AsyncIterator[int]:
+    """Where the sites are served: each of them one empty page."""
+    site = FastAPI()
+    site.get("/", response_class=HTMLResponse)(lambda: "<!doctype html><title>A shop</title>")
+    async with listening(site) as address:
+        port = urlsplit(address).port
+        assert port is not None
+        yield port
+
+
+async def widget(gateway: Gateway) -> tuple[Tenant, str]:
+    """Return a tenant whose key is for the shop's pages, and its text agent."""
+    owner = await gateway.tenant(credits_microcredits=5_000_000)
+    agent = await owner.agent(script=SCRIPT, greeting="Hello.", voiceEnabled=False)
+    at = f"/admin/v1/projects/{owner.project_id}/keys"
+    body = {"name": "page", "kind": "widget", "prefix": "tk", "allowedOrigins": [SHOP]}
+    owner.key = (await gateway.admin.post(at, json=body)).json()["key"]
+    return owner, agent["id"]
+
+
+async def test_a_shops_page_chats_with_its_widget_key(
+    gateway: Gateway, browser: Browser, site_port: int
+):
+    tenant, agent_id = await widget(gateway)
+    page = await browser.new_page()
+    async with listening(gateway.app) as address:
+        await page.goto(f"http://{SHOP}:{site_port}/")
+        out = await page.evaluate(CHAT, [address, tenant.key, agent_id])
+    assert out.pop("limit") > 0
+    assert out == {"greeting": "Hello.", "reply": "Printers.", "success": True}
+
+
+async def test_another_sites_page_is_told_nothing_at_all(
+    gateway: Gateway, browser: Browser, site_port: int
+):
+    tenant, agent_id = await widget(gateway)
+    page = await browser.new_page()
+    async with listening(gateway.app) as address:
+        await page.goto(f"http://{OTHER}:{site_port}/")
+        refused = await page.evaluate(
+            f"(told) => ({CHAT})(told).catch((error) => error.name)",
+            [address, tenant.key, agent_id],
+        )
+    assert refused == "TypeError"
+
+
+async def test_the_reference_page_sends_requests_with_one_key_for_all(
+    gateway: Gateway, browser: Browser, tmp_path: Path
+):
+    tenant = await gateway.tenant()
+    agent = await tenant.agent()
+    page = await browser.new_page()
+    elsewhere: list[str] = []
+
+    async def keep_here(route: Route) -> None:
+        here = urlsplit(route.request.url).hostname == "127.0.0.1"
+        if not here:
+            elsewhere.append(route.request.url)
+        await (route.continue_() if here else route.abort())
+
+    await page.route("**/*", keep_here)
+    async with listening(gateway.app) as address:
+        await page.goto(f"{address}/docs/api")
+        await enter_key(page, tenant.key)
+        asked = page.locator(".opblock-get", has_text="/api/v1/agents").first
+        await asked.locator(".opblock-summary-control").click()
+        await asked.get_by_role("button", name="Execute").click()
+        shown = asked.locator(".live-responses-table .response").first
+        await shown.wait_for()
+        await page.screenshot(path=str(tmp_path / "reference.png"))
+        text = await shown.inner_text()
+    assert text.startswith("200")
+    assert f'"name": "{agent["name"]}"' in text
+    assert elsewhere == []
+
+
+async def enter_key(page: Page, key: str) -> None:
+    """Put a key into the page's one box."""
+    await page.locator(".auth-wrapper .authorize").first.click()
+    dialog = page.locator(".dialog-ux")
+    await dialog.locator("input").first.fill(key)
+    await dialog.get_by_role("button", name="Apply credentials").first.click()
+    await dialog.locator(".btn-done").first.click()
