@@ -18,9 +18,10 @@ logger = logging.getLogger(__name__)
 Arrangement = Callable[[Sequence[Party]], Hearing]
 """A named matrix of `telephony.hearing`."""
 
-_SECOND_LOOK_S: Final = 0.3
-"""A telephone leg subscribes to each new track on its own, and may do so a moment after it was
-told not to hear it; so it is told again."""
+_LOOK_AGAIN_S: Final = (0.05, 0.05, 0.1, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
+"""A telephone leg subscribes to each new track on its own, and on a busy machine may do so well
+after it was told not to hear it. Nothing says when it has, so it is told again, after each of these
+waits; meanwhile a telephone that was just dialled still rings."""
 
 
 class RoomHearing:
@@ -107,7 +108,8 @@ class RoomHearing:
                 await self._place_back()
                 raise
             self._now = after
-        self._later(self._place_again(identity))
+        for listener in list(self._parties):
+            self._later(self._place_again(listener))
 
     async def shut_ear(self, identity: str) -> None:
         """Let somebody hear nothing, whatever they subscribe to.
@@ -181,20 +183,21 @@ class RoomHearing:
         """Place everybody for a new track: it is heard by whom it was arranged for, or nobody."""
         for party in self._parties.values():
             if party.role is not Role.AGENT and party.identity != participant.identity:
-                self._later(self._place_twice(party.identity))
+                self._later(self._place_for_sure(party.identity))
 
     def _on_participant(self, participant: rtc.RemoteParticipant) -> None:
         """Give somebody who comes back their place again."""
         if participant.identity in self._parties:
-            self._later(self._place_twice(participant.identity))
+            self._later(self._place_for_sure(participant.identity))
 
-    async def _place_twice(self, identity: str) -> None:
+    async def _place_for_sure(self, identity: str) -> None:
         await self._place_once(identity)
         await self._place_again(identity)
 
     async def _place_again(self, identity: str) -> None:
-        await asyncio.sleep(_SECOND_LOOK_S)
-        await self._place_once(identity)
+        for wait_s in _LOOK_AGAIN_S:
+            await asyncio.sleep(wait_s)
+            await self._place_once(identity)
 
     async def _place_once(self, identity: str) -> None:
         try:

@@ -274,6 +274,9 @@ async def test_hold_a_forbidden_target_and_a_bridge_where_the_carrier_transfers_
         async with dial(number) as caller:
             await hear_out(caller)
             await press_and_hear(caller, "4")
+            await caller.hold()
+            await caller.resume()
+            await press_and_hear(caller, "3")
             pressed_s = time.monotonic()
             await caller.send_dtmf("2")
             await asyncio.sleep(2.5)
@@ -296,6 +299,8 @@ async def test_hold_a_forbidden_target_and_a_bridge_where_the_carrier_transfers_
     assert ear.first(by_caller, 0, "human_dbfs")
     record = await ended_record(office, number)
     assert ("agent", NOT_ALLOWED) in said(record)
+    # The caller's own telephone put the call on hold in between, which changes nothing for us.
+    assert ("agent", HOURS) in said(record)
     assert ("agent", THANKS) in said(record)
     assert events(record, "transfer.briefed") == []
     assert [one["outcome"] for one in events(record, "transfer.completed")] == ["accepted"]
