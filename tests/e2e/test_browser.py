@@ -1,8 +1,7 @@
-"""A browser talks with the agent through a session from the API."""
+"""A browser talks with the agent through a session from each product's API."""
 
 import functools
 import http.server
-import shutil
 import threading
 import wave
 from collections.abc import Iterator
@@ -11,36 +10,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.async_api import async_playwright
 
 from stack.demo_agent import AGENT
 from stack.supervisor import Stack
 from telephony.speech.espeak import CALLER_VOICE, CALLER_WORDS_PER_MINUTE, synthesize
+from tests.chromium import chromium, needs_chromium
 from tests.e2e.conftest import Office
 from tests.e2e.waiting import said, until
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, needs_chromium]
 
 PAGES = Path(__file__).parent / "browser"
-CHROMIUM = next(
-    (
-        found
-        for name in ("chromium", "chromium-browser", "google-chrome")
-        if (found := shutil.which(name))
-    ),
-    None,
-)
+CONNECT = "([url, token]) => connect(url, token)"
 HOURS = AGENT["script"]["steps"][0]["reply"]
-FLAGS = [
-    "--no-sandbox",
-    "--autoplay-policy=no-user-gesture-required",
-    "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 QUIET_S = 5.0
 """Silence before the question: the greeting is heard first. Then the file starts over."""
 
@@ -78,22 +60,15 @@ def microphone(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: install the package chromium")
 async def test_a_browser_talks_with_the_agent(
     stack: Stack, office: Office, page_url: str, microphone: Path, tmp_path: Path
 ) -> None:
     agent = await office.agent()
     opened = await office.api.post("/v1/voice/sessions", {"agentId": agent["id"]})
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=[*FLAGS, f"--use-file-for-fake-audio-capture={microphone}"],
-        )
+    async with chromium(f"--use-file-for-fake-audio-capture={microphone}") as browser:
         page = await browser.new_page()
         await page.goto(page_url)
-        await page.evaluate(
-            "([url, token]) => connect(url, token)", [opened["serverUrl"], opened["token"]]
-        )
+        await page.evaluate(CONNECT, [opened["serverUrl"], opened["token"]])
 
         async def reply_seen() -> bool | None:
             return True if HOURS in (await page.text_content("#words") or "") else None
@@ -104,17 +79,53 @@ async def test_a_browser_talks_with_the_agent(
         loudest = await page.evaluate("talk.loudest")
         lines = await page.locator("#words div").all_text_contents()
         await page.evaluate("talk.room.disconnect()")
-        await browser.close()
     assert loudest > 0.02
     assert lines == [AGENT["greeting"], "what are your opening hours", HOURS]
-
-    async def ended() -> dict[str, Any] | None:
-        calls = (await office.api.get("/v1/calls", agentId=agent["id"], state="ended"))["data"]
-        return await office.api.get(f"/v1/calls/{calls[0]['id']}") if calls else None
-
-    record = await until(ended, timeout_s=30)
+    (record,) = await records(office, agent["id"], expected=1)
     assert record["kind"] == "web"
     assert record["endedBy"] == "caller"
     assert ("caller", "what are your opening hours") in said(record)
     assert ("agent", HOURS) in said(record)
     assert record["costMicrocredits"] > 0
+
+
+async def test_talkifais_and_voxais_clients_open_the_same_agent(
+    stack: Stack, office: Office, page_url: str, tmp_path: Path
+) -> None:
+    agent = await office.agent()
+    talkifai = await office.api.post("/v1/chat/voice-sessions", {"agent_id": agent["id"]})
+    wanted = {"identity": "user-1", "room": "my-room", "agent_config_id": agent["configId"]}
+    voxai = await office.api.post("/api/v1/token", wanted)
+    assert voxai["agents_dispatched"] == [agent["configId"]]
+    ways_in = {
+        "talkifai": [talkifai["livekit_url"], talkifai["token"]],
+        "voxai": [voxai["wsUrl"], voxai["token"]],
+    }
+    async with chromium() as browser:
+        pages = {name: await browser.new_page() for name in ways_in}
+        for name, page in pages.items():
+            await page.goto(page_url)
+            await page.evaluate(CONNECT, ways_in[name])
+        for name, page in pages.items():
+            await page.bring_to_front()
+            await page.get_by_text(AGENT["greeting"]).wait_for(timeout=20_000)
+            await page.wait_for_function("talk.audibleMs > 500", timeout=10_000)
+            await page.screenshot(path=str(tmp_path / f"{name}.png"))
+        for page in pages.values():
+            await page.evaluate("talk.room.disconnect()")
+    ended = await records(office, agent["id"], expected=2)
+    assert [record["kind"] for record in ended] == ["web", "web"]
+    assert [said(record)[0] for record in ended] == [("agent", AGENT["greeting"])] * 2
+    assert all(record["costMicrocredits"] > 0 for record in ended)
+
+
+async def records(office: Office, agent_id: str, *, expected: int) -> list[dict[str, Any]]:
+    """Wait until as many calls of the agent have ended, and return their records."""
+
+    async def ended() -> list[dict[str, Any]] | None:
+        calls = (await office.api.get("/v1/calls", agentId=agent_id, state="ended"))["data"]
+        if len(calls) < expected:
+            return None
+        return [await office.api.get(f"/v1/calls/{call['id']}") for call in calls]
+
+    return await until(ended, timeout_s=30)
