@@ -37,6 +37,10 @@ unit: $(INSTALLED) ## Run the tests that take milliseconds
 e2e: servers browser ## Run the tests that place real calls
 	@$(BIN)/pytest tests/e2e
 
+.PHONY: fuzz
+fuzz: $(INSTALLED) ## Ask every operation of the API with made-up data, 50 examples each
+	@DIALPLANE_FUZZ_EXAMPLES=$(or $(EXAMPLES),50) $(BIN)/pytest tests/fuzz
+
 .PHONY: check
 check: $(INSTALLED) ## Format, lint, types and import rules, without changing anything
 	@$(BIN)/ruff format --check .

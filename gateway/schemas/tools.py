@@ -59,7 +59,7 @@ class ToolPatch(ToolBody):
 
     model_config = _REQUEST | ConfigDict(json_schema_extra=_describe_patch)
 
-    name: str = Field(default="unchanged", max_length=64)
+    name: str = Field(default="unchanged", pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")
     http: HttpRequestBody = HttpRequestBody(url="https://unchanged.example")
 
     @model_validator(mode="after")

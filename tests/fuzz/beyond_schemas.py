@@ -14,6 +14,11 @@ _RULES: Final = (
     "send scopes or permissions, not both",
     "must lie in the future",
     "must start with \\+ and its country code",
+    "must not lie before",
+    "leave the agents away, or no_agent",
+    # What Postgres cannot keep, in any text.
+    "may not hold a NUL character",
+    "no NUL among them",
     # What the request names exists, but does not go together with the rest of the request.
     "The agent is inactive",
     "Agent must be Pipeline or Realtime",
@@ -22,6 +27,9 @@ _RULES: Final = (
     "no (LLM|STT|TTS|STS) model has this id or name",
     "there is no (LLM|STT|TTS|STS) model of this id",
     "builtin runs here and has no base URL",
+    "is none of builtin, deepgram, openai",
+    "is not known to have",
+    "unknown voice",
     "The project has no (agent|knowledge base|tool)",
     "is needed when",
     "a step needs phrases or keys",
@@ -31,7 +39,16 @@ _RULES: Final = (
     # Empty means nothing was said, which only one of two fields may do.
     "A user name and a password go together",
     "1 to 255 characters",
+    "A widget key needs the domains of its pages",
     # Grammars.
+    "allowedOrigins holds domains",
+    "must be the carrier's host",
+    "a header's name has",
+    "keys are pressed in one go",
+    "no key to send",
+    "a DTMF key is one of",
+    "provider must be one word",
+    "not a URL",
     "not an absolute https:// URL",
     "not a JSON Schema",
     "the schema of a function's arguments has",

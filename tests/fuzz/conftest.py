@@ -78,6 +78,9 @@ class Target:
             "member_id": lambda: self._made(
                 self.admin, f"{at}/members", {"subject": uuid.uuid4().hex, "role": "viewer"}
             )["id"],
+            "organization_id": lambda: self._made(
+                self.admin, "/admin/v1/organizations", {"name": "Lost"}
+            )["id"],
             "phone_number": lambda: self._number()[
                 "id" if names_numbers_id(method, path) else "number"
             ],

@@ -8,7 +8,7 @@ from schemathesis.core.parameters import ParameterLocation
 
 from tests.fuzz.conftest import Target
 
-_CHANGING: Final = ("/close", "/end", "/revoke")
+_CHANGING: Final = ("/close", "/end", "/revoke", "/credits", "/adjustments")
 """Ends of the paths after which a thing is no longer what it was."""
 
 
