@@ -15,6 +15,7 @@ from dispatch.knowledge.embedding import Embedder
 from dispatch.knowledge.ingestion import Ingestion
 from dispatch.live_calls import LiveCalls
 from dispatch.loops import Loop
+from dispatch.outbound.dispatcher import OUTBOUND_LOOP, OutboundDispatcher
 from dispatch.projection import Projection
 from dispatch.provisioning import Provisioning
 from dispatch.reaper import Reaper
@@ -50,6 +51,7 @@ _LOCKED: Final = (
     "reconciliation",
     "reservations",
     "chats",
+    OUTBOUND_LOOP,
     INGESTION_LOOP,
 )
 """Loops that one process runs at a time: these change what is elsewhere in a certain order."""
@@ -66,6 +68,9 @@ _PROJECTION_INTERVAL: Final = timedelta(seconds=2)
 
 _INGESTION_INTERVAL: Final = timedelta(seconds=1)
 """A run only starts what is due and looks what became of it."""
+
+_OUTBOUND_INTERVAL: Final = timedelta(milliseconds=500)
+"""How soon a call begins for which there was no room; a new one wakes the loop."""
 
 _CHAT_INTERVAL: Final = timedelta(seconds=10)
 """Chats that fell silent are refused at once; this only writes down that they are over."""
@@ -164,6 +169,7 @@ def build_dispatch(
     chats = ChatSessions(database, charges)
     keys = KeyRing.parse(settings.dialplane_secrets_keys.get_secret_value())
     projection = Projection(database, Routes(redis), Balances(redis), CallSecrets(redis, keys))
+    outbound = OutboundDispatcher(database, redis, rooms, settings)
     provisioning = Provisioning(database, trunks, settings, keys)
     return Dispatch(
         loops=[
@@ -176,6 +182,7 @@ def build_dispatch(
                 ("projection", projection.run_once, _PROJECTION_INTERVAL),
                 ("reconciliation", reconciliation.run_once, _RECONCILIATION_INTERVAL),
                 (INGESTION_LOOP, ingestion.run_once, _INGESTION_INTERVAL),
+                (OUTBOUND_LOOP, outbound.run_once, _OUTBOUND_INTERVAL),
                 ("chats", chats.run_once, _CHAT_INTERVAL),
                 ("reservations", upkeep.run_once, _RECONCILIATION_INTERVAL),
             )

@@ -15,12 +15,18 @@ _ENDINGS: dict[EndReason, str] = {
     EndReason.CONNECTION_LOST: "The connection to the caller was lost",
     EndReason.NO_WORKER: "No worker took the call",
     EndReason.ABANDONED: "The caller gave up",
+    EndReason.BUSY: "The called party was busy",
+    EndReason.NO_ANSWER: "The called party did not answer",
+    EndReason.REJECTED: "The called party rejected the call",
+    EndReason.DIAL_FAILED: "The carrier did not put the call through",
+    EndReason.CANCELLED: "The call was cancelled",
     EndReason.REFUSED: "The call was refused",
 }
 
 _HANG_UPS: dict[EndedBy, str] = {
     EndedBy.CALLER: "The caller hung up",
     EndedBy.AGENT: "The agent hung up",
+    EndedBy.CALLEE: "The called party hung up",
     EndedBy.HUMAN: "Whoever the call was passed to hung up",
     EndedBy.CLIENT: "The call was ended by a command of the API",
     EndedBy.CARRIER: "The carrier ended the call",
@@ -35,6 +41,11 @@ _MISSED: dict[EndReason, str] = {
     EndReason.WORKER_LOST: "Missed: the worker was lost before the answer.",
     EndReason.STATE_LOST: "Missed: the call's live record was lost before the answer.",
     EndReason.CONNECTION_LOST: "Missed: the connection to the caller was lost before the answer.",
+    EndReason.BUSY: "Not answered: the called party was busy.",
+    EndReason.NO_ANSWER: "Not answered: nobody picked up in time.",
+    EndReason.REJECTED: "Not answered: the called party, or its carrier, rejected the call.",
+    EndReason.DIAL_FAILED: "Not answered: the carrier did not put the call through.",
+    EndReason.CANCELLED: "Cancelled before the answer.",
 }
 
 
@@ -56,6 +67,8 @@ def describe_call(
         duration_s: Seconds from the answer to the end; None while it goes on.
     """
     match state:
+        case CallState.QUEUED:
+            return "The call waits for its turn."
         case CallState.RINGING:
             return "The call is ringing."
         case CallState.ACTIVE:

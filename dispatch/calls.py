@@ -41,13 +41,24 @@ class Arrival:
     did: E164 | None = None
     """The dialled number; None for a web session."""
     caller_number: str | None = None
-    """As the carrier sent it: E.164 where possible, else the raw user part; None if withheld."""
+    """As the carrier sent it: E.164 where possible, else the raw user part; None if withheld. Of an
+    outbound call, the number of ours that it is placed from."""
     sip_call_id: str | None = None
     """LiveKit's id of the leg (`SCL_…`)."""
     carrier_call_id: str | None = None
     """The carrier's SIP Call-ID, for looking the call up at the carrier."""
     seat: str = ""
     """Tells the agents of one room apart; empty where there is but one."""
+
+    @property
+    def own_number(self) -> str | None:
+        """The number of ours that the call is on: its slots are held there."""
+        return self.caller_number if self.direction is CallDirection.OUTBOUND else self.did
+
+    @property
+    def other_number(self) -> str | None:
+        """The number of whoever the agent talks with."""
+        return self.did if self.direction is CallDirection.OUTBOUND else self.caller_number
 
 
 class RefusalReason(StrEnum):
@@ -162,6 +173,10 @@ class EventType(StrEnum):
 
     RINGING = "call.ringing"
     ADMITTED = "call.admitted"
+    DIALLING = "call.dialling"
+    """An outbound call: its carrier is asked, over which connection."""
+    ALERTING = "call.alerting"
+    """An outbound call: the called party's telephone rings."""
     REFUSED = "call.refused"
     ANSWERED = "call.answered"
     TURN = "turn"
@@ -186,6 +201,8 @@ class EventType(StrEnum):
     """Caller and target hear each other."""
     TRANSFER_COMPLETED = "transfer.completed"
     """How it ended in all: `outcome`."""
+    KEYS_GATHERED = "keys.gathered"
+    """The caller was asked for keys: under which name, how many came, and which unless sensitive."""
     KEYS_SENT = "keys.sent"
     """Keys were pressed towards the caller: which, or only how many."""
     COMMAND = "command"

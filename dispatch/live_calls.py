@@ -229,6 +229,11 @@ class LiveCalls:
         """End a call that still rings and was never admitted; False when it is any other."""
         return await self._store.end(call_id, "miss", call_end) is not None
 
+    async def cancel(self, call_id: uuid.UUID) -> bool:
+        """End a call that still rings as cancelled; False when it is in any other state."""
+        cancelled = CallEnd(EndedBy.CLIENT, EndReason.CANCELLED)
+        return await self._store.end(call_id, "cancel", cancelled) is not None
+
     async def lapsed(self) -> list[uuid.UUID]:
         """Return the admitted calls whose heartbeat stopped for longer than `lease_ttl`."""
         return [uuid.UUID(found) for found in await self._store.overdue("calls_live", 0)]

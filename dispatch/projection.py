@@ -17,7 +17,15 @@ from dispatch.credits import BELIEVED_AFTER, Credits
 from dispatch.routes import Routes
 from dispatch.secrets.call_secrets import CallSecrets
 from dispatch.store.engine import Database
-from dispatch.store.repositories import accounts, agents, ledger, phone_numbers, secrets, tools
+from dispatch.store.repositories import (
+    accounts,
+    agents,
+    ledger,
+    outbound_calls,
+    phone_numbers,
+    secrets,
+    tools,
+)
 
 _BATCH = 50
 """Rows read at a time. All are written to Redis at once, so it must stay well below the client's
@@ -70,6 +78,7 @@ class Projection:
         published_secrets = await self._publish_secrets(since)
         published = await self._publish_agents(since)
         routes = await self._publish_routes(since)
+        await self._publish_trunks(since)
         balances = await self._repair_balances(since)
         self._seen_until = now - _OVERLAP
         return Projected(since is None, published, routes, balances, published_secrets)
@@ -125,6 +134,21 @@ class Projection:
             published += len(batch)
             if len(batch) < _BATCH:
                 return published
+            after = batch[-1][0]
+
+    async def _publish_trunks(self, since: datetime | None) -> None:
+        after: uuid.UUID | None = None
+        while True:
+            async with self._database.reading() as db:
+                batch = await outbound_calls.list_trunks_changed_since(db, since, after, _BATCH)
+            await _gather(
+                self._routes.withdraw_trunk(connection_id)
+                if trunk is None
+                else self._routes.publish_trunk(trunk)
+                for connection_id, trunk in batch
+            )
+            if len(batch) < _BATCH:
+                return
             after = batch[-1][0]
 
     async def _repair_balances(self, since: datetime | None) -> int:

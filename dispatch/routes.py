@@ -1,4 +1,4 @@
-"""Which agent answers which number: what the call path reads instead of Postgres."""
+"""Which agent answers which number, and where calls to carriers go: Redis instead of Postgres."""
 
 import uuid
 
@@ -6,6 +6,7 @@ from pydantic import TypeAdapter
 
 from dispatch.agent_profile import AgentProfile
 from dispatch.numbers import Route
+from dispatch.outbound_call import CarrierTrunk
 from dispatch.store import redis_keys
 from dispatch.store.redis_client import RedisClient, translate_redis_errors
 from telephony.e164 import E164
@@ -13,6 +14,7 @@ from telephony.e164 import E164
 __all__ = ["Route", "Routes"]
 
 _ROUTE = TypeAdapter(Route)
+_TRUNK = TypeAdapter(CarrierTrunk)
 
 
 class Routes:
@@ -69,3 +71,19 @@ class Routes:
         with translate_redis_errors():
             text = await self._redis.hget(redis_keys.agent(agent_id), "profile")
         return None if text is None else AgentProfile.model_validate_json(text)
+
+    async def publish_trunk(self, trunk: CarrierTrunk) -> None:
+        """Let calls on this connection go there from now on."""
+        with translate_redis_errors():
+            await self._redis.set(redis_keys.trunk(trunk.connection_id), _TRUNK.dump_json(trunk))
+
+    async def withdraw_trunk(self, connection_id: uuid.UUID) -> None:
+        """Let no more calls go out on this connection; one that takes none is fine."""
+        with translate_redis_errors():
+            await self._redis.delete(redis_keys.trunk(connection_id))
+
+    async def get_trunk(self, connection_id: uuid.UUID) -> CarrierTrunk | None:
+        """Return where calls on this connection go; None when it only calls in."""
+        with translate_redis_errors():
+            text = await self._redis.get(redis_keys.trunk(connection_id))
+        return None if text is None else _TRUNK.validate_json(text)

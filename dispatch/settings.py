@@ -62,3 +62,10 @@ class DispatchSettings(BaseSettings):
     """Calls at once in the whole installation."""
     max_calls_per_organization: int = Field(default=100, ge=1)
     max_calls_per_number: int = Field(default=100, ge=1)
+
+    outbound_calls_per_second: int = Field(default=5, ge=1)
+    """Outbound calls begun within any second on a carrier connection that names no limit."""
+    outbound_calls_per_second_per_organization: int = Field(default=10, ge=1)
+    max_outbound_calls: int = Field(default=100, ge=1)
+    """Outbound calls at once on a carrier connection that names no limit."""
+    max_outbound_calls_per_organization: int = Field(default=100, ge=1)

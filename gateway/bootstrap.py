@@ -35,6 +35,7 @@ from dispatch.knowledge.documents import Documents
 from dispatch.knowledge.embedding import Embedder
 from dispatch.knowledge.search import KnowledgeSearch
 from dispatch.live_calls import LiveCalls
+from dispatch.outbound.requests import OutboundCalls
 from dispatch.phone_numbers import PhoneNumbers
 from dispatch.room_events import RoomEventsHandler
 from dispatch.room_sessions import RoomSessions
@@ -51,6 +52,7 @@ from dispatch.store.loop_signals import LoopSignals
 from dispatch.store.redis_client import RedisClient, connect_redis
 from dispatch.store.request_claims import RequestClaims
 from dispatch.tenants import Tenants
+from dispatch.terminations import Terminations
 from dispatch.tools.addresses import AllowedHosts
 from dispatch.tools.catalogue import Tools
 from dispatch.tools.model_servers import model_server_client
@@ -168,6 +170,7 @@ def build_services(
         credits=Credits(database, balances),
         agents=Agents(database, routes),
         carrier_connections=CarrierConnections(database, keys),
+        terminations=Terminations(database, routes, keys),
         phone_numbers=phone_numbers,
         byoc_numbers=ByocNumbers(database, keys, phone_numbers, default_addresses),
         explain=Explain(database, redis, clients.trunks, dispatch_settings),
@@ -186,6 +189,7 @@ def build_services(
             settings.dialplane_session_token_key, dispatch_settings.dialplane_key_pepper
         ),
         call_records=CallRecords(database),
+        outbound_calls=OutboundCalls(database, redis, rooms, dispatch_settings),
         call_commands=CallCommands(redis, CallRecords(database)),
         usage=Usage(database, redis, dispatch_settings),
         quotas=Quotas(database, redis, dispatch_settings),

@@ -22,12 +22,14 @@ from dispatch.explain import Explain
 from dispatch.knowledge.bases import KnowledgeBases
 from dispatch.knowledge.documents import Documents
 from dispatch.knowledge.search import KnowledgeSearch
+from dispatch.outbound.requests import OutboundCalls
 from dispatch.phone_numbers import PhoneNumbers
 from dispatch.room_events import RoomEventsHandler
 from dispatch.room_sessions import RoomSessions
 from dispatch.rooms import Rooms
 from dispatch.secrets.vault import Secrets
 from dispatch.tenants import Tenants
+from dispatch.terminations import Terminations
 from dispatch.tools.catalogue import Tools
 from dispatch.usage.quotas import Quotas
 from dispatch.usage.usage import Usage
@@ -57,6 +59,7 @@ class Services:
     credits: Credits
     agents: Agents
     carrier_connections: CarrierConnections
+    terminations: Terminations
     phone_numbers: PhoneNumbers
     byoc_numbers: ByocNumbers
     explain: Explain
@@ -65,6 +68,7 @@ class Services:
     chat_turns: ChatTurns
     session_tokens: SessionTokens
     call_records: CallRecords
+    outbound_calls: OutboundCalls
     call_commands: CallCommands
     usage: Usage
     quotas: Quotas

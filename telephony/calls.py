@@ -22,10 +22,12 @@ class CallDirection(StrEnum):
 class CallState(StrEnum):
     """Where a call stands.
 
-    `ringing` is before the answer; `active` the conversation; `refused` was never answered on
-    purpose, `missed` was never answered because no agent came; `ended` was answered and is over.
+    `queued` is an outbound call that was not begun; `ringing` is before the answer; `active` the
+    conversation; `refused` was never answered on purpose, `missed` was never answered because no
+    agent came, or nobody answered us; `ended` was answered and is over.
     """
 
+    QUEUED = "queued"
     RINGING = "ringing"
     ACTIVE = "active"
     ENDED = "ended"
@@ -43,6 +45,8 @@ class EndedBy(StrEnum):
 
     CALLER = "caller"
     AGENT = "agent"
+    CALLEE = "callee"
+    """Whoever an outbound call was placed to."""
     HUMAN = "human"
     """Somebody the call was passed to."""
     CLIENT = "client"
@@ -78,11 +82,21 @@ class EndReason(StrEnum):
     """The caller gave up before the answer."""
     NO_WORKER = "no_worker"
     """No worker took the call before it stopped ringing."""
+    BUSY = "busy"
+    """This and the next four: an outbound call that was not answered."""
+    NO_ANSWER = "no_answer"
+    REJECTED = "rejected"
+    """The called party, or the carrier for it, said no."""
+    DIAL_FAILED = "dial_failed"
+    """The carrier could not put the call through, or could not be reached."""
+    CANCELLED = "cancelled"
+    """Whoever asked for the call took it back before the answer."""
     REFUSED = "refused"
     """Admission said no; the refusal's reason is beside it."""
 
 
 NEXT_STATES: Final[Mapping[CallState, frozenset[CallState]]] = {
+    CallState.QUEUED: frozenset({CallState.RINGING, CallState.MISSED}),
     CallState.RINGING: frozenset(
         {CallState.ACTIVE, CallState.REFUSED, CallState.MISSED, CallState.ENDED}
     ),
@@ -92,4 +106,5 @@ NEXT_STATES: Final[Mapping[CallState, frozenset[CallState]]] = {
     CallState.MISSED: frozenset(),
 }
 """Where a call can go from each state. The scripts in `dispatch/store/scripts` move calls; a test
-checks every one of them, from every state, against this table."""
+checks every one of them, from every state, against this table. They know no queued calls: those are
+in Postgres alone."""

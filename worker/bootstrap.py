@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Self
 
+from dispatch.carrier_trunks import CarrierTrunks
 from dispatch.commands import CommandQueue
 from dispatch.live_calls import LiveCalls
 from dispatch.secrets.call_secrets import CallSecrets
@@ -54,6 +55,7 @@ class JobServices:
     rooms: RoomControl
     hearing: HearingControl
     dialler: Dialler
+    trunks: CarrierTrunks
     secrets: CallSecrets
     allowed_hosts: AllowedHosts
     """Hosts that tenants' models and tools may reach although they are not public."""
@@ -84,6 +86,7 @@ async def open_services(settings: JobSettings) -> AsyncIterator[JobServices]:
                 rooms=rooms,
                 hearing=LiveKitHearing(client),
                 dialler=LiveKitDialler(client),
+                trunks=CarrierTrunks(redis, settings.dispatch),
                 secrets=secrets,
                 allowed_hosts=allowed_hosts,
                 sip_hosts=AllowedHosts(settings.dispatch.dialplane_sip_allowed_hosts),

@@ -40,7 +40,7 @@ from worker.transcript import CallJournal
 from worker.transfers.hosts import may_dial
 from worker.transfers.leg import HumanLeg
 from worker.transfers.outcome import TransferOutcome
-from worker.transfers.transfer import Transfer, TransferParts, no_trunk
+from worker.transfers.transfer import Transfer, TransferParts
 
 logger = logging.getLogger(__name__)
 
@@ -372,7 +372,7 @@ def call_control_of(
         room=room,
         line=line,
         caller_identity=arrival.caller_identity,
-        from_number=arrival.did or _NO_NUMBER,
+        from_number=arrival.own_number or _NO_NUMBER,
         journal=journal,
         hearing=RoomHearing(services.hearing, room, parties),
         dialler=services.dialler,
@@ -380,7 +380,7 @@ def call_control_of(
         detection=warm.vad,
         policy=policy,
         may_dial=functools.partial(may_dial, services.sip_hosts),
-        find_trunk=no_trunk,
+        find_trunk=functools.partial(services.trunks.of_number, arrival.own_number),
     )
     rules = DiallingRules(
         allow=policy.patterns,

@@ -27,6 +27,7 @@ from telephony.calls import CallKind
 from worker.agents import RealtimeAgent, VoiceAgent
 from worker.call_errors import NotNow
 from worker.ending import AGENT_FAILED, PROVIDER_FAILED
+from worker.gather import Gathered, GatherPlan, KeyGatherer
 from worker.keys import KeyInput
 from worker.line import Line
 from worker.metering import Meter
@@ -88,6 +89,8 @@ class Conversation:
         self._heard_text: TranscriptSynchronizer | None = None
         self.before_goodbye: Callable[[], Awaitable[None]] | None = None
         """Lets everybody hear the agent again, whoever the caller talks with."""
+        self.place: Callable[[], Awaitable[None]] | None = None
+        """Rings whoever an outbound call goes to; returns when they answered."""
 
     async def open(self, tools: Sequence[llm.Tool | llm.Toolset], answer_timeout_s: float) -> None:
         """Start the agent, wait for the answer and greet.
@@ -177,6 +180,18 @@ class Conversation:
         context.add_message(role="system", content=text)
         await agent.update_chat_ctx(context)
 
+    async def gather(self, plan: GatherPlan) -> Gathered:
+        """Ask the caller for keys.
+
+        Raises:
+            CallOver: The call ended first.
+            NotNow: The caller does not talk with the agent, or is being asked already.
+        """
+        gatherer = KeyGatherer(
+            self._session, self._keys, self._line, self._journal, self._speaker.speak
+        )
+        return await gatherer.gather(plan)
+
     async def say_goodbye(self, timeout_s: float) -> None:
         """Speak the goodbye, let it be heard in full, and let the call be over.
 
@@ -263,6 +278,8 @@ class Conversation:
             self._session.output.transcription = self._heard_text.text_output
 
     async def _wait_for_answer(self) -> None:
+        if self.place is not None:
+            await self.place()
         if self._arrival.kind is CallKind.SIP:
             await self._line.wait_for_active(self._arrival.caller_identity)
             return

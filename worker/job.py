@@ -18,21 +18,23 @@ from dispatch.calls import Admitted, Arrival, RefusalReason, Refused, call_id_of
 from dispatch.errors import StoreUnavailable
 from dispatch.sip_arrivals import sip_arrival
 from dispatch.variables import Occasion, session_variables
-from telephony.calls import CallKind
+from telephony.calls import CallDirection, CallKind
 from worker.bootstrap import JobServices, open_services
 from worker.call_control import CallControl, call_control_of
 from worker.closing import hang_up, settle
 from worker.command_runner import CommandRunner
 from worker.conversation import Conversation
 from worker.ending import AGENT_FAILED, PROVIDER_FAILED, WORKER_LOST, Ending
+from worker.held_keys import HeldKeys
 from worker.line import Line, LineDownError, join
 from worker.metering import Meter, MeterLimits, run_meter
+from worker.outbound import ANSWER_TIMEOUT_S, OutboundLeg, is_outbound, placed_arrival, seen_from
 from worker.pipelines import VendorModels, WarmModels, build_agent_session, build_models
-from worker.tools.end_call import end_call_tool
+from worker.tools.call_tools import call_tools
 from worker.tools.http import http_tools
 from worker.tools.search_knowledge import search_knowledge_tools
-from worker.tools.transfer_call import transfer_tools
 from worker.transcript import CallJournal
+from worker.transfers.hosts import may_dial
 from worker.usage import CallUsage
 from worker.vendors.account import ModelUnavailableError
 from worker.warm import WARM, WarmProcess, warm_up
@@ -120,6 +122,8 @@ async def identify(line: Line, services: JobServices, seat: str = "") -> Arrival
     timeout_s = services.worker_settings.caller_timeout.total_seconds()
     try:
         async with asyncio.timeout(timeout_s):
+            if is_outbound(line.room.name):
+                return await placed_arrival(line.room.name, services.trunks)
             caller = await line.wait_for_caller()
             if caller.kind == rtc.ParticipantKind.PARTICIPANT_KIND_SIP:
                 return sip_arrival(line.room.name, caller.identity, caller.attributes)
@@ -241,7 +245,7 @@ def _variables_of(call: ActiveCall) -> dict[str, str]:
         session_id=str(arrival.call_id),
         platform="PHONE" if arrival.kind is CallKind.SIP else "WEB",
         direction=arrival.direction.value.upper(),
-        customer_number=arrival.caller_number or "",
+        customer_number=arrival.other_number or "",
         room_name=arrival.room_name,
     )
     own = given if isinstance(given, dict) else {}
@@ -278,14 +282,19 @@ async def converse(
         ),
         ending,
     )
+    held = HeldKeys()
     try:
         tools: list[llm.Tool] = [
-            end_call_tool(ending, conversation.hang_up),
-            *http_tools(profile.tools, services.tool_runner, secrets, ending),
+            *call_tools(profile, control, conversation, ending, held),
+            *http_tools(profile.tools, services.tool_runner, secrets, ending, held),
             *search_knowledge_tools(profile, services.knowledge.look_up),
-            *transfer_tools(control, profile.transfer),
         ]
-        await conversation.open(tools, settings.answer_timeout.total_seconds())
+        answer_timeout_s = settings.answer_timeout.total_seconds()
+        if call.arrival.direction is CallDirection.OUTBOUND:
+            allowed = functools.partial(may_dial, services.sip_hosts)
+            leg = OutboundLeg(call.line, services.dialler, services.trunks, call.journal, allowed)
+            conversation.place, answer_timeout_s = leg.place, ANSWER_TIMEOUT_S
+        await conversation.open(tools, answer_timeout_s)
         obeying = _watched(commands.run(), ending)
         try:
             await ending.wait()
@@ -330,6 +339,7 @@ async def _keep_books(
     services: JobServices,
 ) -> None:
     cause, at = await call.line.ending.wait()
+    cause = seen_from(call.arrival, cause)
     if commands is not None:
         await commands.close()
     if conversation is not None:

@@ -68,6 +68,10 @@ class Line:
         """Note the answer: from here on a caller who leaves hangs up instead of giving up."""
         self._answered_at = at
 
+    def expect(self, identity: str) -> None:
+        """Name whose leaving ends the call, when it is not somebody who is waited for."""
+        self._caller_identity = identity
+
     async def wait_for_caller(self, identity: str | None = None) -> rtc.RemoteParticipant:
         """Return the participant who calls, as soon as it is in the room.
 

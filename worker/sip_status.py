@@ -3,9 +3,11 @@
 from typing import Final
 
 CALL_STATUS: Final = "sip.callStatus"
-"""Attribute of a SIP participant: `ringing`, `active`, `hangup`.
+"""Attribute of a SIP participant: `dialing`, `ringing`, `active`, `hangup`.
 
 Source: livekit/protocol livekit/attrs.go (the names of all `sip.*` attributes)."""
+
+CALL_RINGING: Final = "ringing"
 
 CALL_ACTIVE: Final = "active"
 

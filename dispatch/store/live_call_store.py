@@ -28,7 +28,7 @@ SESSION_KEEP_S = 86_400
 _MOST_AT_ONCE = 500
 """Calls one reaper run looks at."""
 
-EndMode = Literal["end", "lost", "miss"]
+EndMode = Literal["end", "lost", "miss", "cancel"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class LiveCallStore:
 
     async def ring(self, arrival: Arrival) -> None:
         """Run the ring script."""
-        await self._run("ring", *_arrival_args(arrival))
+        await self._run("ring", *arrival_args(arrival))
 
     async def admit(self, arrival: Arrival, job_id: str) -> list[str]:
         """Run the admit script and return its answer: `admitted` and fields, or `refused`, why."""
@@ -67,7 +67,7 @@ class LiveCallStore:
         own = self._rates.rate(table, arrival.kind, KeySource.OWN)
         answer: list[str] = await self._run(
             "admit",
-            *_arrival_args(arrival),
+            *arrival_args(arrival),
             platform.per_minute,
             platform.block,
             self._lease_ttl_ms,
@@ -87,7 +87,7 @@ class LiveCallStore:
         """Run the open script; answers `opened`, the agent's name, created-at ms, or why not."""
         settings = self._settings
         table = self._rates.table(datetime.now(UTC))
-        call_id, arrival_json, room_name, *_ = _arrival_args(arrival)
+        call_id, arrival_json, room_name, *_ = arrival_args(arrival)
         answer: list[str] = await self._run(
             "open_session",
             call_id,
@@ -213,8 +213,8 @@ def _session_key(room_name: str, seat: str) -> str:
     return redis_keys.seat(seat, room_name) if seat else redis_keys.voice_session(room_name)
 
 
-def _arrival_args(arrival: Arrival) -> tuple[str, str, str, str, str]:
-    """Return what ring, admit and open share: id, JSON, room, kind, DID (empty for none)."""
+def arrival_args(arrival: Arrival) -> tuple[str, str, str, str, str]:
+    """Return what the scripts share: id, JSON, room, kind, our own number (empty for none)."""
     text = orjson.dumps(
         {
             "kind": arrival.kind,
@@ -227,7 +227,7 @@ def _arrival_args(arrival: Arrival) -> tuple[str, str, str, str, str]:
             "carrier_call_id": arrival.carrier_call_id,
         }
     ).decode()
-    return str(arrival.call_id), text, arrival.room_name, arrival.kind, arrival.did or ""
+    return str(arrival.call_id), text, arrival.room_name, arrival.kind, arrival.own_number or ""
 
 
 def _usage_args(usage: PricedUsage) -> tuple[int, int, str]:

@@ -22,7 +22,7 @@
 | `dp:leases:number:{did}` | as above | | | |
 | `dp:trunk:{connection_id}` | string, JSON `CarrierTrunk`: where calls to a carrier go, its password sealed | while the connection has a termination | outbound use case, projection | worker |
 | `dp:outbound:pace:{connection_id or org_id}` | list of the ms at which its last outbound calls were begun, newest first | 2 s after the last | begin-outbound script | the same |
-| `dp:outbound:live:{connection_id or org_id}` | set of its outbound calls that are not over, and some that are | 1 h after the last was begun | begin-outbound script | the same |
+| `dp:outbound:live:{connection_id or org_id}` | set of its outbound calls that are not over, and some that are | 1 day after the last was begun | begin-outbound script | the same |
 | `dp:events` | stream: call_id, seq, type, at_ms, data | until written to Postgres | call scripts | event drain (group `record`) |
 | `dp:events:rejected` | stream: the event and why Postgres refused it | until an operator deletes it | event drain | /readyz, operators |
 | `dp:workers` | sorted set worker_id by expiry ms | 15 s after the last beat | worker | explain, /readyz, unanswered calls |

@@ -44,10 +44,6 @@ class NoTrunkError(Exception):
     """Calls can not be placed there: the number has no carrier for it, or the host is private."""
 
 
-async def no_trunk() -> None:
-    """Find no outbound trunk: only SIP addresses can be dialled."""
-
-
 @dataclass(frozen=True, slots=True)
 class TransferParts:
     """What every transfer of one call works with."""

@@ -118,6 +118,7 @@ async def delete_connection(db: WriteSession, connection_id: uuid.UUID) -> None:
         .where(CarrierConnectionRow.id == connection_id)
         .values(
             deleted_at=func.now(),
+            updated_at=func.now(),
             auth_password_sealed=None,
             termination_password_sealed=None,
             data_key_id=None,

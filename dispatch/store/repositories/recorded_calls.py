@@ -154,8 +154,11 @@ async def release_reservation(db: WriteSession, release: Release) -> None:
 async def list_open_calls(
     db: ReadSession, after: uuid.UUID | None, most: int
 ) -> Sequence[tuple[uuid.UUID, str]]:
-    """Return (id, room name) of calls that are not over, by id, those behind `after`."""
-    query = select(CallRow.id, CallRow.room_name).where(CallRow.ended_at.is_(None))
+    """Return (id, room name) of calls that began and are not over, by id, those behind `after`."""
+    # Redis has not heard of queued ones yet.
+    query = select(CallRow.id, CallRow.room_name).where(
+        CallRow.ended_at.is_(None), CallRow.state != CallState.QUEUED.value
+    )
     if after is not None:
         query = query.where(CallRow.id > after)
     found = await db.execute(query.order_by(CallRow.id).limit(most))

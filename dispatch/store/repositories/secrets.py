@@ -135,7 +135,7 @@ async def reseal_termination_password(
     await db.execute(
         update(CarrierConnectionRow)
         .where(CarrierConnectionRow.id == connection_id)
-        .values(data_key_id=data_key_id, termination_password_sealed=sealed)
+        .values(data_key_id=data_key_id, termination_password_sealed=sealed, updated_at=func.now())
     )
 
 

@@ -65,7 +65,7 @@ async def set_termination(
     await db.execute(
         update(CarrierConnectionRow)
         .where(CarrierConnectionRow.id == connection_id)
-        .values(termination_uri=uri, termination_username=username)
+        .values(termination_uri=uri, termination_username=username, updated_at=func.now())
     )
 
 
@@ -76,7 +76,7 @@ async def set_termination_password(
     await db.execute(
         update(CarrierConnectionRow)
         .where(CarrierConnectionRow.id == connection_id)
-        .values(termination_password_sealed=sealed, data_key_id=data_key_id)
+        .values(termination_password_sealed=sealed, data_key_id=data_key_id, updated_at=func.now())
     )
 
 
@@ -89,3 +89,37 @@ async def agent_names(
         AgentRow.project_id == project_id, AgentRow.id.in_(list(agent_ids))
     )
     return {row[0]: row[1] for row in await db.execute(query)}
+
+
+async def find_termination(
+    db: ReadSession, connection_id: uuid.UUID
+) -> tuple[str, str | None] | None:
+    """Return where a connection's calls go and under which name, or None when it only calls in."""
+    query = select(
+        CarrierConnectionRow.termination_uri, CarrierConnectionRow.termination_username
+    ).where(CarrierConnectionRow.id == connection_id)
+    row = (await db.execute(query)).one_or_none()
+    return None if row is None or row[0] is None else (row[0], row[1])
+
+
+async def set_limits(
+    db: WriteSession,
+    connection_id: uuid.UUID,
+    calls_per_second: int | None,
+    max_outbound_calls: int | None,
+) -> None:
+    """Store how fast and how many calls a carrier takes; None for the installation's own limits."""
+    await db.execute(
+        update(CarrierConnectionRow)
+        .where(CarrierConnectionRow.id == connection_id)
+        .values(calls_per_second=calls_per_second, max_outbound_calls=max_outbound_calls)
+    )
+
+
+async def forget_termination_password(db: WriteSession, connection_id: uuid.UUID) -> None:
+    """Take the password for calls to the carrier away."""
+    await db.execute(
+        update(CarrierConnectionRow)
+        .where(CarrierConnectionRow.id == connection_id)
+        .values(termination_password_sealed=None, updated_at=func.now())
+    )

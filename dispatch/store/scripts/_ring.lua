@@ -8,7 +8,10 @@ end
 
 -- Returns the tenant a call belongs to, or nil and why there is none.
 local function identify(call_id, kind, did, room_name, seat)
-  if kind == 'sip' then
+  local found = redis.call('HMGET', session_key_of(room_name, seat),
+    'call_id', 'organization_id', 'project_id', 'agent_id', 'metadata')
+  -- A telephone call that has a session is one that we place; any other is looked up by its number.
+  if kind == 'sip' and not found[1] then
     local text = redis.call('GET', key.route .. did)
     if not text then return nil, 'number_unknown' end
     local route = cjson.decode(text)
@@ -19,8 +22,6 @@ local function identify(call_id, kind, did, room_name, seat)
       agent_id = agent_id, metadata = '{}',
     }
   end
-  local found = redis.call('HMGET', session_key_of(room_name, seat),
-    'call_id', 'organization_id', 'project_id', 'agent_id', 'metadata')
   if found[1] ~= call_id then return nil, 'session_unknown' end
   return {
     organization_id = found[2], project_id = found[3], agent_id = found[4], metadata = found[5],

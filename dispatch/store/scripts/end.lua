@@ -1,8 +1,9 @@
 -- include: answer
 -- include: settle
 -- include: usage
--- Ends a call, once. `mode` is `end` (any call), `lost` (only when its heartbeat stopped) or
--- `miss` (only while it rings and was not admitted). Answers a settlement, or false.
+-- Ends a call, once. `mode` is `end` (any call), `lost` (only when its heartbeat stopped), `miss`
+-- (only while it rings and was not admitted) or `cancel` (only while it rings). Answers a
+-- settlement, or false.
 local call_id, mode, ending = ARGV[1], ARGV[2], ARGV[3]
 local ended_at_ms, answered_at_ms, keep_s = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
 local usage_total, usage_cost, usage = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9]
@@ -38,6 +39,7 @@ if state ~= 'ringing' and state ~= 'active' then
   return settlement(call_id, '1')
 end
 if mode == 'miss' and admitted_at_ms then return false end
+if mode == 'cancel' and state ~= 'ringing' then return false end
 if mode == 'lost' then
   local expiry = redis.call('ZSCORE', key.calls_live, call_id)
   if not admitted_at_ms or (expiry and tonumber(expiry) > at_ms) then return false end

@@ -22,6 +22,7 @@ from dispatch.store.tables.knowledge import (
 )
 from dispatch.store.tables.ledger import LedgerEntryRow
 from dispatch.store.tables.numbers import CarrierConnectionRow, PhoneNumberRow
+from dispatch.store.tables.outbound import OutboundCallRow
 from dispatch.store.tables.rooms import RoomSessionRow, RoomSessionTurnRow
 from dispatch.store.tables.secrets import DataKeyRow, SecretRow
 from dispatch.store.tables.tools import ToolRow
@@ -49,6 +50,7 @@ __all__ = [
     "MemberRow",
     "OpenReservationRow",
     "OrganizationRow",
+    "OutboundCallRow",
     "PhoneNumberRow",
     "ProjectRow",
     "RoomSessionRow",

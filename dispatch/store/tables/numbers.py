@@ -41,7 +41,13 @@ class CarrierConnectionRow(Table):
     termination_username: Mapped[str | None] = mapped_column(String(255))
     termination_password_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     """With which we make ourselves known to the carrier."""
+    calls_per_second: Mapped[int | None] = mapped_column(Integer)
+    """Outbound calls begun within any second; None for the installation's own limit."""
+    max_outbound_calls: Mapped[int | None] = mapped_column(Integer)
+    """Outbound calls at once."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    """Last change of how calls are placed on it."""
     deleted_at: Mapped[datetime | None]
 
 

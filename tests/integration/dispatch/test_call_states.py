@@ -32,6 +32,7 @@ STEPS: dict[str, Step] = {
     ),
     "miss": lambda calls, arrival: calls.miss(arrival.call_id, NO_WORKER),
     "lost": lambda calls, arrival: calls.end_lost(arrival.call_id),
+    "cancel": lambda calls, arrival: calls.cancel(arrival.call_id),
 }
 
 WAYS_THERE = {
@@ -84,4 +85,5 @@ async def test_scripts_move_calls_just_as_the_table_says(redis: Redis) -> None:
             seen |= {(before, after)} if after is not before else set()
             before = after
 
-    assert seen == {(before, after) for before in NEXT_STATES for after in NEXT_STATES[before]}
+    in_redis = set(NEXT_STATES) - {CallState.QUEUED}
+    assert seen == {(before, after) for before in in_redis for after in NEXT_STATES[before]}

@@ -72,6 +72,7 @@ def services_over(calls: Calls) -> JobServices:
         rooms=cast("Any", SilentLiveKit()),
         hearing=cast("Any", None),
         dialler=cast("Any", None),
+        trunks=cast("Any", None),
         secrets=cast("Any", None),
         allowed_hosts=AllowedHosts(),
         sip_hosts=AllowedHosts(),

@@ -1,0 +1,146 @@
+"""Terminations: where calls to a carrier go on one of a project's connections, and how many."""
+
+import re
+import uuid
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import SecretStr
+
+from dispatch.access.audit import record_change
+from dispatch.accounts import Principal
+from dispatch.errors import InvalidField, NotFound
+from dispatch.routes import Routes
+from dispatch.secrets.data_keys import data_key_for_writing
+from dispatch.secrets.envelope import KeyRing
+from dispatch.secrets.passwords import termination_purpose_of
+from dispatch.store.engine import Database
+from dispatch.store.repositories import carrier_connections, outbound_calls, terminations
+
+_HOST = re.compile(
+    r"(?=.{1,253}(?::|$))[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+    r"(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*(?::(?P<port>[1-9][0-9]{0,4}))?"
+)
+_LONGEST_CREDENTIAL: Final = 255
+_MOST_A_SECOND: Final = 100
+_MOST_AT_ONCE: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class TerminationDraft:
+    """How a carrier is to be called."""
+
+    uri: str
+    """`host[:port]`, also with `sip:` before it."""
+    username: str | None = None
+    password: SecretStr | None = None
+    """None keeps the one there is, if the user name stays."""
+    calls_per_second: int | None = None
+    """None for the installation's own limit; likewise the next."""
+    max_outbound_calls: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetTermination:
+    """How a carrier is called; its password never leaves the store."""
+
+    uri: str
+    username: str | None
+    calls_per_second: int | None
+    max_outbound_calls: int | None
+
+
+class Terminations:
+    """The way out on carrier connections; the next call uses what is set here.
+
+    Args:
+        database: The record.
+        routes: Where jobs read it.
+        keys: The installation's keys, which protect the passwords.
+    """
+
+    def __init__(self, database: Database, routes: Routes, keys: KeyRing) -> None:
+        self._database = database
+        self._routes = routes
+        self._keys = keys
+
+    async def set(
+        self, principal: Principal, connection_id: uuid.UUID, draft: TerminationDraft
+    ) -> SetTermination:
+        """Say where calls on a connection go; replaces what was said before.
+
+        Raises:
+            InvalidField: A value is wrong.
+            NotFound: The project has no such connection.
+            StoreUnavailable: A store could not be reached; calls may know already.
+        """
+        wanted = _checked(draft)
+        async with self._database.transaction() as db:
+            if not await carrier_connections.find_connection(
+                db, principal.project_id, connection_id, for_update=True
+            ):
+                raise NotFound("carrier connection", connection_id)
+            was = await terminations.find_termination(db, connection_id)
+            await terminations.set_termination(
+                db, connection_id, uri=wanted.uri, username=wanted.username
+            )
+            await terminations.set_limits(
+                db, connection_id, wanted.calls_per_second, wanted.max_outbound_calls
+            )
+            if draft.password is not None:
+                data_key = await data_key_for_writing(db, self._keys, principal.project_id)
+                sealed = data_key.seal(
+                    termination_purpose_of(connection_id),
+                    draft.password.get_secret_value().encode(),
+                )
+                await terminations.set_termination_password(db, connection_id, sealed, data_key.id)
+            elif was is None or was[1] != wanted.username:
+                await terminations.forget_termination_password(db, connection_id)
+            await record_change(
+                db,
+                principal.actor,
+                "carrier_connection.account_changed",
+                target_type="carrier_connection",
+                target_id=connection_id,
+                organization_id=principal.organization_id,
+                project_id=principal.project_id,
+                before={
+                    "termination_uri": was[0] if was else None,
+                    "termination_username": was[1] if was else None,
+                },
+                after={
+                    "termination_uri": wanted.uri,
+                    "termination_username": wanted.username,
+                    "calls_per_second": wanted.calls_per_second,
+                    "max_outbound_calls": wanted.max_outbound_calls,
+                },
+            )
+            trunk = await outbound_calls.find_trunk(db, connection_id)
+        if trunk is not None:
+            await self._routes.publish_trunk(trunk)
+        return wanted
+
+
+def _checked(draft: TerminationDraft) -> SetTermination:
+    """Return what is wanted if all of it is as it should be."""
+    host = draft.uri.strip().lower().removeprefix("sip:")
+    found = _HOST.fullmatch(host)
+    if found is None or int(found["port"] or 0) > 65_535:
+        raise InvalidField(
+            "uri", "uri must be the carrier's host, such as example.pstn.twilio.com."
+        )
+    if draft.password is not None and draft.username is None:
+        raise InvalidField("username", "A password goes with a user name.")
+    password = None if draft.password is None else draft.password.get_secret_value()
+    for name, text in (("username", draft.username), ("password", password)):
+        if text is not None and not (1 <= len(text) <= _LONGEST_CREDENTIAL and text.isprintable()):
+            raise InvalidField(
+                name, f"1 to {_LONGEST_CREDENTIAL} characters, none of them a control character."
+            )
+    for name, value, most in (
+        ("calls_per_second", draft.calls_per_second, _MOST_A_SECOND),
+        ("max_outbound_calls", draft.max_outbound_calls, _MOST_AT_ONCE),
+    ):
+        if value is not None and not 1 <= value <= most:
+            raise InvalidField(name, f"From 1 to {most}.")
+    return SetTermination(host, draft.username, draft.calls_per_second, draft.max_outbound_calls)

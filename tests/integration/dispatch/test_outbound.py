@@ -1,0 +1,294 @@
+"""Outbound calls from the request to the room with its job, over real stores and a fake LiveKit."""
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pydantic import SecretStr
+from redis.asyncio import Redis
+
+from dispatch.accounts import ADMINISTRATOR, Principal
+from dispatch.agent_profile import AgentDraft
+from dispatch.call_records import CallRecords
+from dispatch.calls import Admitted
+from dispatch.carrier_trunks import CarrierTrunks
+from dispatch.errors import Conflict, InsufficientCredits, InvalidField, NotFound
+from dispatch.event_drain import EventDrain
+from dispatch.live_calls import LiveCalls
+from dispatch.numbers import PhoneNumber
+from dispatch.outbound.dispatcher import OutboundDispatcher, arrival_of
+from dispatch.outbound.requests import CallRequest, OutboundCalls
+from dispatch.outbound_call import outbound_room_of
+from dispatch.store import redis_keys
+from dispatch.store.engine import Database
+from dispatch.terminations import TerminationDraft, Terminations
+from telephony.calls import CallState, EndReason
+from telephony.errors import VendorUnavailable
+from telephony.ports import SipServer
+from tests.builders.installation_keys import KEYS
+from tests.builders.live_calls import settings
+from tests.fakes.livekit_rooms import FakeRooms
+from tests.integration.dispatch.conftest import UseCases
+
+pytestmark = pytest.mark.integration
+
+TO = "+12015550177"
+CREDIT = 10_000_000
+
+
+@dataclass
+class Switchboard:
+    """A customer with a number that can call out, and both ends of the queue."""
+
+    owner: Principal
+    number: PhoneNumber
+    requests: OutboundCalls
+    dispatcher: OutboundDispatcher
+    rooms: FakeRooms
+    live: LiveCalls
+    database: Database
+
+    async def place(self, **fields: object) -> uuid.UUID:
+        """Ask for a call and return its id."""
+        request = CallRequest(to=TO, **fields)  # type: ignore[arg-type]
+        return (await self.requests.start(self.owner, request)).call.id
+
+    async def state(self, call_id: uuid.UUID) -> CallState | None:
+        """Where the call stands in Redis, None when it was not begun."""
+        call = await self.live.find(call_id)
+        return None if call is None else call.state
+
+    def rung(self, *call_ids: uuid.UUID) -> Sequence[bool]:
+        """Whether each call has a room with a job."""
+        return [outbound_room_of(call_id) in self.rooms.specs for call_id in call_ids]
+
+
+@pytest.fixture
+async def board(
+    use_cases: UseCases, owner: Principal, database: Database, redis: Redis
+) -> Switchboard:
+    await use_cases.credits.top_up(ADMINISTRATOR, owner.organization_id, amount_microcredits=CREDIT)
+    agent = await use_cases.agents.create(owner.actor, owner, AgentDraft(name="Reception"))
+    connection = await use_cases.connections.create(
+        owner, name="Trunk", provider="carrier", allowed_addresses=["192.0.2.0/24"]
+    )
+    number = await use_cases.numbers.create(
+        owner, provider="carrier", number="+12015550100", connection_id=connection.id
+    )
+    number = await use_cases.numbers.assign(owner, number.id, outbound_agent_id=agent.agent_id)
+    terminations = Terminations(database, use_cases.routes, KEYS)
+    await terminations.set(
+        owner,
+        connection.id,
+        TerminationDraft(
+            "sip.example.com:5080",
+            "us",
+            SecretStr("hunter2-hunter2"),
+            calls_per_second=2,
+            max_outbound_calls=3,
+        ),
+    )
+    rooms = FakeRooms()
+    return Switchboard(
+        owner=owner,
+        number=number,
+        requests=OutboundCalls(database, redis, rooms, settings()),
+        dispatcher=OutboundDispatcher(database, redis, rooms, settings()),
+        rooms=rooms,
+        live=LiveCalls(redis, settings()),
+        database=database,
+    )
+
+
+async def test_a_call_becomes_a_room_with_a_job_that_finds_carrier_and_admission(
+    board: Switchboard, redis: Redis
+) -> None:
+    call_id = await board.place(metadata={"ticket": 7})
+    done = await board.dispatcher.run_once()
+
+    assert (done.begun, done.waiting) == (1, 0)
+    assert board.rung(call_id) == [True]
+    assert await board.state(call_id) is CallState.RINGING
+    trunks = CarrierTrunks(redis, settings())
+    placed = await trunks.find_placed(outbound_room_of(call_id))
+    assert placed is not None
+    assert (placed.to_number, placed.from_number) == (TO, board.number.number)
+    assert await trunks.find(placed.connection_id) == SipServer(
+        "sip.example.com:5080", "us", "hunter2-hunter2"
+    )
+    assert await trunks.of_number(board.number.number) is not None
+    request = await board.requests.start(board.owner, CallRequest(to=TO), new_id=call_id)
+    admitted = await board.live.admit(arrival_of(request.call), "AJ_first")
+    assert isinstance(admitted, Admitted)
+    assert admitted.metadata == {"ticket": 7}
+    # A second job, after a crash, must not dial a second time.
+    assert not isinstance(await board.live.admit(arrival_of(request.call), "AJ_second"), Admitted)
+
+
+async def test_a_call_asked_for_twice_under_one_id_is_one_call(board: Switchboard) -> None:
+    call_id = uuid.uuid4()
+    for _ in range(2):
+        made = await board.requests.start(board.owner, CallRequest(to=TO), new_id=call_id)
+        assert made.call.id == call_id
+    assert (await board.dispatcher.run_once()).begun == 1
+    assert (await board.dispatcher.run_once()).begun == 0
+
+
+async def test_no_more_calls_begin_in_a_second_than_the_carrier_takes(board: Switchboard) -> None:
+    first, second, third = [await board.place() for _ in range(3)]
+    done = await board.dispatcher.run_once()
+    assert (done.begun, done.waiting) == (2, 1)
+    assert board.rung(first, second, third) == [True, True, False]
+
+
+async def test_a_call_waits_until_one_of_the_carriers_calls_is_over(
+    board: Switchboard, redis: Redis
+) -> None:
+    waiting = [await board.place() for _ in range(4)]
+    for _ in range(2):
+        await board.dispatcher.run_once()
+        await forget_pace(redis)
+    assert board.rung(*waiting) == [True, True, True, False]
+
+    assert await board.live.cancel(waiting[0])
+    await board.dispatcher.run_once()
+    assert board.rung(*waiting)[3]
+
+
+async def forget_pace(redis: Redis) -> None:
+    """Let the second pass in which the last calls began."""
+    keys = [key async for key in redis.scan_iter("dp:outbound:pace:*")]
+    await redis.delete(*keys)
+
+
+async def test_a_dispatcher_that_died_after_any_step_is_followed_by_one_that_finishes(
+    board: Switchboard,
+) -> None:
+    call_id = await board.place()
+    board.rooms.unreachable = True
+    with pytest.raises(VendorUnavailable):
+        await board.dispatcher.run_once()
+    assert await board.state(call_id) is CallState.RINGING
+    board.rooms.unreachable = False
+
+    assert (await board.dispatcher.run_once()).begun == 1
+    assert board.rung(call_id) == [True]
+    assert (await board.dispatcher.run_once()).begun == 0
+
+
+async def test_a_call_that_was_over_before_its_room_was_made_is_not_begun_again(
+    board: Switchboard,
+) -> None:
+    call_id = await board.place()
+    board.rooms.unreachable = True
+    with pytest.raises(VendorUnavailable):
+        await board.dispatcher.run_once()
+    board.rooms.unreachable = False
+    assert await board.live.cancel(call_id)
+
+    await board.dispatcher.run_once()
+    assert board.rung(call_id) == [False]
+
+
+async def test_two_dispatchers_begin_a_call_once(board: Switchboard) -> None:
+    await board.place()
+    done = await asyncio.gather(*(board.dispatcher.run_once() for _ in range(3)))
+    assert sum(one.begun for one in done) == 1
+
+
+async def test_a_scheduled_call_waits_for_its_time(board: Switchboard) -> None:
+    call_id = await board.place(scheduled_at=datetime.now(UTC) + timedelta(hours=1))
+    assert (await board.dispatcher.run_once()).begun == 0
+    assert board.rung(call_id) == [False]
+
+
+async def test_a_queued_call_is_cancelled_for_good(board: Switchboard) -> None:
+    call_id = await board.place()
+    for _ in range(2):
+        cancelled = await board.requests.cancel(board.owner, call_id)
+        assert cancelled.state is CallState.MISSED
+    assert (await board.dispatcher.run_once()).begun == 0
+
+
+async def test_a_ringing_call_is_cancelled_and_its_room_is_gone(
+    board: Switchboard, redis: Redis
+) -> None:
+    call_id = await board.place()
+    await board.dispatcher.run_once()
+    await board.requests.cancel(board.owner, call_id)
+
+    assert await board.state(call_id) is CallState.MISSED
+    assert outbound_room_of(call_id) not in board.rooms.rooms
+    await EventDrain(redis, board.database).run_once()
+    with_record = await board.requests.cancel(board.owner, call_id)
+    assert with_record.state is CallState.MISSED
+
+
+async def test_an_answered_call_is_not_cancelled(board: Switchboard) -> None:
+    call_id = await board.place()
+    await board.dispatcher.run_once()
+    known = await board.requests.start(board.owner, CallRequest(to=TO), new_id=call_id)
+    await board.live.admit(arrival_of(known.call), "AJ_first")
+    await board.live.answered(call_id, datetime.now(UTC))
+    with pytest.raises(Conflict):
+        await board.requests.cancel(board.owner, call_id)
+    assert await board.state(call_id) is CallState.ACTIVE
+
+
+async def test_another_customer_neither_sees_nor_cancels_the_call(
+    board: Switchboard, stranger: Principal
+) -> None:
+    call_id = await board.place()
+    with pytest.raises(NotFound):
+        await board.requests.cancel(stranger, call_id)
+    with pytest.raises(NotFound):
+        await board.requests.start(stranger, CallRequest(to=TO, from_number=board.number.number))
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"to": "112"}, "to"),
+        ({"to": "+12015550100"}, "to"),
+        ({"to": "+19005550123"}, "to"),
+        ({"to": "+88216123456"}, "to"),
+        ({"ring_timeout_s": 4}, "ring_timeout_s"),
+        ({"ring_timeout_s": 76}, "ring_timeout_s"),
+        ({"scheduled_at": datetime(2030, 1, 1)}, "scheduled_at"),  # noqa: DTZ001 - what is refused
+        ({"scheduled_at": datetime.now(UTC) + timedelta(days=31)}, "scheduled_at"),
+        ({"metadata": {"long": "x" * 20_000}}, "metadata"),
+        ({"from_number": "12"}, "from"),
+    ],
+)
+async def test_what_cannot_be_meant_is_refused_with_its_field(
+    board: Switchboard, fields: dict[str, object], field: str
+) -> None:
+    with pytest.raises(InvalidField) as refused:
+        await board.requests.start(
+            board.owner,
+            CallRequest(**{"to": TO, **fields}),  # type: ignore[arg-type]
+        )
+    assert refused.value.field == field
+
+
+async def test_without_credit_nothing_is_queued(board: Switchboard, redis: Redis) -> None:
+    await redis.set(redis_keys.balance(board.owner.organization_id), 0)
+    with pytest.raises(InsufficientCredits):
+        await board.place()
+
+
+async def test_the_record_tells_of_a_call_from_the_queue_to_its_end(
+    board: Switchboard, redis: Redis
+) -> None:
+    records = CallRecords(board.database)
+    call_id = await board.place()
+    queued = (await records.get(board.owner, call_id)).record
+    assert (queued.state, queued.called_number) == (CallState.QUEUED, TO)
+    await board.dispatcher.run_once()
+    await board.live.cancel(call_id)
+    await EventDrain(redis, board.database).run_once()
+    over = (await records.get(board.owner, call_id)).record
+    assert (over.state, over.end_reason) == (CallState.MISSED, EndReason.CANCELLED)
