@@ -30,8 +30,6 @@ _UPLOAD_BYTES: Final = MAX_DOCUMENT_BYTES + 65_536
 """A document and the form around it; it goes to a file while it comes in."""
 
 _DESCRIPTION: Final = """
-AI agents on phone numbers, self-hosted, on LiveKit.
-
 Every request of a project carries its key, as `x-api-key` or as `Authorization: Bearer`; the
 administration has a key of its own. Times are RFC 3339 in UTC, amounts are whole micro-credits
 (1 credit is 1,000,000), numbers are E.164. Lists are paged by `page` and `limit`. What belongs to
@@ -67,7 +65,7 @@ def create_app(
     # content delivery network runs scripts in a page where people type in their keys.
     app = FastAPIOffline(
         title="Dialplane",
-        summary="AI agents on phone numbers.",
+        summary="AI agents on phone numbers, self-hosted, on LiveKit.",
         description=_DESCRIPTION,
         version="0.1.0",
         lifespan=lifespan,

@@ -23,6 +23,9 @@ _REFERENCE: Final = re.compile(r"#/components/schemas/(.+)")
 _POSTMAN_FACE: Final = "voxai"
 """The product whose clients know `/docs/api` and the collection beside it."""
 
+_NO_KEY: Final = "YOUR_API_KEY"
+"""What VoxAI's collection says where the caller's key would be."""
+
 router = APIRouter(include_in_schema=False)
 
 
@@ -39,7 +42,7 @@ async def voxai_collection(request: Request) -> Response:
         described(request.app, _face(_POSTMAN_FACE)),
         name="Voxai API",
         base_url=str(request.base_url).rstrip("/"),
-        api_key=request.headers.get("x-api-key", ""),
+        api_key=request.headers.get("x-api-key", _NO_KEY),
     )
     disposition = 'attachment; filename="voxai.postman_collection.json"'
     return JSONResponse(collection, headers={"Content-Disposition": disposition})
@@ -54,7 +57,12 @@ async def face_page(name: str, request: Request) -> Response:
 @router.get("/openapi/{name}.json")
 async def face_description(name: str, request: Request) -> Response:
     """Return the OpenAPI description of one API."""
-    return JSONResponse(described(request.app, _face(name)))
+    description = described(request.app, _face(name))
+    if name == _POSTMAN_FACE:
+        at = f"{request.scope.get('root_path', '')}/docs/api/postman"
+        link = f"[Download for Postman]({at})"
+        description["info"] |= {"description": f"{link}\n\n{description['info']['description']}"}
+    return JSONResponse(description)
 
 
 def described(app: FastAPI, face: Face) -> dict[str, Any]:
@@ -69,10 +77,23 @@ def described(app: FastAPI, face: Face) -> dict[str, Any]:
         if name not in used:
             used.add(name)
             waiting.extend(_references(schemas[name]))
-    components = whole["components"] | {
-        "schemas": {name: schema for name, schema in schemas.items() if name in used}
+    asked = set(_security_schemes(paths))
+    ways = whole["components"].get("securitySchemes", {})
+    return whole | {
+        "info": whole["info"] | {"title": f"{app.title}: {face.name}"},
+        "paths": paths,
+        "components": {
+            "schemas": {name: schema for name, schema in schemas.items() if name in used},
+            "securitySchemes": {name: way for name, way in ways.items() if name in asked},
+        },
     }
-    return whole | {"paths": paths, "components": components}
+
+
+def _security_schemes(paths: dict[str, Any]) -> Iterator[str]:
+    for item in paths.values():
+        for operation in item.values():
+            for way in operation.get("security", ()):
+                yield from way
 
 
 def _references(value: Any) -> Iterator[str]:

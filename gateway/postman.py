@@ -85,7 +85,7 @@ def _parameters(parameters: list[dict[str, Any]], place: str) -> Iterator[dict[s
         if parameter["in"] == place:
             yield {
                 "key": parameter["name"],
-                "value": "",
+                "value": str(next(iter(parameter.get("schema", {}).get("examples", ())), "")),
                 "description": parameter.get("description", ""),
             }
 

@@ -42,6 +42,26 @@ async def test_a_description_holds_only_what_it_refers_to(gateway: Gateway):
     assert "VoiceSessionBody" not in description["components"]["schemas"]
 
 
+async def test_a_page_asks_only_for_the_keys_its_api_takes(gateway: Gateway):
+    asked = {
+        face.name: set(
+            (await gateway.http.get(f"/openapi/{face.name}.json")).json()["components"][
+                "securitySchemes"
+            ]
+        )
+        for face in FACES
+    }
+    assert "SessionToken" in asked["talkifai"]
+    assert asked["voxai"] == {"ApiKey", "Bearer"}
+
+
+async def test_voxais_page_links_to_its_collection(gateway: Gateway):
+    info = (await gateway.http.get("/openapi/voxai.json")).json()["info"]
+    assert info["description"].startswith("[Download for Postman](/docs/api/postman)")
+    other = (await gateway.http.get("/openapi/agntix.json")).json()["info"]
+    assert "Postman" not in other["description"]
+
+
 async def test_there_is_no_page_of_an_unknown_api(gateway: Gateway):
     assert (await gateway.http.get("/docs/nothing")).status_code == 404
 
@@ -66,4 +86,14 @@ async def test_the_collection_asks_as_the_api_wants_to_be_asked(gateway: Gateway
     assert '"room": "my-room"' in token["body"]["raw"]
     assert token["url"]["path"] == ["api", "v1", "token"]
     who = requests["GET {{baseUrl}}/api/v1/rooms/:room_name/participants"]
-    assert [variable["key"] for variable in who["url"]["variable"]] == ["room_name"]
+    (variable,) = who["url"]["variable"]
+    assert (variable["key"], variable["value"]) == ("room_name", "my-room")
+
+
+async def test_the_collection_of_a_stranger_says_where_the_key_goes(gateway: Gateway):
+    collection = (await gateway.http.get("/docs/api/postman")).json()
+    assert collection["variable"][1] == {
+        "key": "apiKey",
+        "value": "YOUR_API_KEY",
+        "type": "string",
+    }

@@ -38,7 +38,7 @@ async def list_agents(principal: CurrentPrincipal, services: ServicesOf) -> Agen
     dependencies=[requires(Scope.AGENTS_READ)],
 )
 async def list_tools(
-    agent_id: Annotated[ConfigId, Path(description="The agent as a small number.")],
+    agent_id: Annotated[ConfigId, Path(description="The agent as a small number.", examples=[1])],
     principal: CurrentPrincipal,
     services: ServicesOf,
 ) -> ToolsAnswer:

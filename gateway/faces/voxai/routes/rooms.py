@@ -35,7 +35,9 @@ async def list_rooms(principal: CurrentPrincipal, services: ServicesOf) -> Rooms
     responses=voxai_errors(404, 502),
 )
 async def list_participants(
-    room_name: Annotated[str, Path(description="The room's name, without prefix.")],
+    room_name: Annotated[
+        str, Path(description="The room's name, without prefix.", examples=["my-room"])
+    ],
     principal: CurrentPrincipal,
     services: ServicesOf,
 ) -> ParticipantsAnswer:

@@ -26,7 +26,7 @@ router = APIRouter(
 )
 async def read_secrets(
     project_id: Annotated[str, Path(description="The key's own project.")],
-    provider: Annotated[str, Path(description="`openai`, `deepgram`, …")],
+    provider: Annotated[str, Path(description="`openai`, `deepgram`, …", examples=["openai"])],
     principal: CurrentPrincipal,
     services: ServicesOf,
 ) -> SecretsAnswer:

@@ -24,7 +24,9 @@ router = APIRouter(
     dependencies=[Security(key_header), Security(key_bearer), requires(Scope.ROOMS_WRITE)],
 )
 
-RoomName = Annotated[str, Path(description="The room, with its prefix or without.")]
+RoomName = Annotated[
+    str, Path(description="The room, with its prefix or without.", examples=["proj_my-room"])
+]
 
 
 @router.post(
