@@ -18,6 +18,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPBearer
 from fastapi.security.base import SecurityBase
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from dispatch.access.authentication import Caller, Member
@@ -124,6 +125,8 @@ class ApiRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             await self.authenticate(request)
+            if any("\0" in part for part in request.path_params.values()):
+                raise HTTPException(404)  # Postgres keeps no NUL, so nothing has such a name.
             if self.knows_its_parameters:
                 self._refuse_unknown_parameters(request)
             json_request = JsonRequest(request.scope, request.receive)

@@ -91,7 +91,8 @@ class Target:
 
     def _number(self) -> dict[str, Any]:
         number = f"+1201555{next(self._numbers):04}"
-        body = {"provider": "twilio", "number": number}
+        connection = self.things.carrier_connection_id
+        body = {"provider": "twilio", "number": number, "connectionId": connection}
         return self._made(self.http, "/v1/chat/phone-numbers", body)
 
     def _document(self) -> str:

@@ -80,8 +80,8 @@ class OutboundCallAnswer(Answer):
         description="`queued`, or where it stands if it was asked for before.", examples=["queued"]
     )
     agent_id: uuid.UUID
-    from_number: str = Field(serialization_alias="from", examples=["+12015550100"])
-    to_number: str = Field(serialization_alias="to", examples=["+12015550123"])
+    from_number: str = Field(alias="from", examples=["+12015550100"])
+    to_number: str = Field(alias="to", examples=["+12015550123"])
     ring_timeout_s: int = Field(examples=[25])
     scheduled_at: datetime = Field(description="When it is due.")
     created_at: datetime
