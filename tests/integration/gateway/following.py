@@ -7,12 +7,17 @@ from pathlib import Path
 
 import pytest
 
-NODE = shutil.which("node")
-needs_node = pytest.mark.skipif(
-    NODE is None and "CI" not in os.environ,
-    reason="Node is not installed: this example is JavaScript; install Node 20 or later",
-)
-"""Where everything must be tested, as CI says of itself, a missing Node is a failure."""
+
+def needs(*programs: str) -> pytest.MarkDecorator:
+    """Skip a test where a program is missing; in CI, as CI says of itself, it fails instead."""
+    missing = [program for program in programs if shutil.which(program) is None]
+    return pytest.mark.skipif(
+        bool(missing) and "CI" not in os.environ,
+        reason=f"not installed, and printed examples need it: {', '.join(missing)}",
+    )
+
+
+needs_node = needs("node")
 
 _CURL = "silent\nshow-error\nfail-with-body\n"
 """curl's own configuration: commands run as printed, and fail by an answer of 400 or more."""
@@ -27,8 +32,7 @@ async def in_shell(script: str, directory: Path, **environment: str) -> str:
 
 async def in_node(program: str, directory: Path, **environment: str) -> str:
     """Run a module in Node; return what it printed."""
-    assert NODE is not None, "Node is not installed"
-    return await _run([NODE, "--input-type=module", "-e", program], directory, environment)
+    return await _run(["node", "--input-type=module", "-e", program], directory, environment)
 
 
 async def _run(command: list[str], directory: Path, environment: dict[str, str]) -> str:

@@ -11,11 +11,11 @@ import pytest
 from dispatch.store.engine import Database
 from dispatch.store.tables import CallRow
 from tests.builders.documents import pdf
-from tests.integration.gateway.following import in_shell
+from tests.integration.gateway.following import in_shell, needs
 from tests.integration.gateway.listening import listening
 from tests.integration.gateway.serving import Gateway, Tenant
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, needs("curl", "jq")]
 
 ROOT = Path(__file__).parents[3]
 BLOCK = re.compile(r"^```sh\n(.+?)^```$", re.MULTILINE | re.DOTALL)
