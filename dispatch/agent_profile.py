@@ -23,7 +23,13 @@ from pydantic import (
 from dispatch.models.choices import AgentModels, ModelChoice
 from dispatch.script import Script
 from dispatch.tool_definition import ToolDefinition
-from dispatch.transfer_policy import BUILTIN_MUSIC, HoldMusicName, TransferPolicy
+from dispatch.transfer_policy import (
+    BUILTIN_MUSIC,
+    USUAL_CALL_TOOLS,
+    CallTool,
+    HoldMusicName,
+    TransferPolicy,
+)
 from dispatch.variables import fill
 
 _EXTENSIONS_MAX_BYTES: Final = 16 * 1024
@@ -107,6 +113,8 @@ class AgentDraft(BaseModel):
     variables: dict[VariableName, VariableValue] = Field(default_factory=dict, max_length=100)
     """Values for `{{name}}` in prompt, greeting and goodbye; a call may bring others."""
     turn_taking: TurnTaking = TurnTaking()
+    tools_allowed: tuple[CallTool, ...] = Field(default=USUAL_CALL_TOOLS, max_length=20)
+    """What the agent may do with a call; a tool that is not listed does not exist for it."""
     transfer: TransferPolicy = TransferPolicy()
     """Whom the agent may pass calls to; nobody, unless it says so."""
     hold_music: HoldMusicName = BUILTIN_MUSIC
@@ -131,6 +139,13 @@ class AgentDraft(BaseModel):
         if len(set(ids)) != len(ids):
             raise ValueError("the same id stands there twice")
         return ids
+
+    @field_validator("tools_allowed")
+    @classmethod
+    def _tools_are_different(cls, tools: tuple[CallTool, ...]) -> tuple[CallTool, ...]:
+        if len(set(tools)) != len(tools):
+            raise ValueError("the same tool stands there twice")
+        return tools
 
     @model_validator(mode="after")
     def _voice_needs_a_mode(self) -> "AgentDraft":

@@ -26,6 +26,7 @@ from dispatch.routes import Route, Routes
 from dispatch.store.engine import Database, WriteSession
 from dispatch.store.repositories import agents, knowledge_bases, phone_numbers, tools
 from dispatch.store.repositories.quotas import require_room_for
+from dispatch.transfer_policy import CallTool
 
 logger = logging.getLogger(__name__)
 
@@ -287,6 +288,11 @@ def check_draft(draft: AgentDraft) -> None:
         raise InvalidField(
             "greeting_mode", "a script makes nothing up: let it say the greeting, or wait"
         )
+    for tool in CallTool:
+        if is_scripted and tool in draft.script.tools and tool not in draft.tools_allowed:
+            raise InvalidField(
+                "tools_allowed", f"The script uses {tool}, which is not allowed here."
+            )
     check_models(
         draft.models,
         language=draft.language,

@@ -202,7 +202,7 @@ class EventType(StrEnum):
     TRANSFER_COMPLETED = "transfer.completed"
     """How it ended in all: `outcome`."""
     KEYS_GATHERED = "keys.gathered"
-    """The caller was asked for keys: under which name, how many came, and which unless sensitive."""
+    """The caller was asked for keys: under which name, how many, and which unless sensitive."""
     KEYS_SENT = "keys.sent"
     """Keys were pressed towards the caller: which, or only how many."""
     COMMAND = "command"

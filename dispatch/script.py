@@ -189,6 +189,11 @@ class Script(BaseModel):
         )
 
     @property
+    def tools(self) -> frozenset[str]:
+        """The names of the tools that its actions call."""
+        return frozenset(name for _, step in self._placed_steps() for name in step.action or ())
+
+    @property
     def looks_up_knowledge(self) -> bool:
         """Whether any of it needs the agent's knowledge bases."""
         return self.fallback_to_knowledge or any(

@@ -18,6 +18,27 @@ from telephony.dialling_rules import TargetRefused, is_pattern, parse_target
 BUILTIN_MUSIC: Final = "builtin"
 
 
+class CallTool(StrEnum):
+    """What an agent can do with its call."""
+
+    END_CALL = "end_call"
+    GATHER_KEYS = "gather_keys"
+    """Ask the caller for keys."""
+    HOLD = "hold"
+    PRESS_KEYS = "press_keys"
+    """Press keys towards the caller, such as to walk through somebody else's menu."""
+    TRANSFER_CALL = "transfer_call"
+    """Only to whom the transfer policy allows."""
+
+
+USUAL_CALL_TOOLS: Final = (
+    CallTool.END_CALL,
+    CallTool.GATHER_KEYS,
+    CallTool.HOLD,
+    CallTool.TRANSFER_CALL,
+)
+
+
 class TransferMode(StrEnum):
     """How a call is passed to somebody."""
 

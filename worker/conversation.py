@@ -27,6 +27,7 @@ from telephony.calls import CallKind
 from worker.agents import RealtimeAgent, VoiceAgent
 from worker.call_errors import NotNow
 from worker.ending import AGENT_FAILED, PROVIDER_FAILED
+from worker.gather import Gathered, GatherPlan, KeyGatherer
 from worker.keys import KeyInput
 from worker.line import Line
 from worker.metering import Meter
@@ -178,6 +179,18 @@ class Conversation:
         context = agent.chat_ctx.copy()
         context.add_message(role="system", content=text)
         await agent.update_chat_ctx(context)
+
+    async def gather(self, plan: GatherPlan) -> Gathered:
+        """Ask the caller for keys.
+
+        Raises:
+            CallOver: The call ended first.
+            NotNow: The caller does not talk with the agent, or is being asked already.
+        """
+        gatherer = KeyGatherer(
+            self._session, self._keys, self._line, self._journal, self._speaker.speak
+        )
+        return await gatherer.gather(plan)
 
     async def say_goodbye(self, timeout_s: float) -> None:
         """Speak the goodbye, let it be heard in full, and let the call be over.

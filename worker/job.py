@@ -25,14 +25,14 @@ from worker.closing import hang_up, settle
 from worker.command_runner import CommandRunner
 from worker.conversation import Conversation
 from worker.ending import AGENT_FAILED, PROVIDER_FAILED, WORKER_LOST, Ending
+from worker.held_keys import HeldKeys
 from worker.line import Line, LineDownError, join
 from worker.metering import Meter, MeterLimits, run_meter
 from worker.outbound import ANSWER_TIMEOUT_S, OutboundLeg, is_outbound, placed_arrival, seen_from
 from worker.pipelines import VendorModels, WarmModels, build_agent_session, build_models
-from worker.tools.end_call import end_call_tool
+from worker.tools.call_tools import call_tools
 from worker.tools.http import http_tools
 from worker.tools.search_knowledge import search_knowledge_tools
-from worker.tools.transfer_call import transfer_tools
 from worker.transcript import CallJournal
 from worker.transfers.hosts import may_dial
 from worker.usage import CallUsage
@@ -282,12 +282,12 @@ async def converse(
         ),
         ending,
     )
+    held = HeldKeys()
     try:
         tools: list[llm.Tool] = [
-            end_call_tool(ending, conversation.hang_up),
-            *http_tools(profile.tools, services.tool_runner, secrets, ending),
+            *call_tools(profile, control, conversation, ending, held),
+            *http_tools(profile.tools, services.tool_runner, secrets, ending, held),
             *search_knowledge_tools(profile, services.knowledge.look_up),
-            *transfer_tools(control, profile.transfer),
         ]
         answer_timeout_s = settings.answer_timeout.total_seconds()
         if call.arrival.direction is CallDirection.OUTBOUND:

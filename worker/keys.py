@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +12,7 @@ from livekit.agents import AgentSession
 
 from dispatch.script import key_text
 from telephony.dtmf import DIGITS
+from worker.call_errors import NotNow
 from worker.ending import Ending
 from worker.transcript import CallJournal
 
@@ -39,9 +42,25 @@ class KeyInput:
         self._ending = ending
         self._caller_identity = caller_identity
         self._pressed: asyncio.Queue[str] = asyncio.Queue()
+        self._taker: Callable[[str], None] | None = None
         self.is_for_agent = True
         """Keys pressed while the caller does not talk with the agent are for somebody else: they
         are neither answered nor put on record."""
+
+    @contextmanager
+    def given_to(self, taker: Callable[[str], None]) -> Iterator[None]:
+        """Give the caller's keys to somebody, in a `with`: they are neither answered nor on record.
+
+        Raises:
+            NotNow: Somebody is given them already.
+        """
+        if self._taker is not None:
+            raise NotNow("The caller is being asked for keys already.")
+        self._taker = taker
+        try:
+            yield
+        finally:
+            self._taker = None
 
     def press(self, event: rtc.SipDTMF) -> None:
         """Take a key: a handler of the room's `sip_dtmf_received`."""
@@ -52,6 +71,9 @@ class KeyInput:
         key = event.digit.upper()
         if len(key) != 1 or key not in DIGITS:
             logger.warning("unknown key ignored")
+            return
+        if self._taker is not None:
+            self._taker(key)
             return
         self._journal.keys(key, datetime.now(UTC))
         self._pressed.put_nowait(key)

@@ -145,6 +145,14 @@ class Speaker:
         """
         await self._say(text)
 
+    def speak(self, text: str) -> Any:
+        """Begin to say something to the caller, word for word; return the speech.
+
+        Raises:
+            RuntimeError: The session is over.
+        """
+        return self._say(text)
+
     def interrupt(self) -> None:
         """Stop what the agent is saying, unless it must be heard."""
         try:

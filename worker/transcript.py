@@ -96,6 +96,20 @@ class CallJournal:
         entry_id = uuid.uuid4().hex
         self._add(lambda: self._recorder.record_keys(self._call_id, entry_id, digits, at))
 
+    def gathered(self, name: str, digits: str, count: int, ended: str) -> None:
+        """Put down an entry the caller was asked for.
+
+        Args:
+            name: Of the entry.
+            digits: The keys; empty when they are nobody's business.
+            count: How many there were.
+            ended: Why no more were waited for.
+        """
+        if count:
+            shown = f"[keys {digits}]" if digits else f"[{count} keys, not shown]"
+            self.turn(Turn("caller", shown, datetime.now(UTC)))
+        self.event(EventType.KEYS_GATHERED, name=name, keys=digits, count=count, ended=ended)
+
     def tool(self, name: str, arguments: dict[str, Any], result: str) -> None:
         """Put down what a tool was asked and what it answered."""
         entry_id = uuid.uuid4().hex

@@ -11,6 +11,7 @@ from dispatch.tool_definition import ToolDefinition
 from dispatch.tools.results import ToolResult
 from dispatch.tools.runner import HttpToolRunner, SecretsOf
 from worker.ending import Ending
+from worker.held_keys import HeldKeys
 
 
 def http_tools(
@@ -18,6 +19,7 @@ def http_tools(
     runner: HttpToolRunner,
     secrets: SecretsOf,
     ending: Ending,
+    held: HeldKeys,
 ) -> list[RawFunctionTool[..., Any]]:
     """Return the tools of one call.
 
@@ -29,23 +31,30 @@ def http_tools(
         runner: Makes their requests.
         secrets: Where the project's secrets are.
         ending: The end of the call.
+        held: What the caller has keyed in, given to tools that ask for it by name. What is
+            sensitive of it is kept out of what they answer.
     """
-    return [_http_tool(definition, runner, secrets, ending) for definition in definitions]
+    return [_http_tool(definition, runner, secrets, ending, held) for definition in definitions]
 
 
 def _http_tool(
-    definition: ToolDefinition, runner: HttpToolRunner, secrets: SecretsOf, ending: Ending
+    definition: ToolDefinition,
+    runner: HttpToolRunner,
+    secrets: SecretsOf,
+    ending: Ending,
+    held: HeldKeys,
 ) -> RawFunctionTool[..., Any]:
     @function_tool(raw_schema=dict(definition.function_schema))
     async def call(raw_arguments: dict[str, object]) -> str:
-        running = asyncio.ensure_future(runner.run(definition, raw_arguments, secrets))
+        arguments = {name: held.filled(value) for name, value in raw_arguments.items()}
+        running = asyncio.ensure_future(runner.run(definition, arguments, secrets))
         try:
             result = await (_while_on(running, ending) if definition.http.may_repeat else running)
         finally:
             running.cancel()
         if result.is_error:
-            raise ToolError(result.text)
-        return result.text
+            raise ToolError(held.masked(result.text))
+        return held.masked(result.text)
 
     return call
 

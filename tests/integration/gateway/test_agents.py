@@ -39,6 +39,7 @@ async def test_creates_an_agent_with_defaults(gateway: Gateway):
         "knowledgeBaseIds",
         "variables",
         "extensions",
+        "toolsAllowed",
         "transfer",
         "holdMusic",
         "turnTaking",

@@ -14,6 +14,7 @@ from tests.builders.tools import CRM_KEY, http_tool, secrets_of
 from tests.servers.tool_server import Reply, ToolServer, json_reply, running_tool_server
 from worker.builtin import ScriptLLM
 from worker.ending import CALLER_HUNG_UP, Ending
+from worker.held_keys import HeldKeys
 from worker.tools.http import http_tools
 
 pytestmark = pytest.mark.unit
@@ -40,6 +41,7 @@ class Desk:
         self.server = server
         self.session = session
         self.ending = Ending()
+        self.held = HeldKeys()
         self.said: asyncio.Queue[str] = asyncio.Queue()
         self.results: asyncio.Queue[tuple[str, bool]] = asyncio.Queue()
         session.on("conversation_item_added", self._on_item)
@@ -81,7 +83,7 @@ async def desk(request: Any, server: ToolServer) -> AsyncIterator[Desk]:
     runner = HttpToolRunner(AllowedHosts(["127.0.0.1"]))
     async with AgentSession[Any](llm=ScriptLLM(SCRIPT)) as session:
         desk = Desk(server, session)
-        tools: list[Any] = http_tools([tool], runner, secrets_of, desk.ending)
+        tools: list[Any] = http_tools([tool], runner, secrets_of, desk.ending, desk.held)
         await session.start(Agent(instructions="", tools=tools))
         yield desk
     await runner.aclose()
