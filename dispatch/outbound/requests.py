@@ -56,6 +56,18 @@ _LONGEST_AHEAD = timedelta(days=30)
 _LONGEST_METADATA = 16_384
 
 
+class AgentCannotCall(AgentNotVoiceReady):
+    """The agent is inactive or text-only.
+
+    Args:
+        agent_name: Which.
+    """
+
+    def __init__(self, agent_name: str) -> None:
+        super().__init__("The agent is inactive or not enabled for voice.")
+        self.agent_name = agent_name
+
+
 @dataclass(frozen=True, slots=True)
 class CallRequest:
     """An outbound call somebody asks for."""
@@ -110,7 +122,7 @@ class OutboundCalls:
             InvalidField: A value is wrong, the number may not be dialled, or its carrier takes no
                 calls.
             NotFound: The project has no such number or agent, or the number has no agent.
-            AgentNotVoiceReady: The agent is inactive or text-only.
+            AgentCannotCall: The agent is inactive or text-only.
             InsufficientCredits: The balance does not cover a first block.
             StoreUnavailable: A store could not be reached.
         """
@@ -131,7 +143,7 @@ class OutboundCalls:
         self._check_target(to, number.number)
         agent_id = request.agent_id or number.outbound_agent_id
         if agent_id is None:
-            raise NotFound("outbound agent of the number", number.id)
+            raise NotFound("outbound agent of the number", number.number)
         await self._check_agent_and_credit(principal, agent_id)
         now = datetime.now(UTC)
         call = OutboundCall(
@@ -208,7 +220,7 @@ class OutboundCalls:
         if agent is None or agent.project_id != principal.project_id:
             raise NotFound("agent", agent_id)
         if not agent.is_voice_ready:
-            raise AgentNotVoiceReady("The agent is inactive or not enabled for voice.")
+            raise AgentCannotCall(agent.name)
         source = KeySource.OWN if agent.needed_secrets else KeySource.PLATFORM
         table = self._rates.table(datetime.now(UTC))
         block = self._rates.rate(table, CallKind.SIP, source).block

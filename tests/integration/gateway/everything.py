@@ -68,6 +68,8 @@ class Everything:
             "version": str(self.version),
             "carrier_connection_id": self.carrier_connection_id,
             "phone_number": number,
+            "phone_number_id": self.number_id,
+            "phone_number_id": self.number_id,
             "knowledge_base_id": self.knowledge_base_id,
             "document_id": self.document_id,
             "tool_id": self.tool_id,
@@ -119,6 +121,9 @@ async def one_of_everything(
     agent = await tenant.agent(toolIds=[tool["id"]], knowledgeBaseIds=[base["id"]])
     writer = await tenant.agent(name="Writer", voiceEnabled=False)
     connection = await tenant.connection()
+    termination = f"/v1/carrier-connections/{connection['id']}/termination"
+    placed = await http.put(termination, json={"uri": "sip.example.com"})
+    assert placed.status_code == 200, placed.text
     own = {"agentId": agent["id"], "connectionId": connection["id"]}
     called = await tenant.number(number, **own)
     await http.patch(
