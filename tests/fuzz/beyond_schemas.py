@@ -30,6 +30,8 @@ _RULES: Final = (
     "is none of builtin, deepgram, openai",
     "is not known to have",
     "unknown voice",
+    "which is not allowed here",
+    "Say which number to call from",
     "The project has no (agent|knowledge base|tool)",
     "is needed when",
     "a step needs phrases or keys",

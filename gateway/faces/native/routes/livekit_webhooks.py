@@ -9,6 +9,8 @@ from gateway.schemas.errors import native_errors
 
 router = APIRouter(route_class=ApiRoute, tags=["LiveKit"])
 
+_EXAMPLE = {"event": "room_finished", "room": {"name": "call_5b710eca"}, "id": "EV_5b710eca2f0d"}
+
 
 @router.post(
     "/webhooks/livekit",
@@ -17,7 +19,9 @@ router = APIRouter(route_class=ApiRoute, tags=["LiveKit"])
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {"application/webhook+json": {"schema": {"type": "object"}}},
+            "content": {
+                "application/webhook+json": {"schema": {"type": "object"}, "example": _EXAMPLE}
+            },
         }
     },
 )

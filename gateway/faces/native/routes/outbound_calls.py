@@ -23,7 +23,7 @@ router = APIRouter(
     dependencies=[requires(Scope.CALLS_WRITE)],
     status_code=201,
     summary="Place a call",
-    responses=native_errors(400, 402, 404),
+    responses=native_errors(400, 402, 404, 413),
 )
 async def start_call(
     body: OutboundCallBody, principal: CurrentPrincipal, services: ServicesOf, new_id: NewId

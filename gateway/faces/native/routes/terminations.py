@@ -23,7 +23,7 @@ router = APIRouter(
     "/v1/carrier-connections/{carrier_connection_id}/termination",
     dependencies=[requires(Scope.NUMBERS_WRITE)],
     summary="Say where calls to a carrier go",
-    responses=native_errors(404),
+    responses=native_errors(404, 413),
 )
 async def set_termination(
     carrier_connection_id: uuid.UUID,

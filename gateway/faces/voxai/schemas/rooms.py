@@ -24,9 +24,7 @@ class RoomAnswer(Answer):
     name: str = Field(examples=["my-room"])
     full_name: str = Field(alias="fullName", examples=["proj_my-room"])
     num_participants: int = Field(alias="numParticipants", examples=[2])
-    created_at: int = Field(
-        alias="createdAt", description="Unix seconds.", examples=[1711800000]
-    )
+    created_at: int = Field(alias="createdAt", description="Unix seconds.", examples=[1711800000])
 
     @classmethod
     def of(cls, room: ProjectRoom) -> Self:
@@ -110,6 +108,10 @@ class TranscriptBody(RequestBody):
 
 class EndBody(RequestBody):
     """How a conversation ended."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"summary": "Asked for the hours.", "duration": 42}]}
+    )
 
     summary: str | None = Field(default=None, max_length=LONGEST_SUMMARY)
     duration: int | None = Field(
