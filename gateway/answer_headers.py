@@ -51,8 +51,12 @@ def let_page_read(request: Request, origin: str) -> None:
 def add_rate_headers(request: Request, limit: int, remaining: int, free_in_ms: int) -> None:
     """Tell how often the caller may ask: `X-RateLimit-Limit`, `-Remaining` and `-Reset`.
 
-    `-Reset` is when there is more room again, in whole seconds since 1970.
+    `-Reset` is when there is more room again, in whole seconds since 1970. Where several limits
+    count a request, the one with the least room is told.
     """
+    told = request.scope["state"].get("answer_headers", {}).get("X-RateLimit-Remaining")
+    if told is not None and int(told) < remaining:
+        return
     reset_at = math.ceil(time.time() + free_in_ms / 1_000)
     add_answer_headers(
         request,

@@ -79,8 +79,7 @@ class SessionOpeningRoute(TenantRoute):
             raise KeyMissing
         await super().authenticate(request)
         principal: Principal = request.state.principal
-        limits = services_of(request).rate_limits
-        await limits.take(f"chat-session:{principal.key_id}", _SESSIONS_PER_MINUTE)
+        await _take(request, f"chat-session:{principal.key_id}", _SESSIONS_PER_MINUTE)
 
 
 class SessionRoute(ApiRoute):
@@ -130,19 +129,21 @@ class SessionRoute(ApiRoute):
         )
 
     async def _count(self, request: Request, name: str) -> None:
-        limit = self.limit
         try:
-            state = await services_of(request).rate_limits.take(
-                f"{limit.what}:{name}", limit.per_minute
-            )
-        except RateLimited as exc:
-            add_rate_headers(request, exc.limit, 0, exc.retry_after_s * 1_000)
-            raise
+            await _take(request, f"{self.limit.what}:{name}", self.limit.per_minute)
         except StoreUnavailable:
-            if request.method == "GET":
-                return
-            raise
-        add_rate_headers(request, state.limit, state.remaining, state.free_in_ms)
+            if request.method != "GET":
+                raise
+
+
+async def _take(request: Request, subject: str, per_minute: int) -> None:
+    """Count a request, and tell how many more there may be."""
+    try:
+        state = await services_of(request).rate_limits.take(subject, per_minute)
+    except RateLimited as exc:
+        add_rate_headers(request, exc.limit, 0, exc.retry_after_s * 1_000)
+        raise
+    add_rate_headers(request, state.limit, state.remaining, state.free_in_ms)
 
 
 def _conversation_of(request: Request) -> str:

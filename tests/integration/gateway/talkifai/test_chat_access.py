@@ -165,6 +165,20 @@ class TestLimits:
         assert 1 <= int(answer.headers["retry-after"]) <= 60
         assert answer.headers["x-ratelimit-limit"] == "60"
 
+    async def test_429_when_a_key_opens_too_many(self, gateway: Gateway, tenant: Tenant):
+        body = {"agent_id": await text_agent(tenant)}
+        told = []
+        for taken in (0, 98):
+            for _ in range(taken):
+                await gateway.services.rate_limits.take(f"chat-session:{tenant.key_id}", 100)
+            answer = await tenant.http.post("/v1/chat/sessions", json=body)
+            told.append((answer.status_code, answer.headers["x-ratelimit-remaining"]))
+        assert told == [(200, "99"), (200, "0")]
+        answer = await tenant.http.post("/v1/chat/sessions", json=body)
+        assert (answer.status_code, answer.content) == (429, b'{"detail":"Rate limit exceeded"}')
+        assert answer.headers["x-ratelimit-limit"] == "100"
+        assert answer.headers["x-ratelimit-remaining"] == "0"
+
     async def test_another_session_has_a_limit_of_its_own(self, gateway: Gateway, tenant: Tenant):
         agent_id = await text_agent(tenant)
         limits = []
