@@ -165,3 +165,19 @@ async def test_an_agent_is_kept_while_redis_is_down(
     )
     assert answer.status_code == 201
     assert (await tenant.http.get("/v1/agents")).json()["data"] == [answer.json()]
+
+
+async def test_a_script_cannot_use_a_tool_the_agent_is_not_allowed(gateway: Gateway):
+    tenant = await gateway.tenant()
+    step = {"keys": ["1"], "action": {"press_keys": {"keys": "1"}}}
+    body = {"name": "Walker", "script": {"steps": [step]}}
+    refused = await tenant.http.post("/v1/agents", json=body)
+    assert refused.status_code == 400
+    assert refused.json()["error"]["details"] == [
+        {
+            "field": "toolsAllowed",
+            "message": "The script uses press_keys, which is not allowed here.",
+        }
+    ]
+    allowed = await tenant.http.post("/v1/agents", json=body | {"toolsAllowed": ["press_keys"]})
+    assert allowed.status_code == 201
