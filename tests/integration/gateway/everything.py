@@ -69,7 +69,6 @@ class Everything:
             "carrier_connection_id": self.carrier_connection_id,
             "phone_number": number,
             "phone_number_id": self.number_id,
-            "phone_number_id": self.number_id,
             "knowledge_base_id": self.knowledge_base_id,
             "document_id": self.document_id,
             "tool_id": self.tool_id,
