@@ -11,6 +11,7 @@ from livekit import rtc
 from livekit.agents import APIError, vad
 
 from dispatch.calls import EventType
+from dispatch.errors import DispatchError
 from dispatch.transfer_policy import TransferMode, TransferPolicy
 from telephony import hearing
 from telephony.dialling_rules import PhoneTarget, SipTarget, Target
@@ -135,8 +136,10 @@ class Transfer:
     async def _try(self, target: Target) -> TransferOutcome:
         try:
             leg = await self._leg_to(target)
-        except NoTrunkError:
-            logger.warning("no way to dial the target of a transfer")
+        except (NoTrunkError, DispatchError) as exc:
+            logger.warning(
+                "no way to dial the target of a transfer", extra={"error": type(exc).__name__}
+            )
             return TransferOutcome(TransferCode.FAILED, target.text)
         self._parts.legs.append(leg)
         self._note(EventType.TRANSFER_RINGING, target=target.text, leg=leg.identity)
@@ -200,10 +203,12 @@ class Transfer:
         trunk: str | SipServer | None
         match target:
             case SipTarget(user, hostname):
-                may_dial = await parts.may_dial(hostname)
-                to, trunk = user, SipServer(hostname) if may_dial else None
+                to, trunk = user, SipServer(hostname)
             case PhoneTarget(number):
                 to, trunk = number, await parts.find_trunk()
+        # Tenants write targets and carriers alike.
+        if isinstance(trunk, SipServer) and not await parts.may_dial(trunk.hostname):
+            trunk = None
         if trunk is None:
             raise NoTrunkError
         request = DialRequest(
