@@ -285,7 +285,9 @@ class TestListingAndDeleting:
 
 
 class TestConnections:
-    async def test_the_password_is_never_given_back(self, use_cases, owner, database) -> None:
+    async def test_the_password_is_sealed_and_never_given_back(
+        self, use_cases, owner, database
+    ) -> None:
         connection = await use_cases.connections.create(
             owner,
             name="Main",
@@ -295,7 +297,9 @@ class TestConnections:
         )
         assert "correct horse" not in repr(connection)
         async with database.reading() as db:
-            assert await db.scalar(select(CarrierConnectionRow.auth_password)) == "correct horse"
+            kept = await db.scalar(select(CarrierConnectionRow.auth_password_sealed))
+        assert kept
+        assert b"correct horse" not in kept
 
     @pytest.mark.parametrize(
         ("fields", "field"),

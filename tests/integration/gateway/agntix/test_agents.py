@@ -1,62 +1,28 @@
 """Agntix's agents: their fields onto the core's and back, lists, and what is refused."""
 
-import uuid
 from typing import Any
 
 import pytest
 
-from dispatch.accounts import SYSTEM
-from dispatch.models.catalogue import ModelKind, catalogue
+from dispatch.models.catalogue import ModelKind
+from tests.integration.gateway.agntix.agents import (
+    AGENTS,
+    BODY,
+    NOWHERE,
+    keep_key,
+    made,
+    model_id,
+    native,
+    patched,
+)
 from tests.integration.gateway.serving import Gateway, Tenant, error_of
 
 pytestmark = pytest.mark.integration
-
-AGENTS = "/v2/chat/agents"
-NOWHERE = "5b710eca-4a0e-4b52-9c53-3b2f6f0f8d11"
-BODY = {
-    "fullName": "Reception",
-    "description": "Answers the main number.",
-    "role": "You are the receptionist of a small bakery.",
-}
 
 
 @pytest.fixture
 async def tenant(gateway: Gateway) -> Tenant:
     return await gateway.tenant()
-
-
-async def made(tenant: Tenant, **fields: Any) -> dict[str, Any]:
-    answer = await tenant.http.post(AGENTS, json={**BODY, **fields})
-    assert answer.status_code == 201, answer.text
-    agent: dict[str, Any] = answer.json()
-    return agent
-
-
-async def patched(tenant: Tenant, agent: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    answer = await tenant.http.patch(f"{AGENTS}/{agent['id']}", json=fields)
-    assert answer.status_code == 200, answer.text
-    changed: dict[str, Any] = answer.json()
-    return changed
-
-
-async def native(tenant: Tenant, agent: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = (await tenant.http.get(f"/v1/agents/{agent['id']}")).json()
-    return found
-
-
-async def keep_key(gateway: Gateway, tenant: Tenant, provider: str) -> None:
-    project_id = uuid.UUID(tenant.project_id)
-    await gateway.services.secrets.put(SYSTEM, project_id, provider, {"api_key": "key-1234"})
-
-
-def model_id(kind: ModelKind, provider: str, name: str | None = None) -> str:
-    model = (
-        catalogue().default_model(kind, provider)
-        if name is None
-        else catalogue().find_model(kind, provider, name)
-    )
-    assert model is not None
-    return str(model.id)
 
 
 class TestCreating:
@@ -412,36 +378,3 @@ class TestChanging:
         assert {name: clone[name] for name in clone if name not in own} == {
             name: agent[name] for name in agent if name not in own
         }
-
-
-class TestLists:
-    @pytest.mark.parametrize("path", [AGENTS, "/v1/chat/agents"])
-    async def test_agents_are_found_by_name_and_state(self, tenant: Tenant, path: str):
-        await made(tenant, fullName="Front desk")
-        await made(tenant, fullName="Back 100% office", isActive=False)
-        for query, names in (
-            ({}, ["Back 100% office", "Front desk"]),
-            ({"search": "FRONT"}, ["Front desk"]),
-            ({"search": "0%"}, ["Back 100% office"]),
-            ({"search": "%desk"}, []),
-            ({"isActive": "true"}, ["Front desk"]),
-            ({"isActive": "false"}, ["Back 100% office"]),
-            ({"sort": "fullName:desc"}, ["Front desk", "Back 100% office"]),
-            ({"sort": "createdAt:asc"}, ["Front desk", "Back 100% office"]),
-        ):
-            found = (await tenant.http.get(path, params=query)).json()
-            assert [agent["fullName"] for agent in found["data"]] == names, query
-            assert found["pagination"]["total"] == len(names)
-
-    async def test_a_page_is_brought_within_its_bounds(self, tenant: Tenant):
-        found = (await tenant.http.get(AGENTS, params={"page": 0, "limit": 1_000})).json()
-        assert found == {
-            "data": [],
-            "pagination": {"page": 1, "limit": 100, "total": 0, "totalPages": 0},
-        }
-
-    async def test_an_order_that_there_is_not_is_refused(self, tenant: Tenant):
-        answer = await tenant.http.get(AGENTS, params={"sort": "role:asc"})
-        status, code, message = error_of(answer)
-        assert (status, code) == (400, "VALIDATION_ERROR")
-        assert message.startswith("sort: ")
