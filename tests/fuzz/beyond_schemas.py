@@ -13,6 +13,8 @@ _RULES: Final = (
     "A password goes with a user name",
     "send scopes or permissions, not both",
     "must lie in the future",
+    "A number cannot call itself",
+    "Invalid phone number format",
     "must start with \\+ and its country code",
     "must not lie before",
     "leave the agents away, or no_agent",
