@@ -14,7 +14,7 @@ async def tenant(gateway: Gateway) -> Tenant:
 
 
 @pytest.mark.parametrize("path", [AGENTS, "/v1/chat/agents"])
-async def test_agents_are_found_by_name_and_state(self, tenant: Tenant, path: str):
+async def test_agents_are_found_by_name_and_state(tenant: Tenant, path: str):
     await made(tenant, fullName="Front desk")
     await made(tenant, fullName="Back 100% office", isActive=False)
     for query, names in (
@@ -32,7 +32,7 @@ async def test_agents_are_found_by_name_and_state(self, tenant: Tenant, path: st
         assert found["pagination"]["total"] == len(names)
 
 
-async def test_a_page_is_brought_within_its_bounds(self, tenant: Tenant):
+async def test_a_page_is_brought_within_its_bounds(tenant: Tenant):
     found = (await tenant.http.get(AGENTS, params={"page": 0, "limit": 1_000})).json()
     assert found == {
         "data": [],
@@ -40,7 +40,7 @@ async def test_a_page_is_brought_within_its_bounds(self, tenant: Tenant):
     }
 
 
-async def test_an_order_that_there_is_not_is_refused(self, tenant: Tenant):
+async def test_an_order_that_there_is_not_is_refused(tenant: Tenant):
     answer = await tenant.http.get(AGENTS, params={"sort": "role:asc"})
     status, code, message = error_of(answer)
     assert (status, code) == (400, "VALIDATION_ERROR")
