@@ -92,8 +92,15 @@ class CommandRunner:
     async def _see_through(self, task: asyncio.Task[None]) -> None:
         while not task.done():
             await asyncio.wait({task}, timeout=_URGENT_EVERY_S)
-            if not task.done() and (urgent := await self._source.take_urgent(self._call_id)):
+            if not task.done() and (urgent := await self._urgent()):
                 self._begin(urgent)
+
+    async def _urgent(self) -> Command | None:
+        try:
+            return await self._source.take_urgent(self._call_id)
+        except StoreUnavailable:
+            # What is at work is seen through all the same, so that no other command overtakes it.
+            return None
 
     async def _carry_out(self, command: Command) -> None:
         result = await self._result_of(command)
@@ -118,7 +125,7 @@ class CommandRunner:
             return _not_done(CommandStatus.REFUSED, exc.sentence)
         except TargetRefused as exc:
             return _not_done(CommandStatus.REFUSED, exc.sentence, "to")
-        except (VendorError, APIError, RuntimeError):
+        except (VendorError, APIError, RuntimeError, ValueError):
             logger.exception("command failed", extra={"command": command.name.value})
             return _not_done(CommandStatus.FAILED, "The worker could not carry the command out.")
 

@@ -33,6 +33,8 @@ class Source:
     def __init__(self) -> None:
         self.waiting: asyncio.Queue[Command] = asyncio.Queue()
         self.urgent: list[Command] = []
+        self.urgent_fails = False
+        self.urgent_failed = asyncio.Event()
         self.answers: dict[str, CommandResult] = {}
         self.answered = asyncio.Condition()
         self.failures: list[Exception] = []
@@ -44,6 +46,9 @@ class Source:
         return await self.waiting.get()
 
     async def take_urgent(self, _call_id: uuid.UUID) -> Command | None:
+        if self.urgent_fails:
+            self.urgent_failed.set()
+            raise StoreUnavailable("gone")
         return self.urgent.pop() if self.urgent else None
 
     async def finish(self, command: Command, result: CommandResult) -> None:
@@ -171,6 +176,20 @@ async def test_an_end_does_not_wait_for_what_is_at_work_and_other_commands_do(de
     desk.control.passing_on.set()
     await desk.source.answer_to(hold)
     assert list(desk.source.answers) == [end.command_id, transfer.command_id, hold.command_id]
+
+
+async def test_a_command_is_not_overtaken_while_redis_is_away(desk: Desk) -> None:
+    desk.control.passing_on.clear()
+    transfer, hold = command(CommandName.TRANSFER, **TRANSFER), command(CommandName.HOLD)
+    desk.source.urgent_fails = True
+    desk.source.waiting.put_nowait(transfer)
+    desk.source.waiting.put_nowait(hold)
+    async with asyncio.timeout(3):
+        await desk.source.urgent_failed.wait()
+    assert desk.control.asked == []
+    desk.control.passing_on.set()
+    await desk.source.answer_to(hold)
+    assert list(desk.source.answers) == [transfer.command_id, hold.command_id]
 
 
 async def test_redis_may_be_away_for_a_while() -> None:
