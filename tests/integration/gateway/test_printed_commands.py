@@ -29,9 +29,13 @@ def pages() -> Iterator[str]:
 
 
 def commands(page: Path) -> str:
-    """Return what a page prints for a shell, if it asks our API."""
+    """Return what a page prints for a shell, if it asks our API.
+
+    What commands a call that is on (`$CALL_ID/say`) is left out: a worker would have to hold it.
+    """
     blocks = BLOCK.findall(page.read_text())
-    return "\n".join(block for block in blocks if "curl" in block and "$DIALPLANE_URL" in block)
+    asking = [block for block in blocks if "curl" in block and "$DIALPLANE_URL" in block]
+    return "\n".join(block for block in asking if "$CALL_ID/" not in block)
 
 
 async def ended_call(database: Database, tenant: Tenant) -> str:
