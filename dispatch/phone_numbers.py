@@ -107,11 +107,11 @@ class PhoneNumbers:
             )
             if created is not None:
                 await record_number(db, principal.actor, "number.created", None, created)
+                await require_room_for(db, principal.organization_id, Resource.PHONE_NUMBERS)
             else:
                 created = await phone_numbers.find_number(db, principal.project_id, new_id)
                 if created is None or created.number != did:
                     raise Conflict("This number is on record already.")
-            await require_room_for(db, principal.organization_id, Resource.PHONE_NUMBERS)
         await self._publish(created)
         await self._wake_convergence()
         return await self._statuses.of(created)
