@@ -260,7 +260,6 @@ class ByocNumbers:
             ),
         )
         await record_connection(db, principal.actor, "carrier_connection.created", None, created)
-        await record_connection(db, principal.actor, "carrier_connection.created", None, created)
         return created.id
 
     async def _seal(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from dispatch.accounts import Principal
 from dispatch.byoc_numbers import ByocNumbers, SipAccount
@@ -18,7 +18,7 @@ from dispatch.secrets.passwords import termination_purpose_of
 from dispatch.secrets.rotation import Rotation
 from dispatch.store.engine import Database
 from dispatch.store.redis_client import RedisClient
-from dispatch.store.tables import CarrierConnectionRow
+from dispatch.store.tables import AuditEntryRow, CarrierConnectionRow
 from telephony.e164 import E164
 from tests.builders.installation_keys import KEYS
 from tests.builders.live_calls import settings
@@ -64,6 +64,15 @@ async def test_a_number_that_moves_to_another_account_moves_to_its_trunk(
         SECOND: "myaccount.pstn.twilio.com",
     }
     assert {each.number.status for each in listed.items} <= {SyncState.ACTIVE, SyncState.PENDING}
+
+
+async def test_a_new_account_is_written_down_once(
+    byoc: ByocNumbers, owner: Principal, database: Database
+):
+    await byoc.register(owner, FIRST, TWILIO)
+    async with database.reading() as db:
+        created = select(func.count()).where(AuditEntryRow.action == "carrier_connection.created")
+        assert await db.scalar(created) == 1
 
 
 @pytest.mark.parametrize(
