@@ -148,7 +148,7 @@ async def test_the_agent_of_another_project_is_not_found(gateway: Gateway, metho
     assert (await neighbour.http.get("/v1/agents")).json()["data"] == []
 
 
-@pytest.mark.parametrize("given", ["1", "not-a-uuid", "%00", "5b710eca-4a0e-4b52-9c53"])
+@pytest.mark.parametrize("given", ["1", "not-a-uuid", "5b710eca-4a0e-4b52-9c53"])
 async def test_an_id_that_cannot_be_is_not_found(gateway: Gateway, given: str):
     tenant = await gateway.tenant()
     answer = await tenant.http.get(f"/v1/agents/{given}")

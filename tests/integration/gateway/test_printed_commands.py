@@ -59,6 +59,18 @@ async def ended_call(database: Database, tenant: Tenant) -> str:
     return str(call_id)
 
 
+async def outbound_connection(tenant: Tenant, agent_id: str) -> str:
+    """Give the tenant a number from which an agent can call, and return its carrier connection."""
+    connection = await tenant.connection()
+    number = await tenant.number()
+    assigned = await tenant.http.patch(
+        f"/v1/chat/phone-numbers/{number['id']}", json={"outBoundAgentId": agent_id}
+    )
+    assigned.raise_for_status()
+    connection_id: str = connection["id"]
+    return connection_id
+
+
 @pytest.mark.parametrize("page", list(pages()))
 async def test_a_pages_commands_work_as_printed(
     gateway: Gateway, database: Database, tmp_path: Path, page: str
@@ -73,6 +85,8 @@ async def test_a_pages_commands_work_as_printed(
             "AGENT_ID": agent["id"],
             "CALL_ID": await ended_call(database, tenant),
         }
+        if "$CONNECTION_ID" in commands(ROOT / page):
+            own["CONNECTION_ID"] = await outbound_connection(tenant, agent["id"])
         (tmp_path / "var").mkdir()
         (tmp_path / "var/stack.env").write_text("".join(f"{k}={v}\n" for k, v in own.items()))
         printed = await in_shell(commands(ROOT / page), tmp_path, **own)
