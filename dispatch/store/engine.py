@@ -5,7 +5,8 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, NewType
 
-from sqlalchemy import Row, Select
+from sqlalchemy import Row, Select, event
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
@@ -52,6 +53,7 @@ class Database:
         )
         # A restarted Postgres must cost a reconnect, not one failed request per connection.
         self._engine = create(pool_pre_ping=True)
+        event.listen(self._engine.sync_engine, "handle_error", _let_the_unfit_go)
         # Connects at its first use only. Asking whether a connection is alive would double the
         # round trips of a single statement, which can as well be asked again.
         self._glancing_engine = create(isolation_level="AUTOCOMMIT")
@@ -112,6 +114,16 @@ class Database:
         """Close every connection of the pools."""
         await self._engine.dispose()
         await self._glancing_engine.dispose()
+
+
+def _let_the_unfit_go(context: ExceptionContext) -> None:
+    """Replace a connection that cannot even be asked whether it is alive.
+
+    Work that is cancelled in the middle of a query can leave one behind that is busy for ever.
+    """
+    if context.is_pre_ping:
+        context.is_disconnect = True
+        context.invalidate_pool_on_disconnect = False
 
 
 @contextmanager

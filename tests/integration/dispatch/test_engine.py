@@ -1,5 +1,6 @@
 """Transactions, and what happens when Postgres is not there."""
 
+import asyncio
 import time
 
 import pytest
@@ -107,3 +108,20 @@ async def test_a_glance_says_when_postgres_is_away():
     with pytest.raises(StoreUnavailable):
         await nowhere.glance(select(func.now()))
     await nowhere.aclose()
+
+
+async def test_work_that_was_cut_off_in_a_query_spoils_no_later_one(postgres_url: str):
+    database = Database(postgres_url, pool_size=1)
+    for cut_after_s in (0.0, 0.001, 0.002, 0.004, 0.008, 0.05):
+        working = asyncio.create_task(sleep_in_postgres(database))
+        await asyncio.sleep(cut_after_s)
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        assert await count_organizations(database) >= 0
+    await database.aclose()
+
+
+async def sleep_in_postgres(database: Database) -> None:
+    async with database.transaction() as db:
+        for _ in range(100):
+            await db.execute(select(func.pg_sleep(0.001)))
