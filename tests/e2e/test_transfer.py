@@ -13,60 +13,32 @@ import pytest
 
 from stack.conversation import speak
 from stack.supervisor import Stack
-from telephony.softphone.call import PhoneCall
 from telephony.softphone.incoming import CallHandler, never_answer, reject_with
 from telephony.softphone.phone import Softphone
 from telephony.softphone.transfers import TransferOutcome, TransferRequest, scripted_transfer
 from tests.e2e import ear
 from tests.e2e.conftest import Dial, Office
 from tests.e2e.ear import CALLER_HZ, HUMAN_HZ, humming
+from tests.e2e.transferring import (
+    HOURS,
+    LOST_LEG_S,
+    NOT_ALLOWED,
+    SUMMARY,
+    THANKS,
+    ended_record,
+    events,
+    hear_out,
+    next_answered,
+    press_and_hear,
+    transferring_agent,
+)
 from tests.e2e.waiting import event_types, said, until
 
 pytestmark = pytest.mark.e2e
 
-SUMMARY = "A customer asks where a parcel is."
-NOT_ALLOWED = "That is not possible."
-HOURS = "We are open from nine to five."
-THANKS = "Thank you for waiting."
 LEAK_DBFS = -50.0
-LOST_LEG_S = 25
-"""Now and then livekit-server keeps a leg for some 20 s after it hung up."""
 SWITCH_S = 1.0
 """How long a change of who hears whom may take here."""
-
-
-async def transferring_agent(office: Office, targets: list[str], **policy: Any) -> dict[str, Any]:
-    """Create an agent: 1 passes the call on, 2 holds it, 3 answers, 4 asks for the forbidden."""
-    steps: list[dict[str, Any]] = [
-        {
-            "keys": ["1"],
-            "reply": "One moment.",
-            "action": {"transfer_call": {"summary": SUMMARY}},
-        },
-        {"keys": ["2"], "action": {"hold": {"seconds": 2}}, "then": THANKS},
-        {"keys": ["3"], "reply": HOURS},
-        {"keys": ["4"], "action": {"transfer_call": {"to": "+19005550123"}}},
-        {
-            "keys": ["5"],
-            "action": {"transfer_call": {"to": targets[-1], "summary": SUMMARY}},
-        },
-    ]
-    return await office.agent(
-        script={"steps": steps, "errorReply": NOT_ALLOWED},
-        transfer={"targets": targets, "ringTimeoutS": 5, "acceptTimeoutS": 3, **policy},
-        silenceTimeoutS=300,
-    )
-
-
-async def ended_record(office: Office, number: str) -> dict[str, Any]:
-    async def find() -> dict[str, Any] | None:
-        return next((one for one in await office.calls(number) if one["state"] == "ended"), None)
-
-    return await until(find, timeout_s=40)
-
-
-def events(record: dict[str, Any], event_type: str) -> list[dict[str, Any]]:
-    return [event["data"] for event in record["events"] if event["type"] == event_type]
 
 
 @asynccontextmanager
@@ -74,24 +46,6 @@ async def desk_that(handle: CallHandler) -> AsyncIterator[str]:
     """Run a telephone that deals with every call in one way; yields its address."""
     async with Softphone(on_call=handle) as phone:
         yield phone.uri("desk")
-
-
-async def next_answered(desk: Softphone) -> PhoneCall:
-    incoming = await desk.next_call(timeout_s=20)
-    incoming.ring()
-    return await incoming.answer()
-
-
-async def hear_out(call: PhoneCall) -> None:
-    """Wait until the agent has said something, to the end."""
-    await call.wait_for_audio(timeout_s=15)
-    await call.wait_for_quiet(quiet_s=0.7)
-
-
-async def press_and_hear(call: PhoneCall, key: str) -> None:
-    """Press a key and hear out what the agent says to it."""
-    await call.send_dtmf(key)
-    await hear_out(call)
 
 
 async def test_in_a_warm_transfer_everybody_hears_whom_they_should_and_nobody_else(
