@@ -100,14 +100,17 @@ class PhoneCall(CallAudio):
             await asyncio.wait({sending}, timeout=_BYE_PATIENCE_S)
         return self._ended.result()
 
-    async def hold(self) -> None:
+    async def hold(self, *, silent: bool = False) -> None:
         """Put the far end on hold.
+
+        Args:
+            silent: Send nothing either (`inactive`), as where no music is played.
 
         Raises:
             RequestFailed: The far end refused.
             CallIsOver: The call has ended.
         """
-        await self._offer(Direction.SENDONLY)
+        await self._offer(Direction.INACTIVE if silent else Direction.SENDONLY)
 
     async def resume(self) -> None:
         """Take the far end off hold.

@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 from sipmessage import Request
 
 from telephony.softphone.call import CallParts, PhoneCall
+from telephony.softphone.call_audio import CallAudio
 from telephony.softphone.errors import CallCancelled, NoCommonCodec
 from telephony.softphone.moments import CallTimings, Moment
 from telephony.softphone.sdp import SessionDescription, answer, negotiate
@@ -62,6 +63,28 @@ class IncomingCall:
         """Answer 180: the phone rings."""
         self.timings.ringing_at = self.timings.ringing_at or Moment.now()
         self._transaction.respond(180, headers={"Contact": self._parts.dialog.contact})
+
+    def ring_with_sound(self) -> CallAudio:
+        """Answer 183: before anybody answers, the caller may hear something and be heard.
+
+        Returns:
+            What is said and heard until the call is answered.
+
+        Raises:
+            NoCommonCodec: The caller offers no G.711; it was told 488.
+
+        Source: RFC 3960 section 3 (early media).
+        """
+        self.timings.ringing_at = self.timings.ringing_at or Moment.now()
+        ours, reply = self._descriptions()
+        if self._offer is not None:
+            self._parts.media.use(negotiate(ours, self._offer))
+        self._transaction.respond(
+            183,
+            headers={"Contact": self._parts.dialog.contact},
+            body=Body(reply.to_bytes(), SDP_TYPE),
+        )
+        return CallAudio(self._parts.media)
 
     async def answer(self) -> PhoneCall:
         """Take the call; returns when the caller has acknowledged it.

@@ -242,3 +242,28 @@ async def test_a_phone_may_refuse_to_be_transferred() -> None:
         with pytest.raises(RequestFailed) as refused:
             await agent.calls[0].transfer("tel:+12015550170")
         assert refused.value.status == 603
+
+
+async def test_a_phone_that_holds_silently_sends_nothing_until_it_resumes(pair: Pair) -> None:
+    await pair.there.hold(silent=True)
+    assert (pair.here.state, pair.there.state) == (CallState.HELD, CallState.ON_HOLD)
+    sent = pair.there.statistics.sent.sent
+    assert (await pair.there.play(speech(0.1))).is_complete
+    assert pair.there.statistics.sent.sent == sent
+    await pair.there.resume()
+    await pair.there.play(speech(0.1))
+    assert pair.here.first_audio_at is not None
+
+
+async def test_a_phone_may_be_heard_and_hear_before_it_answers() -> None:
+    async with Softphone() as callee, Softphone() as caller:
+        outgoing = caller.invite(callee.uri("+12015550100"))
+        incoming = await callee.next_call()
+        early = incoming.ring_with_sound()
+        assert await outgoing.ringing == 183
+        await early.play(speech(0.1))
+        there = await incoming.answer()
+        here = await outgoing.answered
+        assert here.first_audio_at is not None
+        await here.play(speech(0.1))
+        assert there.first_audio_at is not None
