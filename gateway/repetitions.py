@@ -55,7 +55,8 @@ async def serve_once(
         return _replayed(begun)
     request.state.new_id, request.state.new_seed = begun.new_id, begun.seed
     try:
-        answer = await serve(request)
+        async with idempotency.held(begun):
+            answer = await serve(request)
     except Exception:
         await idempotency.give_up(begun)
         raise

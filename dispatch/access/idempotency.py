@@ -11,6 +11,7 @@ given to every repetition. Three things can go wrong in between, and none does h
   client has: its credential and its idempotency key.
 """
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -18,6 +19,8 @@ import logging
 import math
 import secrets
 import uuid
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -31,8 +34,8 @@ from dispatch.store.request_claims import RequestClaims
 
 logger = logging.getLogger(__name__)
 
-LEASE: Final = timedelta(seconds=60)
-"""Longest work on a request; a repetition waits this long after a crash."""
+LEASE: Final = timedelta(seconds=20)
+"""A repetition waits this long after a crash. Work may take longer: its claim is extended."""
 _LONGEST_ANSWER_BYTES: Final = 262_144
 _NONCE_BYTES: Final = 12
 
@@ -71,7 +74,7 @@ class Idempotency:
     Args:
         claims: Where both are kept.
         pepper: Goes into everything that is derived here.
-        lease: How long a claim stands.
+        lease: How long a claim stands that nobody extends.
     """
 
     def __init__(self, claims: RequestClaims, pepper: SecretStr, lease: timedelta = LEASE) -> None:
@@ -105,6 +108,30 @@ class Idempotency:
                 return _opened(claim.answer, attempt.cipher_key)
             case _:
                 return attempt
+
+    @asynccontextmanager
+    async def held(self, attempt: Attempt) -> AsyncGenerator[None]:
+        """Keep the claim from lapsing for the length of the block, however long it takes.
+
+        A transfer is waited for longer than anybody wants to wait after a crash. A claim that is
+        lost all the same (Redis forgot it) lets a repetition in, which finds the same ids.
+        """
+        at_work = True
+
+        async def extend() -> None:
+            while at_work:
+                await asyncio.sleep(self._lease.total_seconds() / 3)
+                with suppress(StoreUnavailable):
+                    if not await self._claims.extend(attempt.digest, attempt.owner, self._lease):
+                        return
+
+        extending = asyncio.create_task(extend())
+        try:
+            yield
+        finally:
+            at_work = False
+            extending.cancel()
+            await asyncio.gather(extending, return_exceptions=True)
 
     async def keep(self, attempt: Attempt, answer: bytes) -> None:
         """Keep the answer for a day. When Redis does not answer, a repetition works it out anew."""

@@ -8,7 +8,7 @@
 | `dp:credential:{digest}` | hash: owner (JSON `Credential`), organization_id, version, and by API whom its requests are counted for and how many a minute are allowed | 60 s | authentication | authenticate script |
 | `dp:access:{organization_id}` | string, the organisation's access version: what was read before it is not believed | 1 h after the last change | use cases of keys, members and limits | authenticate script |
 | `dp:rate:{subject}` | hash: n, from, and requests by quarter second | 60 s after the last request | authenticate, take scripts | the same |
-| `dp:idempotency:{digest}` | hash: fingerprint, state, owner, until_ms, answer (encrypted) | 24 h | claim, keep scripts | the same |
+| `dp:idempotency:{digest}` | hash: fingerprint, state, owner, until_ms, answer (encrypted) | 24 h | claim, extend, settle scripts | the same |
 | `dp:balance:{org_id}` | string, integer micro-credits free to reserve | forever | scripts: top up, admit, beat, end; rebuilt by projection | the same, explain |
 | `dp:operation:{operation_id}` | string `1` | 30 days | top-up script | top-up script (applies once) |
 | `dp:reservation:{operation_id}` | hash: state, organization_id, project_id, agent_id, source, price_version, reserved, attempt, cost, uncollected | while open, then 1 day | reserve, charge scripts | the same |

@@ -51,6 +51,15 @@ class RequestClaims:
             case _:
                 return ClaimResult("claimed")
 
+    async def extend(self, digest: str, owner: str, lease: timedelta) -> bool:
+        """Let a claim stand for a lease from now on; False when it is not the owner's any more."""
+        keep_s, lease_ms = int(KEEP.total_seconds()), int(lease.total_seconds() * 1_000)
+        with translate_redis_errors():
+            extended = await self._scripts.run(
+                "extend_request", [redis_keys.idempotency(digest)], [owner, lease_ms, keep_s]
+            )
+        return bool(extended)
+
     async def settle(self, digest: str, owner: str, answer: str) -> None:
         """Keep the answer; with an empty one let the next request try again."""
         keep_s = int(KEEP.total_seconds())

@@ -82,6 +82,53 @@ async def test_after_a_crash_the_repetition_has_the_same_ids_and_secrets(redis: 
     assert await idempotency.begin(REQUEST) == b"made"
 
 
+async def test_work_that_takes_longer_than_the_lease_is_not_begun_twice(redis: RedisClient):
+    idempotency = over(redis, lease_s=0.3)
+    attempt = await begun(idempotency)
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
+    async with idempotency.held(attempt):
+        # Asked again and again until the lease would have lapsed three times.
+        while loop.time() - began_s < 0.9:
+            with pytest.raises(StillRunning):
+                await idempotency.begin(REQUEST)
+            await asyncio.sleep(0.02)
+    await idempotency.keep(attempt, b"transferred")
+    assert await idempotency.begin(REQUEST) == b"transferred"
+
+
+async def test_a_claim_whose_holder_died_lapses(redis: RedisClient):
+    idempotency = over(redis, lease_s=0.1)
+    attempt = await begun(idempotency)
+
+    async def work() -> None:
+        async with idempotency.held(attempt):
+            await asyncio.Event().wait()
+
+    at_work = asyncio.create_task(work())
+    await asyncio.sleep(0)
+    at_work.cancel()
+    await asyncio.gather(at_work, return_exceptions=True)
+    async with asyncio.timeout(5):
+        while isinstance(again := await _tried(idempotency), StillRunning):
+            await asyncio.sleep(0.005)
+    assert isinstance(again, Attempt)
+    assert again.new_id == attempt.new_id
+
+
+async def test_a_claim_that_became_anothers_is_not_taken_back(redis: RedisClient):
+    slow = await begun(over(redis, lease_s=0.001))
+    idempotency = over(redis)
+    async with asyncio.timeout(5):
+        while isinstance(quick := await _tried(idempotency), StillRunning):
+            await asyncio.sleep(0.005)
+    assert isinstance(quick, Attempt)
+    claims = RequestClaims(redis)
+    assert not await claims.extend(slow.digest, slow.owner, timedelta(seconds=60))
+    await idempotency.give_up(quick)
+    assert isinstance(await _tried(idempotency), Attempt)
+
+
 async def test_a_redis_that_forgot_everything_changes_no_id(redis: RedisClient):
     before = await begun(over(redis))
     await redis.flushdb()
