@@ -45,7 +45,8 @@ local function finish(call_id, at_ms, ended_at_ms, ending, keep_s)
     local balance_key = key.balance .. organization_id
     local balance = redis.call('GET', balance_key)
     -- The reservation fell short of the bill: the rest comes out of the balance, as far as it goes.
-    cost = math.min(cost, reserved + tonumber(balance or '0'))
+    -- A balance below zero was corrected by hand and gives nothing; what is reserved was paid before.
+    cost = math.min(cost, reserved + math.max(0, tonumber(balance or '0')))
     -- An unknown balance stays unknown: it is rebuilt from the ledger, which gets these events.
     if balance then redis.call('INCRBY', balance_key, digits(reserved - cost)) end
   end

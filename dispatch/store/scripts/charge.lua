@@ -30,7 +30,8 @@ local balance_key = key.balance .. organization_id
 local balance = redis.call('GET', balance_key)
 -- Whether the rest is there will be known when the balance is rebuilt; until then it is not lost.
 if not balance and wanted > reserved then return { 'balance_unknown' } end
-local cost = math.min(wanted, reserved + tonumber(balance or '0'))
+-- A balance below zero was corrected by hand and gives nothing; what is reserved was paid before.
+local cost = math.min(wanted, reserved + math.max(0, tonumber(balance or '0')))
 -- An unknown balance stays unknown: it is rebuilt from the ledger, which gets this event.
 if balance then redis.call('INCRBY', balance_key, digits(reserved - cost)) end
 redis.call('HSET', reservation_key, 'state', mode == 'charge' and 'charged' or 'lapsed',

@@ -5,9 +5,7 @@ local balance_key = KEYS[1]
 local amount, remember_s, organization_id = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local lease_ms, keep_ms = tonumber(ARGV[4]), tonumber(ARGV[5])
 
-if not redis.call('SET', balance_key, string.format('%.0f', math.max(0, amount)), 'NX') then
-  return 0
-end
+if not redis.call('SET', balance_key, string.format('%.0f', amount), 'NX') then return 0 end
 for index = 2, #KEYS do redis.call('SET', KEYS[index], '1', 'EX', remember_s) end
 for index = 6, #ARGV, 3 do
   local operation_id, attempt, reserved = ARGV[index], ARGV[index + 1], ARGV[index + 2]

@@ -124,6 +124,20 @@ async def test_a_balance_that_redis_lost_is_rebuilt_by_the_next_top_up(
     assert done.balance_microcredits == 1_010
 
 
+async def test_a_balance_below_zero_is_rebuilt_as_it_was(use_cases, owner, redis) -> None:
+    corrected = await use_cases.credits.adjust(
+        ADMINISTRATOR, owner.organization_id, amount_microcredits=-700, reason="charged back"
+    )
+    assert corrected.balance_microcredits == -700
+    await redis.flushdb()
+    assert await use_cases.credits.apply_outstanding(owner.organization_id) == -700
+    assert await use_cases.balances.get(owner.organization_id) == -700
+    done = await use_cases.credits.top_up(
+        ADMINISTRATOR, owner.organization_id, amount_microcredits=1_000
+    )
+    assert done.balance_microcredits == 300
+
+
 async def test_many_processes_rebuilding_a_lost_balance_agree(use_cases, owner, redis) -> None:
     await use_cases.credits.top_up(ADMINISTRATOR, owner.organization_id, amount_microcredits=1_000)
     await redis.flushdb()

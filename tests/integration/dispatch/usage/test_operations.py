@@ -41,17 +41,24 @@ def tokens(count: int) -> list[UsageItem]:
 async def payer(database: Database, redis: Redis) -> Payer:
     """A payer whose balance stands in the ledger, too."""
     payer = Payer(uuid.uuid4(), uuid.uuid4(), uuid.uuid4())
+    await enter(database, redis, payer, LedgerKind.TOPUP, START)
+    return payer
+
+
+async def enter(
+    database: Database, redis: Redis, payer: Payer, kind: LedgerKind, amount: int
+) -> None:
+    """Change a payer's balance by hand, in both places."""
     async with database.transaction() as db:
         await ledger.ensure_entry(
             db,
             payer.organization_id,
-            LedgerKind.TOPUP,
-            amount_microcredits=START,
+            kind,
+            amount_microcredits=amount,
             reason="",
             operation_id=uuid.uuid4().hex,
         )
     await Credits(database, Balances(redis)).apply_outstanding(payer.organization_id)
-    return payer
 
 
 @pytest.fixture
@@ -164,6 +171,22 @@ async def test_what_exceeds_the_credit_is_named_and_takes_no_balance_below_zero(
         ("llm", 11_000, 110_000),
         ("uncollected", 10_000, -10_000),
     ]
+
+
+@pytest.mark.parametrize(
+    ("count", "cost", "uncollected"), [(0, 0, 0), (1_000, 10_000, 0), (3_000, BLOCK, 10_000)]
+)
+async def test_a_balance_corrected_below_zero_pays_what_is_reserved_and_no_more(
+    service, payer, books, count, cost, uncollected
+):
+    turn = uuid.uuid4()
+    await service.reserve_chat(payer, turn)
+    await enter(books.database, books.redis, payer, LedgerKind.ADJUST, -5 * START)
+    charge = await service.charge_chat(payer, turn, tokens(count))
+    assert (charge.cost_microcredits, charge.uncollected_microcredits) == (cost, uncollected)
+    assert await books.balance() == START - 5 * START - cost
+    with pytest.raises(InsufficientCredits, match="does not cover"):
+        await service.reserve_chat(payer, uuid.uuid4())
 
 
 async def test_a_turn_that_used_nothing_costs_nothing(service, payer, books):
