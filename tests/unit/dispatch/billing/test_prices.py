@@ -44,6 +44,17 @@ def test_a_model_without_a_price_of_its_own_has_its_providers_or_everybodys(prov
     assert str(PriceBook.load().tables[0].price_of(item)) == price
 
 
+def test_every_price_of_a_vendor_says_where_it_was_read_or_that_it_was_not():
+    rows = re.findall(
+        r'^((?:# .*\n)*)\[\[version\.price\]\]\nservice = "(\w+)"\nprovider = "(deepgram|openai)"',
+        TEXT,
+        re.MULTILINE,
+    )
+    told = re.compile(r"^# (checked \d{4}-\d{2}-\d{2}: \S+\.\S+|unchecked)", re.MULTILINE)
+    assert len(rows) >= 10
+    assert [row for row in rows if not told.search(row[0])] == []
+
+
 def test_a_version_is_in_force_from_its_date_on_and_the_first_before_that():
     later = next_version(TEXT, version="2027-01", effective_from="2027-01-01T00:00:00Z")
     book = parse_price_book(later + TEXT)

@@ -43,13 +43,13 @@ def test_a_bill_can_be_worked_out_by_hand():
         [
             item(Service.LLM, "gpt-4o-mini", Unit.INPUT_TOKENS, 1_234),  # 0.15 a token: 185.1
             item(Service.LLM, "gpt-4o-mini", Unit.OUTPUT_TOKENS, 321),  # 0.6 a token: 192.6
-            item(Service.STT, "nova-3", Unit.AUDIO_MS, 30_001, provider="deepgram"),  # 3850.128
+            item(Service.STT, "nova-3", Unit.AUDIO_MS, 30_001, provider="deepgram"),  # 2400.08
         ],
         TABLE,
     )
-    # 4227.828 is rounded up once; 185 + 192 + 3850 lack one, which the largest remainder gets.
-    assert usage.cost_microcredits == 4_228
-    assert [part.cost_microcredits for part in usage.parts] == [185, 193, 3_850]
+    # 2777.78 is rounded up once; 185 + 192 + 2400 lack one, which the largest remainder gets.
+    assert usage.cost_microcredits == 2_778
+    assert [part.cost_microcredits for part in usage.parts] == [185, 193, 2_400]
 
 
 @given(ITEMS)
