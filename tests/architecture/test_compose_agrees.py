@@ -22,16 +22,10 @@ PYTHON_PARTS = ("gateway", "dispatch", "worker")
 
 # What one machine with a fixed set of ports needs to be told differently.
 COMPOSE_ONLY = {
-    "DIALPLANE_BLOCKED_COUNTRIES",
-    "DIALPLANE_JWT_AUDIENCE",
-    "DIALPLANE_JWT_ISSUER",
-    "DIALPLANE_JWT_JWKS",
-    "DIALPLANE_JWT_UNKNOWN_ORGANIZATION",
-    "DIALPLANE_TOOL_ALLOWED_HOSTS",
     "LOG_FORMAT",
     "PUBLIC_LIVEKIT_URL",
 }
-EMBEDDED_ONLY = {"PYTHONUNBUFFERED"}
+EMBEDDED_ONLY = {"DIALPLANE_SIP_ALLOWED_HOSTS", "PYTHONUNBUFFERED"}
 
 
 @pytest.fixture(scope="module")
