@@ -125,13 +125,10 @@ class ByocNumbers:
             provider=provider,
             number=number,
             agent_id=inbound_agent_id,
+            outbound_agent_id=outbound_agent_id,
             connection_id=connection_id,
             new_id=new_id,
         )
-        if outbound_agent_id is not None:
-            created = await self._phone_numbers.assign(
-                principal, created.id, outbound_agent_id=outbound_agent_id
-            )
         return (await self._described(principal, [created]))[0]
 
     async def list(self, principal: Principal, page: PageRequest) -> Page[ByocNumber]:

@@ -66,16 +66,18 @@ class PhoneNumbers:
         provider: str,
         number: str,
         agent_id: uuid.UUID | None = None,
+        outbound_agent_id: uuid.UUID | None = None,
         connection_id: uuid.UUID | None = None,
         new_id: uuid.UUID | None = None,
     ) -> PhoneNumber:
-        """Put a number on record; it is `pending` until LiveKit holds it.
+        """Put a number on record with its agents; it is `pending` until LiveKit holds it.
 
         Args:
             principal: On whose behalf.
             provider: Whose number it is, in one word: `twilio`, `telnyx`, `custom`.
             number: In E.164 form.
             agent_id: Agent that answers; None leaves the number unassigned.
+            outbound_agent_id: Agent that calls from it.
             connection_id: Connection it comes in on; None takes the project's only one of the
                 provider, or creates one when default addresses are configured.
             new_id: The number's id, a random one when None. When it is this number's already, that
@@ -91,8 +93,9 @@ class PhoneNumbers:
         did = _parse(number)
         new_id = new_id or uuid.uuid4()
         async with self._database.transaction() as db:
-            if agent_id is not None:
-                await _require_voice_agent(db, principal, agent_id)
+            for each in (agent_id, outbound_agent_id):
+                if each is not None:
+                    await _require_voice_agent(db, principal, each)
             connection = await self._choose_connection(db, principal, provider, connection_id)
             created = await phone_numbers.insert_number(
                 db,
@@ -103,6 +106,7 @@ class PhoneNumbers:
                     connection_id=connection.id,
                     did=did,
                     inbound_agent_id=agent_id,
+                    outbound_agent_id=outbound_agent_id,
                 ),
             )
             if created is not None:

@@ -27,6 +27,7 @@ class NewNumber:
     connection_id: uuid.UUID
     did: E164
     inbound_agent_id: uuid.UUID | None
+    outbound_agent_id: uuid.UUID | None = None
 
 
 async def insert_number(db: WriteSession, new: NewNumber) -> PhoneNumber | None:

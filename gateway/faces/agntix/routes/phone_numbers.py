@@ -157,31 +157,29 @@ async def map_agent(
     A number that the project does not have yet comes in on its only carrier connection.
     """
     wanted = E164(body.phone_number)
-    inbound, outbound = (
-        body.agent_id if body.type == direction else UNCHANGED
-        for direction in ("inbound", "outbound")
-    )
-    # Asked before a number is made for it.
+    answers = body.type == "inbound"
+    # Asked before a connection is: that the agent is not there is the nearer reason.
     await services.agents.get(principal, body.agent_id)
     found = await services.phone_numbers.list(principal, PageRequest(limit=1), numbers=[wanted])
-    if found.items:
-        number = found.items[0]
-    else:
-        connection = await _only_connection(principal, services)
-        number = await services.phone_numbers.create(
-            principal,
-            provider=connection.provider,
-            number=wanted,
-            connection_id=connection.id,
-            new_id=new_id,
-        )
     try:
-        mapped = await services.phone_numbers.assign(
-            principal,
-            number.id,
-            inbound_agent_id=inbound,
-            outbound_agent_id=outbound,
-        )
+        if found.items:
+            mapped = await services.phone_numbers.assign(
+                principal,
+                found.items[0].id,
+                inbound_agent_id=body.agent_id if answers else UNCHANGED,
+                outbound_agent_id=UNCHANGED if answers else body.agent_id,
+            )
+        else:
+            connection = await _only_connection(principal, services)
+            mapped = await services.phone_numbers.create(
+                principal,
+                provider=connection.provider,
+                number=wanted,
+                agent_id=body.agent_id if answers else None,
+                outbound_agent_id=None if answers else body.agent_id,
+                connection_id=connection.id,
+                new_id=new_id,
+            )
     except AgentNotVoiceReady as exc:
         raise InvalidField("agent_id", str(exc)) from exc
     return PhoneNumberAnswer.of(mapped)

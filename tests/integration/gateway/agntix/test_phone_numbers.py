@@ -134,6 +134,26 @@ async def test_what_is_wrong_is_said(
     assert error_of(answer) == error
 
 
+async def test_no_number_is_created_for_an_agent_that_cannot_have_it(tenant: Tenant):
+    await tenant.connection()
+    agent = await tenant.agent(voiceEnabled=False)
+    for kind in ("inbound", "outbound"):
+        body = {"type": kind, "phoneNumber": NUMBER, "agentId": agent["id"]}
+        assert (await tenant.http.post(MAP, json=body)).status_code == 400
+    assert (await tenant.http.get(NUMBERS)).json()["data"] == []
+
+
+async def test_a_number_is_made_and_mapped_in_one_change(gateway: Gateway, tenant: Tenant):
+    await tenant.connection()
+    agent = await tenant.agent()
+    number = await mapped(tenant, agent, "outbound")
+    assert (number["inBoundAgentId"], number["outBoundAgentId"]) == (None, agent["id"])
+    log = await gateway.admin.get("/admin/v1/audit-log", params={"targetId": number["id"]})
+    changes = log.json()["data"]
+    assert [change["action"] for change in changes] == ["number.created"]
+    assert changes[0]["after"]["outbound_agent_id"] == agent["id"]
+
+
 async def test_an_agent_that_only_writes_is_put_on_no_number(tenant: Tenant):
     await tenant.connection()
     await tenant.number()
