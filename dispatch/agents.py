@@ -23,7 +23,7 @@ from dispatch.errors import Conflict, InvalidField, NotFound, StoreUnavailable
 from dispatch.models.rules import check_models
 from dispatch.paging import Order, Page, PageRequest
 from dispatch.routes import Route, Routes
-from dispatch.store.engine import Database, WriteSession
+from dispatch.store.engine import Database, ReadSession, WriteSession
 from dispatch.store.repositories import agents, knowledge_bases, phone_numbers, tools
 from dispatch.store.repositories.quotas import require_room_for
 from dispatch.transfer_policy import CallTool
@@ -87,10 +87,7 @@ class Agents:
             NotFound: The project has no such agent.
         """
         async with self._database.reading() as db:
-            agent = await agents.find_agent(db, principal.project_id, agent_id)
-        if agent is None:
-            raise NotFound("agent", agent_id)
-        return agent
+            return await _get(db, principal, agent_id)
 
     async def list(
         self,
@@ -136,9 +133,7 @@ class Agents:
             NotFound: The project has no such agent.
         """
         async with self._database.reading() as db:
-            agent = await agents.find_agent(db, principal.project_id, agent_id)
-            if agent is None:
-                raise NotFound("agent", agent_id)
+            agent = await _get(db, principal, agent_id)
             return await agents.list_versions(db, agent, page)
 
     async def version(
@@ -150,9 +145,7 @@ class Agents:
             NotFound: The project has no such agent, or the agent no such version.
         """
         async with self._database.reading() as db:
-            agent = await agents.find_agent(db, principal.project_id, agent_id)
-            if agent is None:
-                raise NotFound("agent", agent_id)
+            agent = await _get(db, principal, agent_id)
             found = await agents.find_version(db, agent, version)
         if found is None:
             raise NotFound("version", version)
@@ -182,9 +175,7 @@ class Agents:
             InvalidField: A field is unknown, or the agent would not be valid; nothing was changed.
         """
         async with self._database.transaction() as db:
-            before = await agents.find_agent(db, principal.project_id, agent_id, for_update=True)
-            if before is None:
-                raise NotFound("agent", agent_id)
+            before = await _get(db, principal, agent_id, for_update=True)
             draft = merge_draft(before, changes(before) if callable(changes) else changes)
             if draft == before.draft:
                 return before
@@ -204,9 +195,7 @@ class Agents:
             NotFound: The project has no such agent.
         """
         async with self._database.transaction() as db:
-            agent = await agents.find_agent(db, principal.project_id, agent_id, for_update=True)
-            if agent is None:
-                raise NotFound("agent", agent_id)
+            agent = await _get(db, principal, agent_id, for_update=True)
             await agents.delete_agent(db, agent_id)
             detached = await phone_numbers.detach_agent(db, agent_id)
             await _record(db, actor, "agent.deleted", agent, before=agent.draft)
@@ -252,6 +241,15 @@ async def _check_references(
     bases = await knowledge_bases.find_knowledge_bases(db, project_id, list(added))
     for missing in added - {base.id for base in bases}:
         raise InvalidField("knowledge_base_ids", f"The project has no knowledge base {missing}.")
+
+
+async def _get(
+    db: ReadSession, principal: Principal, agent_id: uuid.UUID, *, for_update: bool = False
+) -> AgentProfile:
+    agent = await agents.find_agent(db, principal.project_id, agent_id, for_update=for_update)
+    if agent is None:
+        raise NotFound("agent", agent_id)
+    return agent
 
 
 async def _record(

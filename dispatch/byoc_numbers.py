@@ -5,7 +5,6 @@ numbers share a connection when the carrier and the account there are the same, 
 numbers of one account are still a handful of trunks.
 """
 
-import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,23 +13,18 @@ from typing import Final
 from pydantic import SecretStr
 
 from dispatch.access.audit import record_change
-from dispatch.access.number_changes import record_connection
 from dispatch.accounts import Principal
+from dispatch.carrier_account import check_credentials, checked_host, store_account_password
+from dispatch.carrier_connections import create_implied_connection
 from dispatch.errors import AgentNotVoiceReady, InvalidField, NotFound
 from dispatch.numbers import UNCHANGED, AgentChange, PhoneNumber, Unchanged
 from dispatch.paging import Page, PageRequest
 from dispatch.phone_numbers import PhoneNumbers
-from dispatch.secrets.data_keys import data_key_for_writing
 from dispatch.secrets.envelope import KeyRing
-from dispatch.secrets.passwords import termination_purpose_of
 from dispatch.store.engine import Database, ReadSession, WriteSession
 from dispatch.store.repositories import agents, carrier_connections, terminations
 from dispatch.store.repositories.terminations import Termination
 
-_HOST: Final = re.compile(
-    r"(?=.{1,253}(:|$))[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+"
-    r"(:[0-9]{1,5})?"
-)
 _CARRIERS: Final = {
     "twilio.com": "twilio",
     "telnyx.com": "telnyx",
@@ -41,8 +35,6 @@ _CARRIERS: Final = {
     "bandwidth.com": "bandwidth",
 }
 """Whose the host is, by the end of its name."""
-
-_LONGEST_CREDENTIAL: Final = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,18 +237,13 @@ class ByocNumbers:
                 f"From where {provider} may call in is not known here; create a carrier "
                 "connection with its addresses first.",
             )
-        created = await carrier_connections.insert_connection(
+        created = await create_implied_connection(
             db,
-            carrier_connections.NewConnection(
-                id=uuid.uuid4(),
-                organization_id=principal.organization_id,
-                project_id=principal.project_id,
-                name=name[:100],
-                provider=provider,
-                allowed_addresses=self._default_allowed_addresses,
-            ),
+            principal,
+            provider=provider,
+            name=name,
+            allowed_addresses=self._default_allowed_addresses,
         )
-        await record_connection(db, principal.actor, "carrier_connection.created", None, created)
         return created.id
 
     async def _seal(
@@ -268,11 +255,7 @@ class ByocNumbers:
     ) -> None:
         if password is None:
             return
-        data_key = await data_key_for_writing(db, self._keys, principal.project_id)
-        sealed = data_key.seal(
-            termination_purpose_of(connection_id), password.get_secret_value().encode()
-        )
-        await terminations.set_termination_password(db, connection_id, sealed, data_key.id)
+        await store_account_password(db, self._keys, principal.project_id, connection_id, password)
         await _record(db, principal, connection_id, {"password": "old"}, {"password": "new"})
 
     async def _described(
@@ -344,28 +327,15 @@ def _checked_uri(text: str | Unchanged | None) -> str:
     """Return a termination URI as `host[:port]`, in lower case."""
     if not isinstance(text, str):
         raise InvalidField("termination_uri", "terminationUri is required.")
-    host = text.strip().lower().removeprefix("sip:")
-    if not _HOST.fullmatch(host):
-        raise InvalidField(
-            "termination_uri",
-            "terminationUri must be the carrier's host, such as myaccount.pstn.twilio.com.",
-        )
-    return host
+    wrong = InvalidField(
+        "termination_uri",
+        "terminationUri must be the carrier's host, such as myaccount.pstn.twilio.com.",
+    )
+    return checked_host(text, wrong, dotted=True)
 
 
 def _check_credentials(username: str | None, password: SecretStr | None) -> None:
-    for field, value in (
-        ("sip_username", username),
-        ("sip_password", None if password is None else password.get_secret_value()),
-    ):
-        if value is None:
-            continue
-        if not 1 <= len(value) <= _LONGEST_CREDENTIAL or not value.isprintable():
-            raise InvalidField(
-                field, f"1 to {_LONGEST_CREDENTIAL} characters, none of them a control character."
-            )
-    if password is not None and username is None:
-        raise InvalidField("sip_username", "A password goes with a user name.")
+    check_credentials(username, password, field_prefix="sip_")
 
 
 async def _require_voice_agent(

@@ -17,10 +17,15 @@ from dispatch.paging import Page, PageRequest
 from dispatch.secrets.data_keys import data_key_for_writing
 from dispatch.secrets.envelope import KeyRing
 from dispatch.secrets.passwords import seal_password
-from dispatch.store.engine import Database
+from dispatch.store.engine import Database, WriteSession
 from dispatch.store.repositories import carrier_connections
 
-__all__ = ["CarrierConnection", "CarrierConnections", "checked_provider"]
+__all__ = [
+    "CarrierConnection",
+    "CarrierConnections",
+    "checked_provider",
+    "create_implied_connection",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -145,6 +150,38 @@ class CarrierConnections:
                 raise Conflict("Numbers come in on this carrier connection; delete them first.")
             await carrier_connections.delete_connection(db, connection_id)
             await record_connection(db, principal.actor, "carrier_connection.deleted", found, None)
+
+
+async def create_implied_connection(
+    db: WriteSession,
+    principal: Principal,
+    *,
+    provider: str,
+    name: str,
+    allowed_addresses: tuple[str, ...],
+) -> CarrierConnection:
+    """Create a connection along with a number that named none, in the number's transaction.
+
+    Args:
+        db: The transaction.
+        principal: On whose behalf.
+        provider: The carrier, checked.
+        name: For people.
+        allowed_addresses: From where the installation lets carriers call that say nothing.
+    """
+    created = await carrier_connections.insert_connection(
+        db,
+        carrier_connections.NewConnection(
+            id=uuid.uuid4(),
+            organization_id=principal.organization_id,
+            project_id=principal.project_id,
+            name=name[:_LONGEST_NAME],
+            provider=provider,
+            allowed_addresses=allowed_addresses,
+        ),
+    )
+    await record_connection(db, principal.actor, "carrier_connection.created", None, created)
+    return created
 
 
 def checked_provider(provider: str) -> str:

@@ -9,11 +9,11 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dispatch.access.number_changes import record_connection, record_number
+from dispatch.access.number_changes import record_number
 from dispatch.accounts import Principal
 from dispatch.agent_profile import AgentProfile
 from dispatch.billing.plans import Resource
-from dispatch.carrier_connections import checked_provider
+from dispatch.carrier_connections import checked_provider, create_implied_connection
 from dispatch.errors import AgentNotVoiceReady, Conflict, InvalidField, NotFound, StoreUnavailable
 from dispatch.number_status import NumberStatuses
 from dispatch.numbers import UNCHANGED, AgentChange, CarrierConnection, PhoneNumber, SyncState
@@ -286,19 +286,13 @@ class PhoneNumbers:
                 "connection_id",
                 "The project has no carrier connection of this provider; create one first.",
             )
-        created = await carrier_connections.insert_connection(
+        return await create_implied_connection(
             db,
-            carrier_connections.NewConnection(
-                id=uuid.uuid4(),
-                organization_id=principal.organization_id,
-                project_id=principal.project_id,
-                name=provider,
-                provider=checked_provider(provider),
-                allowed_addresses=self._default_allowed_addresses,
-            ),
+            principal,
+            provider=checked_provider(provider),
+            name=provider,
+            allowed_addresses=self._default_allowed_addresses,
         )
-        await record_connection(db, principal.actor, "carrier_connection.created", None, created)
-        return created
 
     async def _publish(self, number: PhoneNumber) -> bool:
         """Write the route; whether Redis took it. The projection repairs what it did not."""

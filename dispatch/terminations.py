@@ -1,6 +1,5 @@
 """Terminations: where calls to a carrier go on one of a project's connections, and how many."""
 
-import re
 import uuid
 from dataclasses import dataclass
 from typing import Final
@@ -9,19 +8,13 @@ from pydantic import SecretStr
 
 from dispatch.access.audit import record_change
 from dispatch.accounts import Principal
+from dispatch.carrier_account import check_credentials, checked_host, store_account_password
 from dispatch.errors import InvalidField, NotFound
 from dispatch.routes import Routes
-from dispatch.secrets.data_keys import data_key_for_writing
 from dispatch.secrets.envelope import KeyRing
-from dispatch.secrets.passwords import termination_purpose_of
 from dispatch.store.engine import Database
 from dispatch.store.repositories import carrier_connections, outbound_calls, terminations
 
-_HOST = re.compile(
-    r"(?=.{1,253}(?::|$))[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-    r"(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*(?::(?P<port>[1-9][0-9]{0,4}))?"
-)
-_LONGEST_CREDENTIAL: Final = 255
 _MOST_A_SECOND: Final = 100
 _MOST_AT_ONCE: Final = 10_000
 
@@ -88,12 +81,9 @@ class Terminations:
                 db, connection_id, wanted.calls_per_second, wanted.max_outbound_calls
             )
             if draft.password is not None:
-                data_key = await data_key_for_writing(db, self._keys, principal.project_id)
-                sealed = data_key.seal(
-                    termination_purpose_of(connection_id),
-                    draft.password.get_secret_value().encode(),
+                await store_account_password(
+                    db, self._keys, principal.project_id, connection_id, draft.password
                 )
-                await terminations.set_termination_password(db, connection_id, sealed, data_key.id)
             elif was is None or was[1] != wanted.username:
                 await terminations.forget_termination_password(db, connection_id)
             await record_change(
@@ -123,20 +113,9 @@ class Terminations:
 
 def _checked(draft: TerminationDraft) -> SetTermination:
     """Return what is wanted if all of it is as it should be."""
-    host = draft.uri.strip().lower().removeprefix("sip:")
-    found = _HOST.fullmatch(host)
-    if found is None or int(found["port"] or 0) > 65_535:
-        raise InvalidField(
-            "uri", "uri must be the carrier's host, such as example.pstn.twilio.com."
-        )
-    if draft.password is not None and draft.username is None:
-        raise InvalidField("username", "A password goes with a user name.")
-    password = None if draft.password is None else draft.password.get_secret_value()
-    for name, text in (("username", draft.username), ("password", password)):
-        if text is not None and not (1 <= len(text) <= _LONGEST_CREDENTIAL and text.isprintable()):
-            raise InvalidField(
-                name, f"1 to {_LONGEST_CREDENTIAL} characters, none of them a control character."
-            )
+    wrong = InvalidField("uri", "uri must be the carrier's host, such as example.pstn.twilio.com.")
+    host = checked_host(draft.uri, wrong)
+    check_credentials(draft.username, draft.password)
     for name, value, most in (
         ("calls_per_second", draft.calls_per_second, _MOST_A_SECOND),
         ("max_outbound_calls", draft.max_outbound_calls, _MOST_AT_ONCE),

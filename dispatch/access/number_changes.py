@@ -16,20 +16,7 @@ async def record_number(
     after: PhoneNumber | None,
 ) -> None:
     """Write down that a number was created (no `before`), changed, or deleted (no `after`)."""
-    number = after or before
-    if number is None:
-        return
-    await record_change(
-        db,
-        actor,
-        action,
-        target_type="number",
-        target_id=number.id,
-        organization_id=number.organization_id,
-        project_id=number.project_id,
-        before=_shown(before),
-        after=_shown(after),
-    )
+    await _record(db, actor, action, "number", before, after)
 
 
 async def record_connection(
@@ -40,25 +27,40 @@ async def record_connection(
     after: CarrierConnection | None,
 ) -> None:
     """Write down that a carrier connection was created, changed or deleted; never its password."""
-    connection = after or before
-    if connection is None:
+    await _record(db, actor, action, "carrier_connection", before, after)
+
+
+async def _record(
+    db: WriteSession,
+    actor: Actor,
+    action: str,
+    target_type: str,
+    before: PhoneNumber | CarrierConnection | None,
+    after: PhoneNumber | CarrierConnection | None,
+) -> None:
+    changed = after or before
+    if changed is None:
         return
     await record_change(
         db,
         actor,
         action,
-        target_type="carrier_connection",
-        target_id=connection.id,
-        organization_id=connection.organization_id,
-        project_id=connection.project_id,
-        before=_shown_connection(before),
-        after=_shown_connection(after),
+        target_type=target_type,
+        target_id=changed.id,
+        organization_id=changed.organization_id,
+        project_id=changed.project_id,
+        before=None if before is None else _shown(before),
+        after=None if after is None else _shown(after),
     )
 
 
-def _shown(number: PhoneNumber | None) -> dict[str, Any] | None:
-    if number is None:
-        return None
+def _shown(changed: PhoneNumber | CarrierConnection) -> dict[str, Any]:
+    if isinstance(changed, CarrierConnection):
+        return _shown_connection(changed)
+    return _shown_number(changed)
+
+
+def _shown_number(number: PhoneNumber) -> dict[str, Any]:
     return {
         "number": number.number,
         "connection_id": number.connection_id,
@@ -67,9 +69,7 @@ def _shown(number: PhoneNumber | None) -> dict[str, Any] | None:
     }
 
 
-def _shown_connection(connection: CarrierConnection | None) -> dict[str, Any] | None:
-    if connection is None:
-        return None
+def _shown_connection(connection: CarrierConnection) -> dict[str, Any]:
     return {
         "name": connection.name,
         "provider": connection.provider,

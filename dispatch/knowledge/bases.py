@@ -12,7 +12,7 @@ from dispatch.errors import InvalidField, NotFound
 from dispatch.knowledge_base import LANGUAGES, EmbeddingModel, KnowledgeBase
 from dispatch.paging import Page, PageRequest
 from dispatch.secrets.values import checked_provider
-from dispatch.store.engine import Database, ReadSession
+from dispatch.store.engine import Database, ReadSession, WriteSession
 from dispatch.store.repositories import accounts, knowledge_bases
 from dispatch.store.repositories.quotas import require_room_for
 
@@ -73,16 +73,7 @@ class KnowledgeBases:
             if created is None:
                 return await get_knowledge_base(db, project_id, new_id)
             await require_room_for(db, project.organization_id, Resource.KNOWLEDGE_BASES)
-            await record_change(
-                db,
-                actor,
-                "knowledge_base.created",
-                target_type="knowledge_base",
-                target_id=new_id,
-                organization_id=project.organization_id,
-                project_id=project_id,
-                after=_audited(created),
-            )
+            await _record(db, actor, "knowledge_base.created", None, created)
         return created
 
     async def get(self, project_id: uuid.UUID, knowledge_base_id: uuid.UUID | int) -> KnowledgeBase:
@@ -137,17 +128,7 @@ class KnowledgeBases:
                     db, knowledge_base_id, again=embedding is not None
                 )
             after = await knowledge_bases.update_knowledge_base(db, knowledge_base_id, columns)
-            await record_change(
-                db,
-                actor,
-                "knowledge_base.updated",
-                target_type="knowledge_base",
-                target_id=knowledge_base_id,
-                organization_id=before.organization_id,
-                project_id=project_id,
-                before=_audited(before),
-                after=_audited(after),
-            )
+            await _record(db, actor, "knowledge_base.updated", before, after)
         return after
 
     async def delete(
@@ -161,16 +142,7 @@ class KnowledgeBases:
         async with self._database.transaction() as db:
             before = await get_knowledge_base(db, project_id, knowledge_base_id, for_update=True)
             await knowledge_bases.delete_knowledge_base(db, knowledge_base_id)
-            await record_change(
-                db,
-                actor,
-                "knowledge_base.deleted",
-                target_type="knowledge_base",
-                target_id=knowledge_base_id,
-                organization_id=before.organization_id,
-                project_id=project_id,
-                before=_audited(before),
-            )
+            await _record(db, actor, "knowledge_base.deleted", before, None)
 
 
 async def get_knowledge_base(
@@ -192,6 +164,29 @@ async def get_knowledge_base(
     if found is None:
         raise NotFound("knowledge base", knowledge_base_id)
     return found
+
+
+async def _record(
+    db: WriteSession,
+    actor: Actor,
+    action: str,
+    before: KnowledgeBase | None,
+    after: KnowledgeBase | None,
+) -> None:
+    base = after or before
+    if base is None:
+        return
+    await record_change(
+        db,
+        actor,
+        action,
+        target_type="knowledge_base",
+        target_id=base.id,
+        organization_id=base.organization_id,
+        project_id=base.project_id,
+        before=None if before is None else _audited(before),
+        after=None if after is None else _audited(after),
+    )
 
 
 def _audited(base: KnowledgeBase) -> dict[str, Any]:

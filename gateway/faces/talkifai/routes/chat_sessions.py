@@ -1,6 +1,5 @@
 """`/v1/chat/sessions`: chats in writing, opened by a key and held with a session token."""
 
-import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC
 from typing import Annotated, Final
@@ -12,9 +11,9 @@ from dispatch.accounts import Scope
 from dispatch.chat.sessions import require_open
 from dispatch.chat.turns import Turn
 from dispatch.conversations import Message
-from dispatch.errors import NotFound
 from gateway.auth import CurrentPrincipal, key_bearer, key_header, requires
 from gateway.dependencies import NewId, ServicesOf
+from gateway.faces.talkifai.agent_ids import parse_agent_id
 from gateway.faces.talkifai.authentication import (
     ChatSession,
     SessionOpeningRoute,
@@ -111,7 +110,7 @@ async def open_chat_session(
     """
     conversation, greeting = await services.chat_sessions.open(
         principal,
-        _agent_id(body.agent_id),
+        parse_agent_id(body.agent_id),
         new_id,
         metadata=body.metadata,
         user_identifier=body.user_identifier,
@@ -193,14 +192,6 @@ async def end_chat_session(session: ChatSession, services: ServicesOf) -> EndAns
     """End the chat and settle what it cost; ending it again changes nothing."""
     await services.chat_sessions.end(session.id)
     return EndAnswer(success=True, message="Session ended successfully")
-
-
-def _agent_id(text: str) -> uuid.UUID:
-    try:
-        return uuid.UUID(text)
-    except ValueError as exc:
-        # TalkifAI's ids are opaque text, so what is no id of ours is an agent nobody has.
-        raise NotFound("agent", text) from exc
 
 
 def _to_answer(message: Message) -> MessageAnswer:

@@ -8,10 +8,10 @@ from typing import Final
 from fastapi import APIRouter, Request, Security
 
 from dispatch.accounts import Scope
-from dispatch.errors import NotFound
 from dispatch.voice_sessions import SessionGrants
 from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header, requires
 from gateway.dependencies import NewId, ServicesOf
+from gateway.faces.talkifai.agent_ids import parse_agent_id
 from gateway.faces.talkifai.errors import talkifai_errors
 from gateway.faces.talkifai.schemas.voice_sessions import VoiceSessionAnswer, VoiceSessionBody
 from gateway.repetitions import HEADER as _HEADER
@@ -63,7 +63,7 @@ async def open_voice_session(
     Checked in this order: key, agent, credits; then the room is made and the agent called, and
     last the token is minted. It is valid for one hour; afterwards open a new session.
     """
-    agent_id = _agent_id(body.agent_id)
+    agent_id = parse_agent_id(body.agent_id)
     user_id = _user_id(principal.key_id, new_id)
     # Only a request with an idempotency key has an id that may have been used before.
     room_name = (
@@ -83,14 +83,6 @@ async def open_voice_session(
         livekit_url=services.livekit_url,
         agent_name=opened.agent_name,
     )
-
-
-def _agent_id(text: str) -> uuid.UUID:
-    try:
-        return uuid.UUID(text)
-    except ValueError as exc:
-        # TalkifAI's ids are opaque text, so what is no id of ours is an agent nobody has.
-        raise NotFound("agent", text) from exc
 
 
 def _user_id(key_id: uuid.UUID, new_id: uuid.UUID) -> str:

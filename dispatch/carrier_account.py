@@ -1,0 +1,78 @@
+"""Where, and as whom, a carrier is called: what such an account must keep to."""
+
+import re
+import uuid
+from typing import Final
+
+from pydantic import SecretStr
+
+from dispatch.errors import InvalidField
+from dispatch.secrets.data_keys import data_key_for_writing
+from dispatch.secrets.envelope import KeyRing
+from dispatch.secrets.passwords import termination_purpose_of
+from dispatch.store.engine import WriteSession
+from dispatch.store.repositories import terminations
+
+_LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_HOST: Final = re.compile(
+    rf"(?=.{{1,253}}(?::|$)){_LABEL}(?P<rest>(?:\.{_LABEL})*)(?::(?P<port>[1-9][0-9]{{0,4}}))?"
+)
+_HIGHEST_PORT: Final = 65_535
+_LONGEST_CREDENTIAL: Final = 255
+
+
+def checked_host(text: str, wrong: InvalidField, *, dotted: bool = False) -> str:
+    """Return a carrier's host as `host[:port]`, in lower case and without `sip:` before it.
+
+    Args:
+        text: As it was sent.
+        wrong: Raised when it is no host.
+        dotted: Whether the name must have a dot, as every public one does.
+
+    Raises:
+        InvalidField: It is no host; `wrong`.
+    """
+    host = text.strip().lower().removeprefix("sip:")
+    found = _HOST.fullmatch(host)
+    if found is None or int(found["port"] or 0) > _HIGHEST_PORT or (dotted and not found["rest"]):
+        raise wrong
+    return host
+
+
+def check_credentials(
+    username: str | None, password: SecretStr | None, *, field_prefix: str = ""
+) -> None:
+    """Accept a user name, with or without a password, or neither.
+
+    Args:
+        username: As it was sent.
+        password: Likewise.
+        field_prefix: Goes before `username` and `password` where errors name them.
+
+    Raises:
+        InvalidField: One is too long, or holds control characters, or the user name is missing.
+    """
+    secret = None if password is None else password.get_secret_value()
+    for field, text in (("username", username), ("password", secret)):
+        if text is not None and not (1 <= len(text) <= _LONGEST_CREDENTIAL and text.isprintable()):
+            raise InvalidField(
+                f"{field_prefix}{field}",
+                f"1 to {_LONGEST_CREDENTIAL} characters, none of them a control character.",
+            )
+    if password is not None and username is None:
+        raise InvalidField(f"{field_prefix}username", "A password goes with a user name.")
+
+
+async def store_account_password(
+    db: WriteSession,
+    keys: KeyRing,
+    project_id: uuid.UUID,
+    connection_id: uuid.UUID,
+    password: SecretStr,
+) -> None:
+    """Seal the password for calls to a connection's carrier and keep it, in place of the last."""
+    data_key = await data_key_for_writing(db, keys, project_id)
+    sealed = data_key.seal(
+        termination_purpose_of(connection_id), password.get_secret_value().encode()
+    )
+    await terminations.set_termination_password(db, connection_id, sealed, data_key.id)
