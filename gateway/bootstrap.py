@@ -194,7 +194,7 @@ def build_services(
         usage=Usage(database, redis, dispatch_settings),
         quotas=Quotas(database, redis, dispatch_settings),
         room_events=clients.room_events,
-        room_events_handler=RoomEventsHandler(LiveCalls(redis, dispatch_settings)),
+        room_events_handler=RoomEventsHandler(LiveCalls(redis, dispatch_settings), rooms),
         knowledge_bases=KnowledgeBases(database),
         documents=Documents(database, signals),
         knowledge_search=knowledge_search,

@@ -13,6 +13,7 @@ from livekit.agents import JobContext
 from dispatch.calls import CallEnd
 from worker.ending import (
     CALLER_LOST,
+    LINE_LOST,
     TRANSFERRED,
     Ending,
     end_by_departure,
@@ -55,9 +56,12 @@ class Line:
         self._answered_at: datetime | None = None
         self._seen_at: datetime | None = None
         self._referral: asyncio.Future[bool] | None = None
+        self._is_reconnecting = False
         room.on("participant_disconnected", self._on_participant_disconnected)
         room.on("participant_attributes_changed", self._on_attributes_changed)
         room.on("disconnected", self._on_disconnected)
+        room.on("reconnecting", self._on_reconnecting)
+        room.on("reconnected", self._on_reconnected)
 
     @property
     def answered_at(self) -> datetime | None:
@@ -184,7 +188,10 @@ class Line:
             doing.cancel()
 
     def _on_participant_disconnected(self, participant: rtc.RemoteParticipant) -> None:
-        if participant.identity == self._caller_identity:
+        if self._is_reconnecting:
+            # Everybody is taken for gone before the room is joined anew: the room was lost.
+            self.ending.cut_off(LINE_LOST)
+        elif participant.identity == self._caller_identity:
             end = end_by_departure(
                 participant.disconnect_reason, answered=self._answered_at is not None
             )
@@ -214,6 +221,12 @@ class Line:
         if is_caller and participant.attributes.get(CALL_STATUS) == CALL_HUNG_UP:
             reason = rtc.DisconnectReason.CLIENT_INITIATED
             self._caller_left(end_by_departure(reason, answered=self._answered_at is not None))
+
+    def _on_reconnecting(self) -> None:
+        self._is_reconnecting = True
+
+    def _on_reconnected(self) -> None:
+        self._is_reconnecting = False
 
     def _on_disconnected(self, reason: int | None = None) -> None:
         self.ending.cut_off(end_by_lost_room(reason))

@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from redis.asyncio import Redis
 
-from dispatch.calls import Admitted, call_id_of_sip_room
+from dispatch.calls import Admitted, CallEnd, call_id_of_sip_room
 from dispatch.room_events import RoomEventsHandler
+from telephony.calls import EndedBy, EndReason
 from telephony.ports import ObservedParticipant, RoomEvent
 from tests.builders.live_calls import Tenant, events_of, live_calls, types_of
+from tests.fakes.livekit_rooms import FakeRooms
 
 pytestmark = pytest.mark.integration
 
@@ -25,8 +27,13 @@ async def tenant(redis: Redis) -> Tenant:
 
 
 @pytest.fixture
-def handler(redis: Redis) -> RoomEventsHandler:
-    return RoomEventsHandler(live_calls(redis))
+def rooms() -> FakeRooms:
+    return FakeRooms()
+
+
+@pytest.fixture
+def handler(redis: Redis, rooms: FakeRooms) -> RoomEventsHandler:
+    return RoomEventsHandler(live_calls(redis), rooms)
 
 
 def caller(kind: str = "sip") -> ObservedParticipant:
@@ -93,3 +100,18 @@ async def test_other_rooms_and_participants_are_ignored(
     await handler.handle(event("room_finished", room="meeting"))
     await handler.handle(event("room_started"))
     assert await events_of(redis) == []
+
+
+async def test_a_telephone_that_comes_back_after_its_call_is_over_is_hung_up(
+    redis: Redis, handler: RoomEventsHandler, rooms: FakeRooms, tenant: Tenant
+) -> None:
+    assert isinstance(await live_calls(redis).admit(tenant.arrival(ROOM)), Admitted)
+    rooms.open_sip_room(ROOM, caller())
+    await handler.handle(event("participant_joined", participant=caller()))
+    assert ROOM in rooms.rooms
+
+    await live_calls(redis).end(CALL_ID, CallEnd(EndedBy.SYSTEM, EndReason.CONNECTION_LOST))
+    await handler.handle(event("participant_joined", participant=caller()))
+    await handler.handle(event("participant_joined", participant=caller()))
+    assert ROOM not in rooms.rooms
+    assert (await types_of(redis, CALL_ID)).count("call.ringing") == 1

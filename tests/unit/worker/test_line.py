@@ -8,7 +8,14 @@ import pytest
 from livekit import rtc
 
 from dispatch.calls import CallEnd
-from worker.ending import CALLER_GAVE_UP, CALLER_HUNG_UP, CALLER_LOST, TRANSFERRED, Ending
+from worker.ending import (
+    CALLER_GAVE_UP,
+    CALLER_HUNG_UP,
+    CALLER_LOST,
+    LINE_LOST,
+    TRANSFERRED,
+    Ending,
+)
 from worker.line import Line
 
 pytestmark = pytest.mark.unit
@@ -138,3 +145,25 @@ async def test_who_leaves_during_a_transfer_that_fails_hung_up(line: Line) -> No
     with line.passing_on():
         show(line, CALLER, "hangup")
     assert (await line.ending.wait())[0] == CALLER_HUNG_UP
+
+
+async def test_everybody_who_goes_while_the_room_is_joined_anew_is_the_rooms_doing(
+    line: Line,
+) -> None:
+    room: Any = line.room
+    line.mark_answered(datetime.now(UTC))
+    room.emit("reconnecting")
+    room.emit("participant_disconnected", Person("human", "active"))
+    room.lose()
+    assert (await line.ending.wait())[0] == LINE_LOST
+
+
+async def test_a_connection_that_was_resumed_is_forgotten(line: Line) -> None:
+    room: Any = line.room
+    line.mark_answered(datetime.now(UTC))
+    room.emit("reconnecting")
+    room.emit("reconnected")
+    room.emit("participant_disconnected", Person("human", "active"))
+    assert not line.ending.is_decided
+    room.lose()
+    assert (await line.ending.wait())[0] == CALLER_LOST
