@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from dispatch.agent_profile import AgentProfile
 from dispatch.billing.prices import PriceTable
+from dispatch.number_behaviour import CallPlan
 from telephony.calls import CallDirection, CallKind, CallState, EndedBy, EndReason
 from telephony.e164 import E164
 
@@ -70,6 +71,10 @@ class RefusalReason(StrEnum):
     """The assigned agent was deleted, is inactive or cannot speak."""
     PROVIDER_NOT_CONFIGURED = "provider_not_configured"
     """A model of the agent needs an API key that the project does not keep."""
+    CALLER_BLOCKED = "caller_blocked"
+    CALLER_NOT_ALLOWED = "caller_not_allowed"
+    CLOSED = "closed"
+    """Outside the number's opening hours, and nothing is to be done with calls then."""
     INSUFFICIENT_CREDITS = "insufficient_credits"
     BALANCE_UNKNOWN = "balance_unknown"
     """Redis holds no balance for the organisation yet: fail closed until it is rebuilt."""
@@ -93,6 +98,9 @@ REFUSAL_SENTENCES: dict[RefusalReason, str] = {
     RefusalReason.PROVIDER_NOT_CONFIGURED: (
         "The agent's models need an API key that is not among the project's secrets."
     ),
+    RefusalReason.CALLER_BLOCKED: "The number does not take calls from this caller.",
+    RefusalReason.CALLER_NOT_ALLOWED: "The caller is not among those who may call the number.",
+    RefusalReason.CLOSED: "The number is closed at this time.",
     RefusalReason.INSUFFICIENT_CREDITS: "The organisation's balance does not cover a call.",
     RefusalReason.BALANCE_UNKNOWN: "The organisation's balance is being rebuilt; try again.",
     RefusalReason.CAPACITY_NUMBER: "The number already has as many calls as it may have.",
@@ -121,6 +129,8 @@ class Admitted:
     """The web session's metadata; empty for SIP."""
     prices: PriceTable
     """By which everything the call uses is priced, to its end."""
+    plan: CallPlan | None = None
+    """What the number's behaviour makes of the call; None for a number without one."""
 
 
 @dataclass(frozen=True, slots=True)

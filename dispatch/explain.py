@@ -8,10 +8,12 @@ from typing import Final
 from dispatch.accounts import Principal
 from dispatch.agent_profile import AgentProfile
 from dispatch.balances import Balances
+from dispatch.behaviour_sentences import describe_callers, describe_hours, for_any_caller
 from dispatch.billing.items import KeySource
 from dispatch.billing.rates import TimeRates
 from dispatch.calls import REFUSAL_SENTENCES, RefusalReason
 from dispatch.errors import NotFound, StoreUnavailable
+from dispatch.number_behaviour import Action, CallPlan, NumberBehaviour, decide
 from dispatch.numbers import PhoneNumber
 from dispatch.paging import PageRequest
 from dispatch.routes import Route, Routes
@@ -21,6 +23,7 @@ from dispatch.store.engine import Database
 from dispatch.store.lease_counts import LeaseCount, count_leases
 from dispatch.store.redis_client import RedisClient
 from dispatch.store.repositories.phone_numbers import list_numbers
+from dispatch.wall_clock import WallClock, wall_clock
 from dispatch.workers import WorkerPresence, WorkerReport
 from telephony.calls import CallKind
 from telephony.convergence import comparable
@@ -37,7 +40,8 @@ class ExplainStep:
     """One condition of an answered call."""
 
     name: str
-    """`number`, `trunk`, `rule`, `route`, `agent`, `hours`, `credit`, `capacity` or `workers`."""
+    """`number`, `trunk`, `rule`, `route`, `agent`, `hours`, `callers`, `credit`, `capacity` or
+    `workers`."""
     passed: bool
     sentence: str
 
@@ -76,6 +80,8 @@ class _LiveView:
 
     reachable: bool
     route: Route | None = None
+    plan: CallPlan | None = None
+    """What the number's behaviour makes of a call now."""
     agent: AgentProfile | None = None
     missing_secrets: frozenset[str] = frozenset()
     """Names of the API keys that the agent's models need and the project does not keep."""
@@ -92,6 +98,7 @@ class Explain:
         redis: Holds what admission decides by.
         trunks: LiveKit's table of trunks and rules.
         settings: Prices and limits.
+        clock: By which opening hours are judged; the settings' when None.
     """
 
     def __init__(
@@ -100,7 +107,9 @@ class Explain:
         redis: RedisClient,
         trunks: TrunkRegistry,
         settings: DispatchSettings,
+        clock: WallClock | None = None,
     ) -> None:
+        self._clock = clock or wall_clock(settings.dialplane_clock_file)
         self._database = database
         self._redis = redis
         self._trunks = trunks
@@ -130,7 +139,8 @@ class Explain:
             self._judge_rule(trunk, livekit),
             _judge_route(number, live),
             _judge_agent(live),
-            _passed("hours", "The number is open at all hours."),
+            self._judge_hours(number, live),
+            _passed("callers", describe_callers(_behaviour_of(number, live))),
             self._judge_credit(live),
             self._judge_capacity(live),
             _judge_workers(live),
@@ -154,13 +164,15 @@ class Explain:
                 count_leases(self._redis, number.organization_id, number.number),
                 self._workers.list(),
             )
-            agent = await self._find_agent(route)
+            plan = None if route is None else self._plan(route.behaviour)
+            agent = await self._find_agent(route, plan)
             missing = await self._missing_secrets(agent)
         except StoreUnavailable:
             return _LiveView(reachable=False)
         return _LiveView(
             reachable=True,
             route=route,
+            plan=plan,
             agent=agent,
             missing_secrets=missing,
             balance_microcredits=balance,
@@ -168,10 +180,18 @@ class Explain:
             workers=tuple(workers),
         )
 
-    async def _find_agent(self, route: Route | None) -> AgentProfile | None:
-        if route is None or route.agent_id is None:
-            return None
-        return await self._routes.get_agent(route.agent_id)
+    async def _find_agent(self, route: Route | None, plan: CallPlan | None) -> AgentProfile | None:
+        agent_id = (plan and plan.agent_id) or (route and route.agent_id)
+        return await self._routes.get_agent(agent_id) if agent_id else None
+
+    def _plan(self, behaviour: NumberBehaviour | None) -> CallPlan:
+        return decide(for_any_caller(behaviour or NumberBehaviour()), None, self._clock())
+
+    def _judge_hours(self, number: PhoneNumber, live: _LiveView) -> ExplainStep:
+        behaviour = _behaviour_of(number, live)
+        plan = live.plan or self._plan(behaviour)
+        sentence = describe_hours(behaviour.opening_hours, plan)
+        return ExplainStep("hours", passed=plan.action is not Action.REFUSE, sentence=sentence)
 
     async def _missing_secrets(self, agent: AgentProfile | None) -> frozenset[str]:
         if agent is None or not agent.needed_secrets:
@@ -247,25 +267,53 @@ def _judge_route(number: PhoneNumber, live: _LiveView) -> ExplainStep:
         return _failed("route", _NO_REDIS)
     if live.route is None:
         return _failed("route", "The number's route is not in Redis yet.")
-    if live.route.agent_id is None:
-        return _refused("route", RefusalReason.NUMBER_UNASSIGNED)
+    if live.route.behaviour != number.behaviour:
+        return _failed("route", "The number's route has a behaviour it had before.")
     if live.route.agent_id != number.inbound_agent_id:
         return _failed("route", "The number's route names an agent it had before.")
+    if live.route.agent_id is None:
+        return _without_agent("route", RefusalReason.NUMBER_UNASSIGNED, live)
     return _passed("route", "The number's route names its agent.")
 
 
 def _judge_agent(live: _LiveView) -> ExplainStep:
     if not live.reachable:
         return _failed("agent", _NO_REDIS)
-    if live.route is None or live.route.agent_id is None:
+    if live.route is None:
         return _failed("agent", "There is no agent to answer.")
+    if live.plan is not None and live.plan.is_attended:
+        return _passed("agent", "No agent is needed at this time.")
+    if live.agent is None and live.route.agent_id is None:
+        return _without_agent("agent", RefusalReason.NUMBER_UNASSIGNED, live)
     if live.agent is None or not live.agent.is_voice_ready:
-        return _refused("agent", RefusalReason.AGENT_UNAVAILABLE)
+        return _without_agent("agent", RefusalReason.AGENT_UNAVAILABLE, live)
+    return _judge_secrets(live.agent, live)
+
+
+def _judge_secrets(agent: AgentProfile, live: _LiveView) -> ExplainStep:
     if live.missing_secrets:
         names = ", ".join(sorted(live.missing_secrets))
-        sentence = REFUSAL_SENTENCES[RefusalReason.PROVIDER_NOT_CONFIGURED]
-        return _failed("agent", f"{sentence} Missing: {names}.")
-    return _passed("agent", f"The agent {live.agent.name} answers.")
+        reason = RefusalReason.PROVIDER_NOT_CONFIGURED
+        return _without_agent("agent", reason, live, f" Missing: {names}.")
+    return _passed("agent", f"The agent {agent.name} answers.")
+
+
+def _without_agent(
+    name: str, reason: RefusalReason, live: _LiveView, more: str = ""
+) -> ExplainStep:
+    """Say why no agent can take a call, and that somebody gets it all the same."""
+    sentence = REFUSAL_SENTENCES[reason] + more
+    plan = live.plan
+    if plan is not None and plan.is_attended:
+        return _passed(name, f"{sentence} None is needed at this time.")
+    if plan is not None and plan.as_fallback() is not None:
+        return _passed(name, f"{sentence} Calls are passed on to the fallback number.")
+    return _failed(name, sentence)
+
+
+def _behaviour_of(number: PhoneNumber, live: _LiveView) -> NumberBehaviour:
+    found = number.behaviour if live.route is None else live.route.behaviour
+    return found or NumberBehaviour()
 
 
 def _judge_workers(live: _LiveView) -> ExplainStep:

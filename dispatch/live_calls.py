@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dispatch.agent_profile import AgentProfile
+from dispatch.attendant import attendant_of, nobodys_attendant
 from dispatch.billing.pricing import NO_USAGE, PricedUsage
 from dispatch.calls import (
     Admitted,
@@ -24,10 +25,13 @@ from dispatch.calls import (
     call_id_of_sip_room,
 )
 from dispatch.errors import StoreUnavailable
+from dispatch.number_behaviour import Action, CallPlan, NumberBehaviour, decide
+from dispatch.numbers import ROUTE, Route
 from dispatch.settings import DispatchSettings
-from dispatch.store.live_call_store import LiveCallStore
+from dispatch.store.live_call_store import Decision, LiveCallStore
 from dispatch.store.lua_scripts import load_scripts
 from dispatch.store.redis_client import RedisClient
+from dispatch.wall_clock import WallClock, wall_clock
 from telephony.calls import CallKind, CallState, EndedBy, EndReason
 
 _log = logging.getLogger(__name__)
@@ -63,10 +67,18 @@ class LiveCalls:
     appends the events that tell it; the clock is Redis's. All of them may be repeated. Every
     method except `admit` raises `StoreUnavailable` when Redis cannot be reached; what it was
     asked to do may or may not have happened, and asking again is safe.
+
+    Args:
+        redis: Where calls live.
+        settings: Prices, limits and leases.
+        clock: By which opening hours are judged; the settings' when None.
     """
 
-    def __init__(self, redis: RedisClient, settings: DispatchSettings) -> None:
+    def __init__(
+        self, redis: RedisClient, settings: DispatchSettings, clock: WallClock | None = None
+    ) -> None:
         self._store = LiveCallStore(redis, settings)
+        self._clock = clock or wall_clock(settings.dialplane_clock_file)
 
     async def ring(self, arrival: Arrival) -> None:
         """Put a ringing call on record, once; it holds nothing."""
@@ -74,6 +86,9 @@ class LiveCalls:
 
     async def admit(self, arrival: Arrival, job_id: str = "") -> Admitted | Refused:
         """Lease a slot and reserve a first block of credit, or say why not.
+
+        A call to a number with a behaviour takes a second round trip: what it makes of the call is
+        decided here, by calendar and clock, and admitted or refused there.
 
         Repeated, it returns the same answer while the call lives, with the profile as it was at
         the first admission; for a call that is over it is Refused(ALREADY_OVER). It puts the call
@@ -87,6 +102,9 @@ class LiveCalls:
         """
         try:
             answer = await self._store.admit(arrival, job_id)
+            if answer[0] == "decide":
+                decision = self._decision(arrival, ROUTE.validate_json(answer[1]))
+                answer = await self._store.admit(arrival, job_id, decision)
         except StoreUnavailable:
             _log.exception(
                 "Call not admitted: Redis did not answer", extra={"call_id": str(arrival.call_id)}
@@ -102,21 +120,38 @@ class LiveCalls:
                 funded,
                 metadata,
                 version,
+                plan_text,
             ]:
+                plan = CallPlan.model_validate_json(plan_text) if plan_text else None
+                agent = AgentProfile.model_validate_json(profile)
                 return Admitted(
                     call_id=arrival.call_id,
                     organization_id=uuid.UUID(organization_id),
                     project_id=uuid.UUID(project_id),
-                    agent=AgentProfile.model_validate_json(profile),
+                    agent=attendant_of(agent, plan) if plan and plan.is_attended else agent,
                     price_microcredits_per_minute=int(price),
                     funded_s=_funded_s(int(funded), int(price)),
                     metadata=json.loads(metadata),
                     prices=self._store.prices(version),
+                    plan=plan,
                 )
             case [_, reason]:
                 return Refused(arrival.call_id, RefusalReason(reason))
             case _:
                 raise AssertionError("The admit script gave an answer of another shape.")
+
+    def _decision(self, arrival: Arrival, route: Route) -> Decision:
+        plan = decide(route.behaviour or NumberBehaviour(), arrival.caller_number, self._clock())
+        text = plan.model_dump_json()
+        if plan.action is Action.REFUSE:
+            return Decision("refuse", plan.ground.value, text)
+        attendant = nobodys_attendant(route).model_dump_json()
+        if plan.is_attended:
+            return Decision("attend", "", text, text, attendant)
+        fallback = plan.as_fallback()
+        stand_in = "" if fallback is None else fallback.model_dump_json()
+        other = "" if plan.agent_id is None else str(plan.agent_id)
+        return Decision("converse", other, text, stand_in, attendant)
 
     async def answered(self, call_id: uuid.UUID, at: datetime) -> datetime | None:
         """Start the bill; the first report wins.

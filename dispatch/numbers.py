@@ -4,7 +4,11 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, StrEnum
+from typing import Final
 
+from pydantic import TypeAdapter
+
+from dispatch.number_behaviour import NumberBehaviour
 from telephony.e164 import E164
 
 
@@ -62,6 +66,21 @@ class PhoneNumber:
     status_reason: str | None
     """A sentence, when the status is not `active`."""
     created_at: datetime
+    behaviour: NumberBehaviour | None = None
+    """None while it does nothing beside letting its agent answer."""
+
+    @property
+    def route(self) -> "Route":
+        """Where calls to it go."""
+        return Route(
+            did=self.number,
+            number_id=self.id,
+            organization_id=self.organization_id,
+            project_id=self.project_id,
+            agent_id=self.inbound_agent_id,
+            connection_id=self.connection_id,
+            behaviour=self.behaviour,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +94,9 @@ class Route:
     agent_id: uuid.UUID | None
     """None while no agent is assigned: calls are refused, and on the number's record."""
     connection_id: uuid.UUID
+    behaviour: NumberBehaviour | None = None
+    """None for most numbers: admission then has nothing to ask about."""
+
+
+ROUTE: Final = TypeAdapter(Route)
+"""A route as JSON, and back."""

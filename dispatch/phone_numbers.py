@@ -18,7 +18,7 @@ from dispatch.errors import AgentNotVoiceReady, Conflict, InvalidField, NotFound
 from dispatch.number_status import NumberStatuses
 from dispatch.numbers import UNCHANGED, AgentChange, CarrierConnection, PhoneNumber, SyncState
 from dispatch.paging import Order, Page, PageRequest
-from dispatch.routes import Route, Routes
+from dispatch.routes import Routes
 from dispatch.store.engine import Database, WriteSession
 from dispatch.store.loop_signals import LoopSignals
 from dispatch.store.repositories import agents, carrier_connections, phone_numbers
@@ -30,9 +30,10 @@ __all__ = ["UNCHANGED", "AgentChange", "PhoneNumber", "PhoneNumbers"]
 
 logger = logging.getLogger(__name__)
 
-_NOT_ROUTED = (
+NOT_ROUTED = (
     "The change is saved, but Redis did not answer; calls follow it as soon as Redis is back."
 )
+"""What a number's owner is told when its route could not be written."""
 
 
 class PhoneNumbers:
@@ -95,7 +96,7 @@ class PhoneNumbers:
         async with self._database.transaction() as db:
             for each in (agent_id, outbound_agent_id):
                 if each is not None:
-                    await _require_voice_agent(db, principal, each)
+                    await require_voice_agent(db, principal, each)
             connection = await self._choose_connection(db, principal, provider, connection_id)
             created = await phone_numbers.insert_number(
                 db,
@@ -175,7 +176,7 @@ class PhoneNumbers:
         async with self._database.transaction() as db:
             for agent_id in (inbound_agent_id, outbound_agent_id):
                 if isinstance(agent_id, uuid.UUID):
-                    await _require_voice_agent(db, principal, agent_id)
+                    await require_voice_agent(db, principal, agent_id)
             before = await phone_numbers.find_number(
                 db, principal.project_id, number_id, for_update=True
             )
@@ -190,7 +191,7 @@ class PhoneNumbers:
                 raise NotFound("phone number", number_id)
             await record_number(db, principal.actor, "number.assigned", before, number)
         if not await self._publish(number):
-            return replace(number, status=SyncState.PENDING, status_reason=_NOT_ROUTED)
+            return replace(number, status=SyncState.PENDING, status_reason=NOT_ROUTED)
         return await self._statuses.of(number)
 
     async def move(
@@ -295,30 +296,27 @@ class PhoneNumbers:
         )
 
     async def _publish(self, number: PhoneNumber) -> bool:
-        """Write the route; whether Redis took it. The projection repairs what it did not."""
-        route = Route(
-            did=number.number,
-            number_id=number.id,
-            organization_id=number.organization_id,
-            project_id=number.project_id,
-            agent_id=number.inbound_agent_id,
-            connection_id=number.connection_id,
-        )
-        try:
-            await self._routes.publish_route(number.number, route)
-        except StoreUnavailable:
-            logger.warning(
-                "A number is saved but its route not published yet.",
-                extra={"number_id": str(number.id)},
-            )
-            return False
-        return True
+        """Write the route; whether Redis took it."""
+        return await publish_number(self._routes, number)
 
     async def _wake_convergence(self) -> None:
         try:
             await self._signals.wake("convergence")
         except StoreUnavailable:
             logger.warning("Convergence could not be woken; it runs at its next interval.")
+
+
+async def publish_number(routes: Routes, number: PhoneNumber) -> bool:
+    """Write a number's route; whether Redis took it. The projection repairs what it did not."""
+    try:
+        await routes.publish_route(number.number, number.route)
+    except StoreUnavailable:
+        logger.warning(
+            "A number is saved but its route not published yet.",
+            extra={"number_id": str(number.id)},
+        )
+        return False
+    return True
 
 
 def _parse(number: str) -> E164:
@@ -328,7 +326,7 @@ def _parse(number: str) -> E164:
         raise InvalidField("number", str(exc)) from exc
 
 
-async def _require_voice_agent(
+async def require_voice_agent(
     db: WriteSession, principal: Principal, agent_id: uuid.UUID
 ) -> AgentProfile:
     """Return an agent that can speak, and keep it from being deleted before the commit."""

@@ -5,7 +5,7 @@ import uuid
 from pydantic import TypeAdapter
 
 from dispatch.agent_profile import AgentProfile
-from dispatch.numbers import Route
+from dispatch.numbers import ROUTE, Route
 from dispatch.outbound_call import CarrierTrunk
 from dispatch.store import redis_keys
 from dispatch.store.redis_client import RedisClient, translate_redis_errors
@@ -13,7 +13,6 @@ from telephony.e164 import E164
 
 __all__ = ["Route", "Routes"]
 
-_ROUTE = TypeAdapter(Route)
 _TRUNK = TypeAdapter(CarrierTrunk)
 
 
@@ -30,7 +29,7 @@ class Routes:
     async def publish_route(self, did: E164, route: Route) -> None:
         """Make calls to this number follow the route, from the next call on."""
         with translate_redis_errors():
-            await self._redis.set(redis_keys.route(did), _ROUTE.dump_json(route))
+            await self._redis.set(redis_keys.route(did), ROUTE.dump_json(route))
 
     async def withdraw_route(self, did: E164) -> None:
         """Make the number unknown; a number already unknown is fine."""
@@ -41,7 +40,7 @@ class Routes:
         """Return the number's route, or None when the number is unknown."""
         with translate_redis_errors():
             text = await self._redis.get(redis_keys.route(did))
-        return None if text is None else _ROUTE.validate_json(text)
+        return None if text is None else ROUTE.validate_json(text)
 
     async def publish_agent(self, agent: AgentProfile) -> None:
         """Make new calls use this version of the agent; calls in progress keep theirs."""

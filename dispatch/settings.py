@@ -39,6 +39,11 @@ class DispatchSettings(BaseSettings):
     dialplane_blocked_countries: frozenset[str] = frozenset()
     """Countries that are never dialled, as ISO 3166 codes in JSON: `["KP", "CU"]`."""
 
+    dialplane_clock_file: Path | None = None
+    """For tests and rehearsals: a file with the time (RFC 3339) by which opening hours are judged,
+    read anew for each call. Each look at it is logged as a warning, and the record of each call
+    shows the time it was judged by."""
+
     lease_ttl: timedelta = timedelta(seconds=15)
     """How long a call's slot lives after its last heartbeat."""
     heartbeat_interval: timedelta = timedelta(seconds=5)

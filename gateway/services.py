@@ -22,6 +22,7 @@ from dispatch.explain import Explain
 from dispatch.knowledge.bases import KnowledgeBases
 from dispatch.knowledge.documents import Documents
 from dispatch.knowledge.search import KnowledgeSearch
+from dispatch.number_behaviours import NumberBehaviours
 from dispatch.outbound.requests import OutboundCalls
 from dispatch.phone_numbers import PhoneNumbers
 from dispatch.room_events import RoomEventsHandler
@@ -62,6 +63,7 @@ class Services:
     terminations: Terminations
     phone_numbers: PhoneNumbers
     byoc_numbers: ByocNumbers
+    number_behaviours: NumberBehaviours
     explain: Explain
     voice_sessions: VoiceSessions
     chat_sessions: ChatSessions

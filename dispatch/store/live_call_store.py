@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import orjson
 
@@ -43,6 +43,24 @@ class SessionFields:
     """A JSON object."""
 
 
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a number's behaviour makes of a call, as the admit script takes it."""
+
+    kind: Literal["", "converse", "attend", "refuse"] = ""
+    subject: str = ""
+    """The agent in place of the number's own, or why the call is refused."""
+    plan: str = ""
+    """A `CallPlan` in JSON."""
+    stand_in: str = ""
+    """The plan for when the agent cannot take the call; empty refuses it then."""
+    attendant: str = ""
+    """The profile of whoever answers then, in JSON."""
+
+
+UNDECIDED: Final = Decision()
+
+
 class LiveCallStore:
     """One method per script. All raise `StoreUnavailable` when Redis cannot be reached."""
 
@@ -59,8 +77,14 @@ class LiveCallStore:
         """Run the ring script."""
         await self._run("ring", *arrival_args(arrival))
 
-    async def admit(self, arrival: Arrival, job_id: str) -> list[str]:
-        """Run the admit script and return its answer: `admitted` and fields, or `refused`, why."""
+    async def admit(
+        self, arrival: Arrival, job_id: str, decision: Decision = UNDECIDED
+    ) -> list[str]:
+        """Run the admit script and return its answer.
+
+        It is `admitted` and fields, `refused` and why, or `decide` and the number's route, which
+        has a behaviour that must be judged first.
+        """
         settings = self._settings
         table = self._rates.table(datetime.now(UTC))
         platform = self._rates.rate(table, arrival.kind, KeySource.PLATFORM)
@@ -80,6 +104,11 @@ class LiveCallStore:
             own.per_minute,
             own.block,
             table.version,
+            decision.kind,
+            decision.subject,
+            decision.plan,
+            decision.stand_in,
+            decision.attendant,
         )
         return answer
 

@@ -2,7 +2,7 @@
 
 | key | type | lives | written by | read by |
 |---|---|---|---|---|
-| `dp:route:{did}` | string, JSON `Route` | while the number exists | number use cases, projection | admit script, explain |
+| `dp:route:{did}` | string, JSON `Route`, with the number's behaviour if it has one | while the number exists | number use cases, projection | admit script, explain |
 | `dp:agent:{agent_id}` | hash: profile (JSON `AgentProfile`), ready, needed_secrets, version, name, organization_id, project_id | while the agent exists | agent use cases, projection | admit, open scripts, explain |
 | `dp:secrets:{project_id}` | string, JSON `ProjectSecrets`: sealed values and the wrapped key that opens them | while the project has secrets | secrets use cases, rotation, projection | worker, chat, tools |
 | `dp:credential:{digest}` | hash: owner (JSON `Credential`), organization_id, version, and by API whom its requests are counted for and how many a minute are allowed | 60 s | authentication | authenticate script |
@@ -35,7 +35,7 @@
 
 Fields of a call: state, kind, did, room_name, seq (of its last event), seq_run (the run of Redis that gave it), ringing_at_ms,
 organization_id, project_id, admitted_at_ms, answered_at_ms, seen_at_ms (last sign of its worker),
-job_id (the job that was admitted), agent_id, keys (whose: own, platform), price_version, profile and metadata (as admitted), price (a minute), block, funded (at admission), reserved (by
+job_id (the job that was admitted), agent_id, keys (whose: own, platform), price_version, profile and metadata (as admitted), plan (JSON `CallPlan`, empty for a number without a behaviour), price (a minute), block, funded (at admission), reserved (by
 now), usage (JSON `PricedUsage`), usage_cost, usage_total (of all quantities), low_at_ms, last_entry_id, refusal_reason, ended_at_ms, billed_s, cost, refunded, uncollected. Money is in
 micro-credits.
 

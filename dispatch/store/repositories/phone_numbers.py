@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from dispatch.number_behaviour import NumberBehaviour
 from dispatch.numbers import AgentChange, PhoneNumber, Route, SyncState, Unchanged
 from dispatch.paging import Order, Page, PageRequest
 from dispatch.store.engine import ReadSession, WriteSession
@@ -126,6 +127,26 @@ async def move_number(
     return await find_number(db, project_id, number_id)
 
 
+async def set_behaviour(
+    db: WriteSession,
+    project_id: uuid.UUID,
+    number_id: uuid.UUID,
+    behaviour: NumberBehaviour | None,
+) -> PhoneNumber | None:
+    """Store how a number behaves; None when the project has no such number."""
+    stored = None if behaviour is None else behaviour.model_dump(mode="json")
+    await db.execute(
+        update(PhoneNumberRow)
+        .where(
+            PhoneNumberRow.id == number_id,
+            PhoneNumberRow.project_id == project_id,
+            PhoneNumberRow.deleted_at.is_(None),
+        )
+        .values(behaviour=stored, updated_at=func.now())
+    )
+    return await find_number(db, project_id, number_id)
+
+
 async def detach_agent(db: WriteSession, agent_id: uuid.UUID) -> tuple[Route, ...]:
     """Take an agent off every number; return the new routes of those it answered."""
     await db.execute(
@@ -211,6 +232,7 @@ def _to_number(row: AnyRow) -> PhoneNumber:
         status=SyncState(number.sync_state),
         status_reason=number.sync_error,
         created_at=number.created_at,
+        behaviour=_behaviour_of(number),
     )
 
 
@@ -222,4 +244,9 @@ def _to_route(row: PhoneNumberRow) -> Route:
         project_id=row.project_id,
         agent_id=row.inbound_agent_id,
         connection_id=row.connection_id,
+        behaviour=_behaviour_of(row),
     )
+
+
+def _behaviour_of(row: PhoneNumberRow) -> NumberBehaviour | None:
+    return None if row.behaviour is None else NumberBehaviour.model_validate(row.behaviour)

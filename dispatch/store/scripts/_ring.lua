@@ -17,9 +17,11 @@ local function identify(call_id, kind, did, room_name, seat)
     local route = cjson.decode(text)
     local agent_id = route.agent_id
     if agent_id == cjson.null then agent_id = nil end
+    -- A route with a behaviour is handed over as it is: who decides by it has a calendar.
+    local behaviour = route.behaviour and route.behaviour ~= cjson.null
     return {
       organization_id = route.organization_id, project_id = route.project_id,
-      agent_id = agent_id, metadata = '{}',
+      agent_id = agent_id, metadata = '{}', route = behaviour and text or nil,
     }
   end
   if found[1] ~= call_id then return nil, 'session_unknown' end

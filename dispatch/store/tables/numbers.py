@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
@@ -14,6 +15,7 @@ from sqlalchemy import (
     func,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from dispatch.store.tables.base import Table
@@ -82,6 +84,8 @@ class PhoneNumberRow(Table):
     """Why it is in conflict, as a sentence for the number's owner."""
     shard: Mapped[int | None] = mapped_column(Integer)
     """Which trunk of its connection carries it; None until convergence chose one."""
+    behaviour: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """A `NumberBehaviour`; None while it does nothing."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     """Last change of what the route is made from; convergence does not touch it."""

@@ -78,7 +78,8 @@ async def test_a_number_with_all_it_needs_would_be_answered(number: Number) -> N
     assert explanation.would_be_answered
     assert explanation.sentence == "A call to this number would be answered."
     assert [step.name for step in explanation.steps] == [
-        "number", "trunk", "rule", "route", "agent", "hours", "credit", "capacity", "workers",
+        "number", "trunk", "rule", "route", "agent", "hours", "callers", "credit", "capacity",
+        "workers",
     ]  # fmt: skip
 
 

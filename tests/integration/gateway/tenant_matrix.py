@@ -90,6 +90,7 @@ _QUERIES: Final = {
 
 _NO_NAMES: Final = {
     "externalId",
+    "fallbackNumber",
     "modelId",
     "operationId",
     "sttModelId",
