@@ -156,8 +156,7 @@ def _groups(sums: Iterable[UsageSum]) -> list[UsageGroup]:
             key=key,
             name=found[0].name,
             cost_microcredits=sum(one.cost_microcredits for one in found),
-            # Every call has one part of time on the line, whatever else it used.
-            calls=sum(one.events for one in found if one.unit == Unit.SECONDS),
+            calls=sum(one.calls for one in found),
             quantities=tuple(
                 UsageQuantity(one.service, one.unit, one.quantity)
                 for one in sorted(found, key=lambda one: (one.service, one.unit))

@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, String, and_, case, delete, func, literal, select
+from sqlalchemy import ColumnElement, String, and_, case, delete, func, literal, or_, select
 from sqlalchemy import Table as SqlTable
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import insert
 
 from dispatch.billing.items import Unit
-from dispatch.billing.record import UsagePart, UsageRecord, unmetered_record
+from dispatch.billing.record import UNMETERED, UsagePart, UsageRecord, unmetered_record
 from dispatch.billing.reports import GroupBy
 from dispatch.billing.reservation import Charge, OpenReservation
 from dispatch.calls import EventType
@@ -47,7 +47,8 @@ class UsageSum:
     unit: str
     quantity: int
     cost_microcredits: int
-    events: int
+    calls: int
+    """Calls whose own part this is, so that each counts once."""
 
 
 async def add_bills(db: WriteSession, bills: Iterable[Sequence[UsageRecord]]) -> None:
@@ -129,7 +130,7 @@ async def sum_usage(
             _DAYS.c.unit,
             func.sum(_DAYS.c.quantity),
             func.sum(_DAYS.c.cost_microcredits),
-            func.sum(_DAYS.c.events),
+            func.sum(case((_stands_for_a_call(), _DAYS.c.events), else_=0)),
         )
         .where(_DAYS.c.project_id == project_id)
         .group_by(key, _DAYS.c.service, _DAYS.c.unit)
@@ -251,6 +252,15 @@ def _day_row(record: UsageRecord) -> dict[str, Any]:
         "cost_microcredits": part.cost_microcredits,
         "events": 1,
     }
+
+
+def _stands_for_a_call() -> ColumnElement[bool]:
+    """Whether a part is the one that every call's bill has: its own time, or all that was taken.
+
+    A leg that a call was passed on to is time on the line as well, but no call.
+    """
+    own_time = and_(_DAYS.c.unit == Unit.SECONDS.value, _DAYS.c.provider == "")
+    return or_(own_time, _DAYS.c.service == UNMETERED)
 
 
 def _group_key(group_by: GroupBy) -> ColumnElement[str]:

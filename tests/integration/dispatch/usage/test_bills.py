@@ -229,6 +229,7 @@ async def test_a_call_whose_usage_was_lost_has_one_part_with_what_was_taken(
     taken = -sum(entry.amount_microcredits for entry in details.ledger)
     assert costs(details.usage) == {("unmetered", "microcredits"): taken}
     assert taken == details.record.cost_microcredits > 0
+    assert (await Usage(database, redis, settings()).report(principal)).calls == 1
 
 
 async def test_an_agent_on_the_tenants_own_keys_pays_the_price_for_those(
@@ -282,6 +283,18 @@ async def test_a_report_adds_up_to_the_bills_however_it_is_grouped(
             GroupBy.MODEL: {"telephony", "openai/gpt-4o-mini", "deepgram/aura-2", "builtin/"},
         }[group_by]
     )
+
+
+@pytest.mark.parametrize("group_by", GroupBy)
+async def test_a_call_that_was_passed_on_is_one_call_in_a_report(
+    call, redis, database, principal, group_by
+):
+    leg = UsageItem(Service.TELEPHONY, "sip", "outbound_leg", Unit.SECONDS, 12)
+    await call.talk(29.5)
+    await call.hang_up([leg])
+    await call.drained()
+    report = await Usage(database, redis, settings()).report(principal, Period.TODAY, group_by)
+    assert report.calls == sum(group.calls for group in report.groups) == 1
 
 
 async def test_a_report_goes_back_as_far_as_asked_and_shows_nobody_elses(
