@@ -10,6 +10,7 @@ from dispatch.balances import Balances
 from dispatch.chat.charging import ChatCharges
 from dispatch.chat.sessions import ChatSessions
 from dispatch.event_drain import EventDrain
+from dispatch.knowledge.charging import EmbeddingCharges
 from dispatch.knowledge.documents import INGESTION_LOOP
 from dispatch.knowledge.embedding import Embedder
 from dispatch.knowledge.ingestion import Ingestion
@@ -152,7 +153,8 @@ def build_dispatch(
     """Build the loops over clients that are open; tests hand in their own edges here.
 
     Two loops take no lock, because they are needed while Postgres is away, too: the reaper (a call
-    is ended once, whoever does it) and the unanswered calls (one job at most gets the call).
+    is ended once, whoever does it) and the unanswered calls (one job at most gets the call). The
+    charges of embeddings need none: each happens once by its id.
     """
     signals = LoopSignals(redis)
     live_calls = LiveCalls(redis, settings)
@@ -163,9 +165,9 @@ def build_dispatch(
     reconciliation = Reconciliation(live_calls, redis, database, rooms)
     upkeep = ReservationUpkeep(redis, database)
     drain = EventDrain(redis, database)
-    charges = ChatCharges(
-        Usage(database, redis, settings), Balances(redis), settings.operation_block_microcredits
-    )
+    usage = Usage(database, redis, settings)
+    charges = ChatCharges(usage, Balances(redis), settings.operation_block_microcredits)
+    embedding_charges = EmbeddingCharges(database, usage)
     chats = ChatSessions(database, charges)
     keys = KeyRing.parse(settings.dialplane_secrets_keys.get_secret_value())
     projection = Projection(database, Routes(redis), Balances(redis), CallSecrets(redis, keys))
@@ -185,6 +187,7 @@ def build_dispatch(
                 (OUTBOUND_LOOP, outbound.run_once, _OUTBOUND_INTERVAL),
                 ("chats", chats.run_once, _CHAT_INTERVAL),
                 ("reservations", upkeep.run_once, _RECONCILIATION_INTERVAL),
+                ("embeddings", embedding_charges.run_once, _CHAT_INTERVAL),
             )
         ],
         signals=signals,

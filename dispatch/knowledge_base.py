@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, Literal
 
+from dispatch.billing.items import UsageItem
+
 MAX_DOCUMENT_BYTES: Final = 50 * 1024 * 1024
 MAX_TOP_K: Final = 50
 DEFAULT_TOP_K: Final = 5
@@ -150,3 +152,5 @@ class SearchResult:
     """`text`: by words only, and `note` says why."""
     hits: Sequence[SearchHit]
     note: str | None = None
+    used: Sequence[UsageItem] = ()
+    """What the question's vectors took."""

@@ -53,7 +53,7 @@ class Loop:
 
     name: str
     """As in its Redis keys: `convergence`, `drain`, `reaper`, `unanswered`, `projection`,
-    `reconciliation`, `reservations`, `chats`,
+    `reconciliation`, `reservations`, `embeddings`, `chats`, `knowledge`,
     `outbound`."""
     run_once: Callable[[], Awaitable[object]]
     """Does what there is to do. Its answer's `sentence`, if it has one, goes into the beat."""

@@ -31,6 +31,7 @@ from dispatch.commands import CallCommands
 from dispatch.credits import Credits
 from dispatch.explain import Explain
 from dispatch.knowledge.bases import KnowledgeBases
+from dispatch.knowledge.charging import EmbeddingCharges
 from dispatch.knowledge.documents import Documents
 from dispatch.knowledge.embedding import Embedder
 from dispatch.knowledge.search import KnowledgeSearch
@@ -146,12 +147,12 @@ def build_services(
     keys = KeyRing.parse(dispatch_settings.dialplane_secrets_keys.get_secret_value())
     call_secrets = CallSecrets(redis, keys)
     allowed_hosts = AllowedHosts(dispatch_settings.dialplane_tool_allowed_hosts)
-    knowledge_search = KnowledgeSearch(database, Embedder(call_secrets, clients.models))
-    chat_charges = ChatCharges(
-        Usage(database, redis, dispatch_settings),
-        balances,
-        dispatch_settings.operation_block_microcredits,
+    usage = Usage(database, redis, dispatch_settings)
+    embedding_charges = EmbeddingCharges(database, usage)
+    knowledge_search = KnowledgeSearch(
+        database, Embedder(call_secrets, clients.models), embedding_charges
     )
+    chat_charges = ChatCharges(usage, balances, dispatch_settings.operation_block_microcredits)
     default_addresses = [str(network) for network in settings.dialplane_default_allowed_addresses]
     phone_numbers = PhoneNumbers(
         database, routes, signals, default_allowed_addresses=default_addresses
@@ -185,7 +186,9 @@ def build_services(
             ConversationLeases(redis),
             chat_charges,
             ChatModels(call_secrets, clients.models),
-            AgentTools(HttpToolRunner(allowed_hosts), call_secrets, knowledge_search),
+            AgentTools(
+                HttpToolRunner(allowed_hosts), call_secrets, knowledge_search, embedding_charges
+            ),
         ),
         session_tokens=SessionTokens.of_settings(
             settings.dialplane_session_token_key, dispatch_settings.dialplane_key_pepper
@@ -193,7 +196,7 @@ def build_services(
         call_records=CallRecords(database),
         outbound_calls=OutboundCalls(database, redis, rooms, dispatch_settings),
         call_commands=CallCommands(redis, CallRecords(database)),
-        usage=Usage(database, redis, dispatch_settings),
+        usage=usage,
         quotas=Quotas(database, redis, dispatch_settings),
         room_events=clients.room_events,
         room_events_handler=RoomEventsHandler(LiveCalls(redis, dispatch_settings), rooms),

@@ -28,6 +28,7 @@ LOOPS: Final = (
     "projection",
     "reconciliation",
     "reservations",
+    "embeddings",
     "chats",
 )
 """The loops of `dispatch`, as in their Redis keys."""

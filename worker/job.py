@@ -287,7 +287,9 @@ async def converse(
         tools: list[llm.Tool] = [
             *call_tools(profile, control, conversation, ending, held),
             *http_tools(profile.tools, services.tool_runner, secrets, ending, held),
-            *search_knowledge_tools(profile, services.knowledge.look_up),
+            *search_knowledge_tools(
+                profile, services.knowledge.look_up, call.usage.count_look_up
+            ),
         ]
         answer_timeout_s = settings.answer_timeout.total_seconds()
         if call.arrival.direction is CallDirection.OUTBOUND:

@@ -1,7 +1,7 @@
 """Counts what a call's models use, from the metrics they report about themselves."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from livekit.agents import AgentSession, llm
@@ -34,6 +34,7 @@ class CallUsage:
         self._session: AgentSession[Any] | None = None
         self._realtime: llm.RealtimeModel | None = None
         self._legs_s: Callable[[], int] = int
+        self._looked_up: list[UsageItem] = []
 
     def watch(self, models: SpeechModels, session: AgentSession[Any]) -> None:
         """Count from now on."""
@@ -51,6 +52,10 @@ class CallUsage:
         """
         self._legs_s = seconds
 
+    def count_look_up(self, used: Sequence[UsageItem]) -> None:
+        """Count what a look-up in the agent's knowledge took."""
+        self._looked_up.extend(used)
+
     def items(self) -> tuple[UsageItem, ...]:
         """Return all that was used by now; no quantity is ever smaller than before."""
         counts = Counter(self._counts)
@@ -61,7 +66,7 @@ class CallUsage:
             for (service, unit), quantity in counts.items()
             if quantity > 0
         )
-        return (*used, *_legs(self._legs_s()))
+        return (*used, *self._looked_up, *_legs(self._legs_s()))
 
     def _on_heard(self, metrics: STTMetrics) -> None:
         self._heard_s += max(0.0, metrics.audio_duration)

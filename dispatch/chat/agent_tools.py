@@ -8,10 +8,12 @@ from dispatch.chat.text_model import FunctionTool
 from dispatch.chat.tools import ChatTool, ToolOutcome
 from dispatch.conversations import Conversation
 from dispatch.knowledge.answering import TOOL_SCHEMA, look_up
+from dispatch.knowledge.charging import EmbeddingCharges
 from dispatch.knowledge.search import KnowledgeSearch
 from dispatch.secrets.call_secrets import CallSecrets
 from dispatch.tool_definition import ToolDefinition
 from dispatch.tools.runner import HttpToolRunner, SecretsOf
+from dispatch.usage.usage import Payer, UsageSource
 
 
 class AgentTools:
@@ -21,14 +23,20 @@ class AgentTools:
         runner: Makes their requests.
         secrets: Where the values of their headers are.
         search: Searches agents' knowledge bases.
+        charges: Who pays for that.
     """
 
     def __init__(
-        self, runner: HttpToolRunner, secrets: CallSecrets, search: KnowledgeSearch
+        self,
+        runner: HttpToolRunner,
+        secrets: CallSecrets,
+        search: KnowledgeSearch,
+        charges: EmbeddingCharges,
     ) -> None:
         self._runner = runner
         self._secrets = secrets
         self._search = search
+        self._charges = charges
 
     async def aclose(self) -> None:
         """Close the tools' connections."""
@@ -40,7 +48,7 @@ class AgentTools:
         secrets = functools.partial(self._secrets.for_call, agent.project_id)
         tools: list[ChatTool] = [_HttpTool(tool, self._runner, secrets) for tool in agent.tools]
         if agent.knowledge_base_ids:
-            tools.append(_SearchKnowledge(conversation, self._search))
+            tools.append(_SearchKnowledge(conversation, self._search, self._charges))
         return tools
 
 
@@ -66,11 +74,17 @@ class _SearchKnowledge:
         TOOL_SCHEMA["name"], TOOL_SCHEMA["description"], dict(TOOL_SCHEMA["parameters"])
     )
 
-    def __init__(self, conversation: Conversation, search: KnowledgeSearch) -> None:
+    def __init__(
+        self, conversation: Conversation, search: KnowledgeSearch, charges: EmbeddingCharges
+    ) -> None:
         self._agent = conversation.agent
         self._search = search
+        self._charges = charges
 
     async def run(self, arguments: dict[str, Any]) -> ToolOutcome:
         """Search."""
-        found = await look_up(self._search, self._agent, arguments.get("query"))
+        agent = self._agent
+        found = await look_up(self._search, agent, arguments.get("query"))
+        payer = Payer(agent.organization_id, agent.project_id, agent.agent_id)
+        await self._charges.charge_question(payer, UsageSource.CHAT, found.used)
         return ToolOutcome(found.text, failed=found.failed)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from dispatch.agent_profile import AgentProfile
+from dispatch.billing.items import UsageItem
 from dispatch.errors import StoreUnavailable
 from dispatch.knowledge_base import DEFAULT_TOP_K, MAX_QUERY_CHARACTERS, SearchHit, SearchResult
 from dispatch.script import SEARCH_KNOWLEDGE
@@ -74,6 +75,8 @@ class LookUp:
     """`{"passages": [{"document", "heading"?, "page"?, "text"}]}`, for an agent of a script with
     `"say"`: the best sentences. A plain sentence when it failed."""
     failed: bool = False
+    used: Sequence[UsageItem] = ()
+    """To be charged with the conversation."""
 
 
 async def look_up(search: Search, agent: AgentProfile, query: object) -> LookUp:
@@ -102,7 +105,7 @@ async def look_up(search: Search, agent: AgentProfile, query: object) -> LookUp:
     if by_script:
         best = spoken(result.hits[0].text, wanted) if result.hits else agent.script.fallback
         answer["say"] = best
-    return LookUp(_json(answer))
+    return LookUp(_json(answer), used=result.used)
 
 
 def spoken(text: str, query: str) -> str:

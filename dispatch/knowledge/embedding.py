@@ -4,11 +4,14 @@ import asyncio
 import math
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 import openai
 from openai import AsyncOpenAI
+from openai.types import CreateEmbeddingResponse
 
+from dispatch.billing.items import KeySource, Service, Unit, UsageItem
 from dispatch.knowledge.errors import EmbeddingRefused, EmbeddingUnavailable
 from dispatch.knowledge_base import EmbeddingModel
 from dispatch.tools.model_servers import NO_KEY
@@ -26,6 +29,20 @@ harm."""
 
 _QUERY_TIMEOUT_S: Final = 2.0
 """Somebody is waiting on the telephone, and without a vector there are still the words."""
+
+
+_CHARACTERS_A_TOKEN: Final = 4
+"""Of English, as OpenAI counts: taken where a server does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """What a server made of texts."""
+
+    vectors: Sequence[Sequence[float]]
+    """Of length 1, in the texts' order."""
+    used: UsageItem
+    """What it took."""
 
 
 class SecretsForCalls(Protocol):
@@ -51,8 +68,8 @@ class Embedder:
 
     async def embed_chunks(
         self, project_id: uuid.UUID, model: EmbeddingModel, texts: Sequence[str]
-    ) -> Sequence[Sequence[float]]:
-        """Return the vectors of at most `MAX_BATCH` texts, in their order; patient.
+    ) -> Embedded:
+        """Return the vectors of at most `MAX_BATCH` texts; patient.
 
         Raises:
             EmbeddingUnavailable: There is no key, or the server is away or wants to be left alone.
@@ -65,7 +82,7 @@ class Embedder:
 
     async def embed_query(
         self, project_id: uuid.UUID, model: EmbeddingModel, query: str
-    ) -> Sequence[float]:
+    ) -> Embedded:
         """Return the vector of a query, within two seconds.
 
         Raises:
@@ -76,7 +93,7 @@ class Embedder:
         hasty = client.with_options(max_retries=0)
         try:
             async with asyncio.timeout(_QUERY_TIMEOUT_S):
-                return (await _embed(hasty, model, [query]))[0]
+                return await _embed(hasty, model, [query])
         except TimeoutError as exc:
             raise EmbeddingUnavailable("The embedding server did not answer in time.") from exc
 
@@ -93,9 +110,7 @@ class Embedder:
         return self._client.with_options(api_key=key, base_url=base_url)
 
 
-async def _embed(
-    client: AsyncOpenAI, model: EmbeddingModel, texts: Sequence[str]
-) -> Sequence[Sequence[float]]:
+async def _embed(client: AsyncOpenAI, model: EmbeddingModel, texts: Sequence[str]) -> Embedded:
     try:
         # Not every server knows the packed encoding that the client would ask for.
         answer = await client.embeddings.create(
@@ -121,7 +136,21 @@ async def _embed(
     vectors = [_of_length_one(each.embedding) for each in ordered]
     if len({len(vector) for vector in vectors}) > 1:
         raise EmbeddingRefused("The embedding server returned vectors of different lengths.")
-    return vectors
+    return Embedded(vectors, _used(model, texts, answer))
+
+
+def _used(
+    model: EmbeddingModel, texts: Sequence[str], answer: CreateEmbeddingResponse
+) -> UsageItem:
+    """Return the tokens that a server says it read, or an estimate when it does not say."""
+    # The client takes whatever a server sends for what the protocol has there.
+    told = getattr(getattr(answer, "usage", None), "prompt_tokens", None)
+    if not isinstance(told, int) or told < 0:
+        told = math.ceil(sum(map(len, texts)) / _CHARACTERS_A_TOKEN)
+    # Vendors are reached with the tenant's own keys only.
+    return UsageItem(
+        Service.EMBEDDING, model.provider, model.model, Unit.INPUT_TOKENS, told, KeySource.OWN
+    )
 
 
 def _of_length_one(vector: Sequence[float]) -> Sequence[float]:

@@ -20,7 +20,12 @@ from dispatch.knowledge.errors import EmbeddingRefused, EmbeddingUnavailable, Un
 from dispatch.knowledge.reader_process import chunk_batches, read_chunks
 from dispatch.knowledge_base import DocumentFormat, DocumentStatus, EmbeddingModel, KnowledgeBase
 from dispatch.store.engine import Database
-from dispatch.store.repositories import knowledge_bases, knowledge_chunks, knowledge_documents
+from dispatch.store.repositories import (
+    embedding_uses,
+    knowledge_bases,
+    knowledge_chunks,
+    knowledge_documents,
+)
 from dispatch.store.repositories.knowledge_chunks import PendingChunk
 from dispatch.store.repositories.knowledge_documents import Job
 
@@ -227,8 +232,8 @@ class Ingestion:
     ) -> bool:
         """Make vectors of some chunks; whether the job is still ours."""
         texts = [f"{chunk.heading}\n{chunk.text}".strip() for chunk in batch]
-        vectors = await self._embedder.embed_chunks(base.project_id, model, texts)
-        length = len(vectors[0])
+        embedded = await self._embedder.embed_chunks(base.project_id, model, texts)
+        length = len(embedded.vectors[0])
         async with self._database.transaction() as db:
             if not await knowledge_documents.write_progress(db, job):
                 return False
@@ -239,11 +244,12 @@ class Ingestion:
                 )
             ids = [chunk.id for chunk in batch]
             await knowledge_chunks.insert_vectors(
-                db, base.id, job.document_id, list(zip(ids, vectors, strict=True))
+                db, base.id, job.document_id, list(zip(ids, embedded.vectors, strict=True))
             )
-            embedded = await knowledge_chunks.count_vectors(db, job.document_id)
+            await embedding_uses.insert_use(db, base, embedded.used)
+            done = await knowledge_chunks.count_vectors(db, job.document_id)
             return await knowledge_documents.write_progress(
-                db, job, embedded_count=embedded, detail=None, failures=0
+                db, job, embedded_count=done, detail=None, failures=0
             )
 
     async def _try_later(self, job: Job, sentence: str) -> None:

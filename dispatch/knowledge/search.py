@@ -8,7 +8,8 @@ from typing import Final
 
 from dispatch.errors import InvalidField, SecretUnreadable, StoreUnavailable
 from dispatch.knowledge.bases import get_knowledge_base
-from dispatch.knowledge.embedding import Embedder
+from dispatch.knowledge.charging import EmbeddingCharges
+from dispatch.knowledge.embedding import Embedded, Embedder
 from dispatch.knowledge.errors import EmbeddingRefused, EmbeddingUnavailable
 from dispatch.knowledge_base import (
     DEFAULT_TOP_K,
@@ -21,6 +22,7 @@ from dispatch.knowledge_base import (
 )
 from dispatch.store.engine import Database
 from dispatch.store.repositories import knowledge_bases, knowledge_chunks
+from dispatch.usage.usage import Payer, UsageSource
 
 _RANK_CONSTANT: Final = 60
 """Cormack, Clarke and Buettcher, "Reciprocal Rank Fusion", SIGIR 2009: the value they found best,
@@ -40,11 +42,15 @@ class KnowledgeSearch:
     Args:
         database: Where the chunks are.
         embedder: Makes the query's vector.
+        charges: Who pays for it when the API asks. Agents pay by their call or chat.
     """
 
-    def __init__(self, database: Database, embedder: Embedder) -> None:
+    def __init__(
+        self, database: Database, embedder: Embedder, charges: EmbeddingCharges | None = None
+    ) -> None:
         self._database = database
         self._embedder = embedder
+        self._charges = charges
 
     async def search(
         self,
@@ -69,7 +75,11 @@ class KnowledgeSearch:
         query = _checked(query, top_k)
         async with self._database.reading() as db:
             base = await get_knowledge_base(db, project_id, knowledge_base_id)
-        return await self._search([base], query, top_k)
+        result = await self._search([base], query, top_k)
+        if self._charges is not None:
+            payer = Payer(base.organization_id, base.project_id)
+            await self._charges.charge_question(payer, UsageSource.KNOWLEDGE, result.used)
+        return result
 
     async def search_all(
         self,
@@ -79,6 +89,8 @@ class KnowledgeSearch:
         top_k: int = DEFAULT_TOP_K,
     ) -> SearchResult:
         """Search several knowledge bases, such as an agent's; what is deleted holds nothing.
+
+        The caller charges what it used.
 
         Raises:
             InvalidField: As for one.
@@ -91,23 +103,24 @@ class KnowledgeSearch:
 
     async def _search(self, bases: Sequence[KnowledgeBase], query: str, top_k: int) -> SearchResult:
         models = {base.embedding: base.project_id for base in bases if base.embedding is not None}
-        vectors, by_words = await asyncio.gather(
+        embedded, by_words = await asyncio.gather(
             self._vectors(models, query), self._by_words(bases, query)
         )
         lists = list(by_words)
         notes: list[str] = []
         async with self._database.reading() as db:
             for base in bases:
-                vector = _vector_for(base, vectors)
+                vector = _vector_for(base, embedded)
                 if isinstance(vector, str):
                     notes.append(vector)
                     continue
                 lists.append(await knowledge_chunks.find_by_meaning(db, base, vector, _CANDIDATES))
             scores = dict(nlargest(top_k, fused(lists).items(), key=lambda each: each[1]))
             hits: Sequence[SearchHit] = await knowledge_chunks.read_hits(db, scores)
+        used = [each.used for each in embedded.values() if isinstance(each, Embedded)]
         if len(notes) < len(bases):
-            return SearchResult("hybrid", hits)
-        return SearchResult("text", hits, notes[0] if notes else None)
+            return SearchResult("hybrid", hits, used=used)
+        return SearchResult("text", hits, notes[0] if notes else None, used)
 
     async def _by_words(
         self, bases: Sequence[KnowledgeBase], query: str
@@ -119,7 +132,7 @@ class KnowledgeSearch:
 
     async def _vectors(
         self, models: dict[EmbeddingModel, uuid.UUID], query: str
-    ) -> dict[EmbeddingModel, Sequence[float] | str]:
+    ) -> dict[EmbeddingModel, Embedded | str]:
         """Return the query's vector by each model, or why there is none."""
         found = await asyncio.gather(
             *(self._vector(project_id, model, query) for model, project_id in models.items())
@@ -128,7 +141,7 @@ class KnowledgeSearch:
 
     async def _vector(
         self, project_id: uuid.UUID, model: EmbeddingModel, query: str
-    ) -> Sequence[float] | str:
+    ) -> Embedded | str:
         try:
             return await self._embedder.embed_query(project_id, model, query)
         except (EmbeddingUnavailable, EmbeddingRefused, SecretUnreadable) as exc:
@@ -150,14 +163,17 @@ def fused(lists: Iterable[Sequence[int]]) -> dict[int, float]:
 
 
 def _vector_for(
-    base: KnowledgeBase, vectors: dict[EmbeddingModel, Sequence[float] | str]
+    base: KnowledgeBase, embedded: dict[EmbeddingModel, Embedded | str]
 ) -> Sequence[float] | str:
     if base.embedding is None:
         return _NO_MODEL
     if base.dimensions is None:
         return _NO_VECTORS
-    vector = vectors[base.embedding]
-    if not isinstance(vector, str) and len(vector) != base.dimensions:
+    made = embedded[base.embedding]
+    if isinstance(made, str):
+        return made
+    [vector] = made.vectors
+    if len(vector) != base.dimensions:
         return "The embedding server returns vectors of another length than before."
     return vector
 

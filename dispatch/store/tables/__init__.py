@@ -14,6 +14,7 @@ from dispatch.store.tables.base import Table
 from dispatch.store.tables.calls import CallEventRow, CallRow, TranscriptTurnRow
 from dispatch.store.tables.chat import ChatMessageRow, ChatTurnRow, ConversationRow
 from dispatch.store.tables.knowledge import (
+    EmbeddingUseRow,
     KnowledgeBaseRow,
     KnowledgeChunkRow,
     KnowledgeDocumentRow,
@@ -41,6 +42,7 @@ __all__ = [
     "ChatTurnRow",
     "ConversationRow",
     "DataKeyRow",
+    "EmbeddingUseRow",
     "KnowledgeBaseRow",
     "KnowledgeChunkRow",
     "KnowledgeDocumentRow",

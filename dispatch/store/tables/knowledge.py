@@ -156,6 +156,23 @@ class KnowledgeVectorRow(Table):
     and the same neighbours."""
 
 
+class EmbeddingUseRow(Table):
+    """Tokens that vectors took, written with them; gone once they are charged."""
+
+    __tablename__ = "embedding_uses"
+
+    operation_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    """Makes the charge happen once."""
+    organization_id: Mapped[uuid.UUID]
+    project_id: Mapped[uuid.UUID]
+    provider: Mapped[str] = mapped_column(String(40))
+    model: Mapped[str] = mapped_column(String(100))
+    keys: Mapped[str] = mapped_column(String(16))
+    """A `KeySource`."""
+    input_tokens: Mapped[int] = mapped_column(BigInteger)
+    at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
+
+
 def as_vector_of(dimensions: int) -> Cast[Sequence[float]]:
     """Return the vectors as ones of this length, which is what an index holds."""
     return cast(KnowledgeVectorRow.embedding, HALFVEC(dimensions))

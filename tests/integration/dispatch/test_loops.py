@@ -148,6 +148,7 @@ async def test_the_process_runs_every_loop_and_stops_when_told(
         "projection",
         "reconciliation",
         "reservations",
+        "embeddings",
         "chats",
         "knowledge",
     )

@@ -9,6 +9,7 @@ import pytest
 from livekit.agents import Agent, AgentSession
 
 from dispatch.agent_profile import AgentProfile
+from dispatch.billing.items import KeySource, Service, Unit, UsageItem
 from dispatch.knowledge.answering import LookUp
 from dispatch.script import Script
 from tests.builders.agents import a_profile
@@ -31,12 +32,16 @@ SCRIPT = Script.model_validate(
 )
 
 
+TOOK = UsageItem(Service.EMBEDDING, "openai", "letters", Unit.INPUT_TOKENS, 2, KeySource.OWN)
+
+
 class Shelf:
     """Knowledge bases that hold one sentence, and what they were asked."""
 
     def __init__(self) -> None:
         self.queries: list[object] = []
-        self.answer = LookUp(json.dumps({"passages": [], "say": "A tart is three credits."}))
+        answer = json.dumps({"passages": [], "say": "A tart is three credits."})
+        self.answer = LookUp(answer, used=[TOOK])
 
     async def look_up(self, _agent: AgentProfile, query: object) -> LookUp:
         self.queries.append(query)
@@ -49,6 +54,7 @@ class Desk:
     def __init__(self, session: AgentSession[Any], shelf: Shelf) -> None:
         self.session = session
         self.shelf = shelf
+        self.used: list[UsageItem] = []
         self.said: asyncio.Queue[str] = asyncio.Queue()
         session.on("conversation_item_added", self._on_item)
 
@@ -67,7 +73,7 @@ async def desk() -> AsyncIterator[Desk]:
     profile = a_profile(script=SCRIPT, knowledge_bases=1)
     async with AgentSession[Any](llm=ScriptLLM(SCRIPT)) as session:
         desk = Desk(session, shelf)
-        tools: list[Any] = search_knowledge_tools(profile, shelf.look_up)
+        tools: list[Any] = search_knowledge_tools(profile, shelf.look_up, desk.used.extend)
         await session.start(Agent(instructions="", tools=tools))
         yield desk
 
@@ -76,6 +82,7 @@ async def test_an_action_speaks_what_is_found(desk: Desk) -> None:
     await desk.session.run(user_input="prices")
     assert [await desk.hear(), await desk.hear()] == ["One moment.", "A tart is three credits."]
     assert desk.shelf.queries == ["price list"]
+    assert desk.used == [TOOK]
 
 
 async def test_what_fits_no_step_is_looked_up_word_for_word(desk: Desk) -> None:
@@ -91,4 +98,4 @@ async def test_a_look_up_that_fails_is_an_error_to_the_agent(desk: Desk) -> None
 
 
 def test_an_agent_without_knowledge_bases_has_no_such_tool() -> None:
-    assert search_knowledge_tools(a_profile(), Shelf().look_up) == []
+    assert search_knowledge_tools(a_profile(), Shelf().look_up, [].extend) == []

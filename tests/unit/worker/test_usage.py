@@ -8,6 +8,8 @@ from livekit import rtc
 from livekit.agents.metrics import LLMMetrics, LLMModelUsage, STTMetrics, TTSMetrics
 
 from dispatch.billing.items import KeySource, Service, Unit, UsageItem
+from dispatch.billing.prices import PriceBook
+from dispatch.billing.pricing import price_usage
 from dispatch.models.choices import AgentModels
 from worker.pipelines import Pipeline, SpeechModels
 from worker.usage import CallUsage
@@ -141,3 +143,14 @@ def test_a_realtime_models_tokens_are_each_of_one_kind():
 
 def test_a_call_that_never_got_models_used_nothing():
     assert CallUsage(AgentModels()).items() == ()
+
+
+def test_what_look_ups_took_is_counted_with_the_call():
+    usage = CallUsage(AgentModels())
+    took = UsageItem(Service.EMBEDDING, "openai", "e", Unit.INPUT_TOKENS, 3, KeySource.OWN)
+    usage.count_look_up([took])
+    usage.count_look_up([])
+    usage.count_look_up([took])
+    assert usage.items() == (took, took)
+    [part] = price_usage(usage.items(), PriceBook.load().tables[0]).parts
+    assert (part.item.quantity, part.cost_microcredits) == (6, 0)

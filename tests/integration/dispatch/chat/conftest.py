@@ -20,6 +20,7 @@ from dispatch.chat.models import ChatModels
 from dispatch.chat.sessions import ChatSessions
 from dispatch.chat.turns import ChatTurns, Turn
 from dispatch.conversations import Conversation, Message
+from dispatch.knowledge.charging import EmbeddingCharges
 from dispatch.knowledge.embedding import Embedder
 from dispatch.knowledge.search import KnowledgeSearch
 from dispatch.routes import Routes
@@ -132,9 +133,8 @@ async def house(
     secrets = Secrets(database, call_secrets, KEYS)
     await secrets.put(ADMINISTRATOR, owner.project_id, "openai", {"api_key": KEY})
     configured = settings()
-    charges = ChatCharges(
-        Usage(database, redis, configured), balances, configured.operation_block_microcredits
-    )
+    usage = Usage(database, redis, configured)
+    charges = ChatCharges(usage, balances, configured.operation_block_microcredits)
     async with model_server_client(ALLOWED) as client:
         turns = ChatTurns(
             database,
@@ -145,6 +145,7 @@ async def house(
                 HttpToolRunner(ALLOWED),
                 call_secrets,
                 KnowledgeSearch(database, Embedder(call_secrets, client)),
+                EmbeddingCharges(database, usage),
             ),
             patience_s=0.3,
         )

@@ -11,6 +11,7 @@ from openai import AsyncOpenAI
 
 from dispatch.accounts import SYSTEM
 from dispatch.knowledge.bases import KnowledgeBases
+from dispatch.knowledge.charging import EmbeddingCharges
 from dispatch.knowledge.documents import Documents
 from dispatch.knowledge.embedding import Embedder
 from dispatch.knowledge.ingestion import Ingestion
@@ -19,6 +20,8 @@ from dispatch.knowledge_base import Document, EmbeddingModel, KnowledgeBase
 from dispatch.store.engine import Database
 from dispatch.store.loop_signals import LoopSignals
 from dispatch.store.redis_client import RedisClient
+from dispatch.usage.usage import Usage
+from tests.builders.live_calls import settings
 from tests.servers.embeddings import KEY, EmbeddingServer, running_embeddings
 
 INGESTION_TIMEOUT_S = 60.0
@@ -42,6 +45,7 @@ class Library:
     bases: KnowledgeBases
     documents: Documents
     search: KnowledgeSearch
+    charges: EmbeddingCharges
     ingestion: Ingestion
     embedder: Embedder
     keys: Keys
@@ -109,10 +113,12 @@ async def library(
     async with AsyncOpenAI(api_key="none") as client:
         embedder = Embedder(keys, client)
         ingestion = Ingestion(database, embedder)
+        charges = EmbeddingCharges(database, Usage(database, redis, settings()))
         yield Library(
             bases=KnowledgeBases(database),
             documents=Documents(database, LoopSignals(redis)),
-            search=KnowledgeSearch(database, embedder),
+            search=KnowledgeSearch(database, embedder, charges),
+            charges=charges,
             ingestion=ingestion,
             embedder=embedder,
             keys=keys,
