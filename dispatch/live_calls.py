@@ -265,7 +265,10 @@ class LiveCalls:
         return await self._store.end(call_id, "miss", call_end) is not None
 
     async def cancel(self, call_id: uuid.UUID) -> bool:
-        """End a call that still rings as cancelled; False when it is in any other state."""
+        """End a call that still rings as cancelled; False when it is in any other state.
+
+        Repeated, it changes nothing and is True again.
+        """
         cancelled = CallEnd(EndedBy.CLIENT, EndReason.CANCELLED)
         return await self._store.end(call_id, "cancel", cancelled) is not None
 

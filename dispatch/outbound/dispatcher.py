@@ -4,7 +4,7 @@ import logging
 import uuid
 from dataclasses import dataclass
 
-from dispatch.calls import Arrival
+from dispatch.calls import Arrival, RefusalReason
 from dispatch.outbound_call import CALLEE_IDENTITY, CarrierLimits, OutboundCall
 from dispatch.settings import DispatchSettings
 from dispatch.store.engine import Database, WriteSession
@@ -12,12 +12,13 @@ from dispatch.store.outbound_store import OutboundStore
 from dispatch.store.redis_client import RedisClient
 from dispatch.store.repositories import outbound_calls
 from telephony.calls import CallDirection, CallKind, EndedBy, EndReason
+from telephony.e164 import E164
 from telephony.ports import RoomControl, RoomSpec
 
 OUTBOUND_LOOP = "outbound"
 
-_MOST_OF_A_CARRIER = 50
-"""Calls of one carrier connection that a run looks at: more than any begins within a second."""
+_MOST_OF_A_NUMBER = 50
+"""Calls from one number that a run looks at: more than any carrier begins within a second."""
 
 _EMPTY_ROOM_S = 90
 """How long a room waits for its called party: the longest ringing and a little more."""
@@ -70,28 +71,32 @@ class OutboundDispatcher:
             VendorError: LiveKit did not make a room; that call is tried again by the next run.
         """
         async with self._database.reading() as db:
-            due = await outbound_calls.list_due(db, _MOST_OF_A_CARRIER)
+            due = await outbound_calls.list_due(db, _MOST_OF_A_NUMBER)
         begun = 0
-        full: set[uuid.UUID] = set()
+        full: set[uuid.UUID | E164] = set()
         waiting = 0
         for call_id in due:
             async with self._database.transaction() as db:
                 call = await outbound_calls.take_queued(db, call_id)
                 if call is None:
                     continue
-                if call.connection_id in full or not await self._begin(db, call):
-                    full.add(call.connection_id)
+                if not full.isdisjoint((call.connection_id, call.from_number)):
                     waiting += 1
-                    continue
-                begun += 1
+                elif (waits_for := await self._begin(db, call)) is not None:
+                    is_number = waits_for == RefusalReason.CAPACITY_NUMBER
+                    full.add(call.from_number if is_number else call.connection_id)
+                    waiting += 1
+                else:
+                    begun += 1
         return Dispatched(begun, waiting)
 
-    async def _begin(self, db: WriteSession, call: OutboundCall) -> bool:
-        """Begin a call whose row is locked; False when it must wait."""
-        if await outbound_calls.find_trunk(db, call.connection_id) is None:
-            # The carrier was taken away meanwhile.
+    async def _begin(self, db: WriteSession, call: OutboundCall) -> str | None:
+        """Begin a call whose row is locked; what for when it must wait."""
+        trunk = await outbound_calls.find_trunk(db, call.connection_id)
+        if trunk is None or not await outbound_calls.may_show(db, call):
+            # The carrier or the number was taken away meanwhile; it may be another customer's now.
             await outbound_calls.end_queued(db, call.id, EndedBy.SYSTEM, EndReason.DIAL_FAILED)
-            return True
+            return None
         a_second, at_once = await outbound_calls.limits_of(db, call.connection_id)
         limits = CarrierLimits(
             a_second or self._settings.outbound_calls_per_second,
@@ -100,7 +105,7 @@ class OutboundDispatcher:
         answer, reason = await self._store.begin(call, arrival_of(call), limits)
         if answer == "wait":
             _log.debug("call waits", extra={"call_id": str(call.id), "reason": reason})
-            return False
+            return reason
         if answer == "begun":
             await self._rooms.create_room(
                 RoomSpec(
@@ -110,7 +115,7 @@ class OutboundDispatcher:
                 )
             )
         await outbound_calls.mark_begun(db, call.id)
-        return True
+        return None
 
 
 def arrival_of(call: OutboundCall) -> Arrival:

@@ -36,7 +36,7 @@
 Fields of a call: state, kind, did, room_name, seq (of its last event), seq_run (the run of Redis that gave it), ringing_at_ms,
 organization_id, project_id, admitted_at_ms, answered_at_ms, seen_at_ms (last sign of its worker),
 job_id (the job that was admitted), agent_id, keys (whose: own, platform), price_version, profile and metadata (as admitted), plan (JSON `CallPlan`, empty for a number without a behaviour), price (a minute), block, funded (at admission), reserved (by
-now), usage (JSON `PricedUsage`), usage_cost, usage_total (of all quantities), low_at_ms, last_entry_id, refusal_reason, ended_at_ms, billed_s, cost, refunded, uncollected. Money is in
+now), usage (JSON `PricedUsage`), usage_cost, usage_total (of all quantities), low_at_ms, last_entry_id, refusal_reason, cancelled (1 when it was), ended_at_ms, billed_s, cost, refunded, uncollected. Money is in
 micro-credits.
 
 Nothing else may be written. All keys carry the prefix, because LiveKit shares the server.

@@ -10,7 +10,13 @@ from sqlalchemy.dialects.postgresql import insert
 from dispatch.outbound_call import CarrierTrunk, OutboundCall, outbound_room_of
 from dispatch.sealed import WrappedKey
 from dispatch.store.engine import ReadSession, WriteSession
-from dispatch.store.tables import CallRow, CarrierConnectionRow, DataKeyRow, OutboundCallRow
+from dispatch.store.tables import (
+    CallRow,
+    CarrierConnectionRow,
+    DataKeyRow,
+    OutboundCallRow,
+    PhoneNumberRow,
+)
 from telephony.calls import CallDirection, CallKind, CallState, EndedBy, EndReason
 from telephony.e164 import E164
 
@@ -63,15 +69,16 @@ async def find_call(
     return None if row is None else _to_call(row)
 
 
-async def list_due(db: ReadSession, most_of_a_carrier: int) -> Sequence[uuid.UUID]:
-    """Return the calls that are due, longest waiting first, so many of each connection.
+async def list_due(db: ReadSession, most_of_a_number: int) -> Sequence[uuid.UUID]:
+    """Return the calls that are due, longest waiting first, so many of each number they show.
 
-    One tenant's ten thousand calls are not in the way of another's single one.
+    One tenant's ten thousand calls are not in the way of another's single one, nor those of a
+    number that is busy in the way of the connection's other numbers.
     """
     turn = (
         func.row_number()
         .over(
-            partition_by=OutboundCallRow.connection_id,
+            partition_by=(OutboundCallRow.connection_id, OutboundCallRow.from_number),
             order_by=(OutboundCallRow.due_at, OutboundCallRow.id),
         )
         .label("turn")
@@ -81,7 +88,7 @@ async def list_due(db: ReadSession, most_of_a_carrier: int) -> Sequence[uuid.UUI
         .where(OutboundCallRow.state == "queued", OutboundCallRow.due_at <= func.now())
         .subquery()
     )
-    query = select(due.c.id).where(due.c.turn <= most_of_a_carrier)
+    query = select(due.c.id).where(due.c.turn <= most_of_a_number)
     return (await db.scalars(query.order_by(due.c.turn, due.c.due_at, due.c.id))).all()
 
 
@@ -97,6 +104,16 @@ async def take_queued(db: WriteSession, call_id: uuid.UUID) -> OutboundCall | No
     )
     row = (await db.execute(query)).scalar_one_or_none()
     return None if row is None else _to_call(row)
+
+
+async def may_show(db: ReadSession, call: OutboundCall) -> bool:
+    """Whether the number that a call shows is still its project's."""
+    query = select(PhoneNumberRow.id).where(
+        PhoneNumberRow.did == call.from_number,
+        PhoneNumberRow.project_id == call.project_id,
+        PhoneNumberRow.deleted_at.is_(None),
+    )
+    return await db.scalar(query) is not None
 
 
 async def mark_begun(db: WriteSession, call_id: uuid.UUID) -> None:

@@ -12,7 +12,11 @@ local limits = {
 }
 
 local state = redis.call('HGET', key.call .. call_id, 'state')
-if state == 'ringing' or state == 'active' then return { 'begun' } end
+if state == 'ringing' or state == 'active' then
+  -- While its room cannot be made yet, it must not be given up as a call that nobody takes.
+  redis.call('ZADD', key.calls_ringing, 'XX', digits(now_ms()), call_id)
+  return { 'begun' }
+end
 if state then return { 'over' } end
 
 local at_ms = now_ms()

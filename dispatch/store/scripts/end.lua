@@ -2,7 +2,7 @@
 -- include: settle
 -- include: usage
 -- Ends a call, once. `mode` is `end` (any call), `lost` (only when its heartbeat stopped), `miss`
--- (only while it rings and was not admitted) or `cancel` (only while it rings). Answers a
+-- (only while it rings and was not admitted) or `cancel` (only while it rings, or again). Answers a
 -- settlement, or false.
 local call_id, mode, ending = ARGV[1], ARGV[2], ARGV[3]
 local ended_at_ms, answered_at_ms, keep_s = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
@@ -35,11 +35,15 @@ if not state then
 end
 if state ~= 'ringing' and state ~= 'active' then
   free_slots(call_id, nil, nil)
-  if mode ~= 'end' then return false end
+  local again = mode == 'cancel' and redis.call('HEXISTS', call_key, 'cancelled') == 1
+  if mode ~= 'end' and not again then return false end
   return settlement(call_id, '1')
 end
 if mode == 'miss' and admitted_at_ms then return false end
-if mode == 'cancel' and state ~= 'ringing' then return false end
+if mode == 'cancel' then
+  if state ~= 'ringing' then return false end
+  redis.call('HSET', call_key, 'cancelled', '1')
+end
 if mode == 'lost' then
   local expiry = redis.call('ZSCORE', key.calls_live, call_id)
   if not admitted_at_ms or (expiry and tonumber(expiry) > at_ms) then return false end

@@ -22,6 +22,8 @@ from dispatch.numbers import PhoneNumber
 from dispatch.outbound.dispatcher import OutboundDispatcher, arrival_of
 from dispatch.outbound.requests import CallRequest, OutboundCalls
 from dispatch.outbound_call import outbound_room_of
+from dispatch.reaper import Reaper
+from dispatch.room_events import NO_WORKER
 from dispatch.store import redis_keys
 from dispatch.store.engine import Database
 from dispatch.terminations import TerminationDraft, Terminations
@@ -193,6 +195,60 @@ async def test_a_call_that_was_over_before_its_room_was_made_is_not_begun_again(
     assert board.rung(call_id) == [False]
 
 
+async def test_a_call_whose_room_cannot_be_made_yet_is_not_taken_for_abandoned(
+    board: Switchboard, redis: Redis
+) -> None:
+    call_id = await board.place()
+    board.rooms.unreachable = True
+    for _ in range(2):
+        with pytest.raises(VendorUnavailable):
+            await board.dispatcher.run_once()
+        await redis.zincrby(redis_keys.CALLS_RINGING, -100_000, str(call_id))
+    with pytest.raises(VendorUnavailable):
+        await board.dispatcher.run_once()
+    board.rooms.unreachable = False
+    # The reaper happens to be the first to find LiveKit back.
+    assert await Reaper(board.live, board.rooms).run_once() == 0
+    assert (await board.dispatcher.run_once()).begun == 1
+    assert board.rung(call_id) == [True]
+
+
+async def test_a_number_without_room_keeps_no_other_number_waiting(
+    board: Switchboard, use_cases: UseCases, redis: Redis
+) -> None:
+    busy = board.number.number
+    await redis.zadd(
+        redis_keys.leases_number(busy),
+        {f"call {n}": 10**14 for n in range(settings().max_calls_per_number)},
+    )
+    other = await use_cases.numbers.create(
+        board.owner,
+        provider="carrier",
+        number="+12015550101",
+        connection_id=board.number.connection_id,
+    )
+    agent_id = board.number.outbound_agent_id
+    blocked = [await board.place(from_number=busy) for _ in range(60)]
+    free = await board.place(from_number=other.number, agent_id=agent_id)
+
+    assert (await board.dispatcher.run_once()).begun == 1
+    assert board.rung(free) == [True]
+    assert not any(board.rung(*blocked))
+
+
+async def test_a_number_that_went_away_is_not_called_from(
+    board: Switchboard, use_cases: UseCases
+) -> None:
+    call_id = await board.place()
+    await use_cases.numbers.delete(board.owner, board.number.number)
+
+    await board.dispatcher.run_once()
+    assert board.rung(call_id) == [False]
+    assert await board.state(call_id) is None
+    record = (await CallRecords(board.database).get(board.owner, call_id)).record
+    assert (record.state, record.end_reason) == (CallState.MISSED, EndReason.DIAL_FAILED)
+
+
 async def test_two_dispatchers_begin_a_call_once(board: Switchboard) -> None:
     await board.place()
     done = await asyncio.gather(*(board.dispatcher.run_once() for _ in range(3)))
@@ -222,9 +278,19 @@ async def test_a_ringing_call_is_cancelled_and_its_room_is_gone(
 
     assert await board.state(call_id) is CallState.MISSED
     assert outbound_room_of(call_id) not in board.rooms.rooms
+    again = await board.requests.cancel(board.owner, call_id)
+    assert again.state is CallState.MISSED
     await EventDrain(redis, board.database).run_once()
     with_record = await board.requests.cancel(board.owner, call_id)
     assert with_record.state is CallState.MISSED
+
+
+async def test_a_call_that_nobody_answered_was_not_cancelled(board: Switchboard) -> None:
+    call_id = await board.place()
+    await board.dispatcher.run_once()
+    assert await board.live.miss(call_id, NO_WORKER)
+    with pytest.raises(Conflict):
+        await board.requests.cancel(board.owner, call_id)
 
 
 async def test_an_answered_call_is_not_cancelled(board: Switchboard) -> None:
