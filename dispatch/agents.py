@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from dispatch.access.audit import record_change
-from dispatch.accounts import Actor, Principal
+from dispatch.accounts import Actor, Principal, Scope
 from dispatch.agent_profile import (
     AgentDraft,
     AgentFilters,
@@ -19,7 +19,7 @@ from dispatch.agent_profile import (
     PipelineMode,
 )
 from dispatch.billing.plans import Resource
-from dispatch.errors import Conflict, InvalidField, NotFound, StoreUnavailable
+from dispatch.errors import Conflict, InvalidField, NotAllowed, NotFound, StoreUnavailable
 from dispatch.models.rules import check_models
 from dispatch.paging import Order, Page, PageRequest
 from dispatch.routes import Route, Routes
@@ -49,6 +49,8 @@ class Agents:
         principal: Principal,
         draft: AgentDraft,
         new_id: uuid.UUID | None = None,
+        *,
+        like: AgentDraft | None = None,
     ) -> AgentProfile:
         """Create an agent of the principal's project, as version 1.
 
@@ -57,12 +59,16 @@ class Agents:
             principal: On whose behalf.
             draft: What it shall be.
             new_id: Its id; a repetition with the same id returns the agent that is there.
+            like: An agent of the project that it is a copy of.
 
         Raises:
             InvalidField: The models it names do not exist or do not fit.
+            NotAllowed: The project's key would be sent to a new address, and the principal may not
+                handle secrets.
             Conflict: The id was used before, and is not this project's agent (any more).
         """
         check_draft(draft)
+        _check_addresses(principal, draft, like)
         agent_id = new_id or uuid.uuid4()
         organization_id, project_id = principal.organization_id, principal.project_id
         async with self._database.transaction() as db:
@@ -173,6 +179,7 @@ class Agents:
         Raises:
             NotFound: The project has no such agent.
             InvalidField: A field is unknown, or the agent would not be valid; nothing was changed.
+            NotAllowed: As for `create`.
         """
         async with self._database.transaction() as db:
             before = await _get(db, principal, agent_id, for_update=True)
@@ -180,6 +187,7 @@ class Agents:
             if draft == before.draft:
                 return before
             check_draft(draft)
+            _check_addresses(principal, draft, before.draft)
             await _check_references(db, principal.project_id, draft, before)
             agent = await agents.update_agent(db, agent_id, draft)
             await agents.insert_version(db, agent, actor)
@@ -241,6 +249,25 @@ async def _check_references(
     bases = await knowledge_bases.find_knowledge_bases(db, project_id, list(added))
     for missing in added - {base.id for base in bases}:
         raise InvalidField("knowledge_base_ids", f"The project has no knowledge base {missing}.")
+
+
+def _check_addresses(principal: Principal, draft: AgentDraft, known: AgentDraft | None) -> None:
+    """Let nobody have a key sent to a server of their own who may not handle secrets."""
+    new = _addresses(draft) - (_addresses(known) if known else set())
+    if new and Scope.SECRETS_WRITE not in principal.scopes:
+        raise NotAllowed(
+            "A model at a base URL is sent the project's key, so it needs the scope secrets:write."
+        )
+
+
+def _addresses(draft: AgentDraft) -> set[tuple[str | None, str]]:
+    """Return which key goes to which server other than its vendor's."""
+    choices = (*draft.models.pipeline, draft.models.realtime)
+    return {
+        (choice.key_name, choice.base_url)
+        for choice in choices
+        if choice is not None and choice.base_url is not None
+    }
 
 
 async def _get(

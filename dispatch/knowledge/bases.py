@@ -6,9 +6,9 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from dispatch.access.audit import record_change
-from dispatch.accounts import Actor
+from dispatch.accounts import EVERY_SCOPE, Actor, Scope
 from dispatch.billing.plans import Resource
-from dispatch.errors import InvalidField, NotFound
+from dispatch.errors import InvalidField, NotAllowed, NotFound
 from dispatch.knowledge_base import LANGUAGES, EmbeddingModel, KnowledgeBase
 from dispatch.paging import Page, PageRequest
 from dispatch.secrets.values import checked_provider
@@ -38,6 +38,7 @@ class KnowledgeBases:
         language: str = "english",
         embedding: EmbeddingModel | None = None,
         new_id: uuid.UUID,
+        scopes: frozenset[Scope] = EVERY_SCOPE,
     ) -> KnowledgeBase:
         """Create a knowledge base; asked again with the same `new_id`, return the one there is.
 
@@ -49,11 +50,15 @@ class KnowledgeBases:
             language: A text search configuration, one of `LANGUAGES`; it never changes.
             embedding: The model that finds by meaning; None finds by words only.
             new_id: Its id.
+            scopes: What the actor may do; a model at a base URL needs `secrets:write`, for the
+                project's key is sent there.
 
         Raises:
             InvalidField: A value is wrong.
+            NotAllowed: The actor may not say where the key is sent.
             NotFound: There is no such project.
         """
+        _check_address(embedding, None, scopes)
         if language not in LANGUAGES:
             raise InvalidField("language", f"language must be one of {', '.join(LANGUAGES)}.")
         async with self._database.transaction() as db:
@@ -101,6 +106,7 @@ class KnowledgeBases:
         project_id: uuid.UUID,
         knowledge_base_id: uuid.UUID,
         changes: Mapping[str, Any],
+        scopes: frozenset[Scope] = EVERY_SCOPE,
     ) -> KnowledgeBase:
         """Change some of `name`, `description` and `embedding`.
 
@@ -110,6 +116,7 @@ class KnowledgeBases:
         Raises:
             NotFound: The project has no such knowledge base.
             InvalidField: A value is wrong; nothing was changed.
+            NotAllowed: As for `create`.
         """
         for field in changes:
             if field not in _CHANGEABLE:
@@ -122,6 +129,7 @@ class KnowledgeBases:
         async with self._database.transaction() as db:
             before = await get_knowledge_base(db, project_id, knowledge_base_id, for_update=True)
             embedding = _checked_embedding(changes.get("embedding", before.embedding))
+            _check_address(embedding, before.embedding, scopes)
             if embedding != before.embedding:
                 columns |= knowledge_bases.embedding_columns(embedding)
                 await knowledge_bases.forget_vectors(
@@ -164,6 +172,17 @@ async def get_knowledge_base(
     if found is None:
         raise NotFound("knowledge base", knowledge_base_id)
     return found
+
+
+def _check_address(
+    wanted: EmbeddingModel | None, known: EmbeddingModel | None, scopes: frozenset[Scope]
+) -> None:
+    if wanted is None or wanted.base_url is None or Scope.SECRETS_WRITE in scopes:
+        return
+    if known is None or (known.provider, known.base_url) != (wanted.provider, wanted.base_url):
+        raise NotAllowed(
+            "A model at a base URL is sent the project's key, so it needs the scope secrets:write."
+        )
 
 
 async def _record(

@@ -167,6 +167,34 @@ async def test_an_agent_is_kept_while_redis_is_down(
     assert (await tenant.http.get("/v1/agents")).json()["data"] == [answer.json()]
 
 
+async def test_who_may_not_handle_secrets_sends_no_key_to_a_server_of_their_own(gateway: Gateway):
+    tenant = await gateway.tenant()
+    header = await tenant.key_with(gateway.admin, "agents:read", "agents:write")
+    elsewhere = {"provider": "openai", "model": "m", "baseUrl": "https://evil.example/v1"}
+    models = {"llm": elsewhere}
+    refusal = (
+        403,
+        "FORBIDDEN",
+        "A model at a base URL is sent the project's key, so it needs the scope secrets:write.",
+    )
+    body = {"name": "Leak", "voiceEnabled": False, "models": models}
+    refused = await tenant.http.post("/v1/agents", json=body, headers=header)
+    assert error_of(refused) == refusal
+    agent = await tenant.agent(voiceEnabled=False)
+    at = f"/v1/agents/{agent['id']}"
+    refused = await tenant.http.patch(at, json={"models": models}, headers=header)
+    assert error_of(refused) == refusal
+    # What somebody set who may stays, and is copied; the key goes nowhere else.
+    assert (await tenant.http.patch(at, json={"models": models})).status_code == 200
+    renamed = await tenant.http.patch(at, json={"name": "Renamed"}, headers=header)
+    assert renamed.status_code == 200
+    copied = await tenant.http.post(f"/v1/chat/agents/{agent['id']}/clone", headers=header)
+    assert copied.status_code == 201
+    other = {"llm": elsewhere | {"secret": "another"}}
+    refused = await tenant.http.patch(at, json={"models": other}, headers=header)
+    assert error_of(refused) == refusal
+
+
 async def test_a_script_cannot_use_a_tool_the_agent_is_not_allowed(gateway: Gateway):
     tenant = await gateway.tenant()
     step = {"keys": ["1"], "action": {"press_keys": {"keys": "1"}}}

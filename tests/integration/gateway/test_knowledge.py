@@ -179,6 +179,32 @@ async def test_another_tenants_knowledge_is_not_there(gateway: Gateway) -> None:
     assert (await tenant.http.get(f"{path}/documents/{document}")).status_code == 200
 
 
+async def test_who_may_not_handle_secrets_sends_no_key_to_a_server_of_their_own(
+    gateway: Gateway,
+) -> None:
+    tenant = await gateway.tenant()
+    header = await tenant.key_with(gateway.admin, "knowledge:read", "knowledge:write")
+    elsewhere = {"model": "m", "baseUrl": "https://evil.example/v1"}
+    refusal = (
+        403,
+        "FORBIDDEN",
+        "A model at a base URL is sent the project's key, so it needs the scope secrets:write.",
+    )
+    body = BODY | {"embedding": elsewhere}
+    refused = await tenant.http.post("/v1/knowledge-bases", json=body, headers=header)
+    assert error_of(refused) == refusal
+    path = await made(tenant, embedding=elsewhere)
+    renamed = await tenant.http.patch(path, json={"name": "Renamed"}, headers=header)
+    assert renamed.status_code == 200
+    again = await tenant.http.patch(
+        path, json={"embedding": elsewhere | {"model": "n"}}, headers=header
+    )
+    assert again.status_code == 200
+    change = {"embedding": elsewhere | {"baseUrl": "https://worse.example/v1"}}
+    refused = await tenant.http.patch(path, json=change, headers=header)
+    assert error_of(refused) == refusal
+
+
 async def test_the_administrator_manages_every_projects_knowledge(gateway: Gateway) -> None:
     tenant = await gateway.tenant()
     at = f"/admin/v1/projects/{tenant.project_id}/knowledge-bases"

@@ -187,7 +187,11 @@ async def clone_agent(
     original = await services.agents.get(principal, agent_id)
     name = f"Copy of {original.name}"[:_LONGEST_NAME].strip()
     draft = original.draft.model_copy(update={"name": name})
-    return await _create(draft.model_dump(), principal, services, new_id)
+    with agents_in_agntix_words():
+        agent = await services.agents.create(
+            principal.actor, principal, draft, new_id, like=original.draft
+        )
+    return answer_of(agent)
 
 
 async def _create(

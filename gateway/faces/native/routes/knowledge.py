@@ -49,6 +49,7 @@ async def create_knowledge_base(
         language=body.language,
         embedding=None if body.embedding is None else body.embedding.to_model(),
         new_id=new_id,
+        scopes=principal.scopes,
     )
     return KnowledgeBaseAnswer.model_validate(created)
 
@@ -95,7 +96,11 @@ async def patch_knowledge_base(
 ) -> KnowledgeBaseAnswer:
     """Change the fields that are sent; with another model all vectors are made anew."""
     changed = await services.knowledge_bases.patch(
-        principal.actor, principal.project_id, knowledge_base_id, body.changes()
+        principal.actor,
+        principal.project_id,
+        knowledge_base_id,
+        body.changes(),
+        principal.scopes,
     )
     return KnowledgeBaseAnswer.model_validate(changed)
 
