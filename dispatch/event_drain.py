@@ -17,6 +17,16 @@ _log = logging.getLogger(__name__)
 BATCH: Final = 500
 """Events written in one transaction."""
 
+_MALFORMED: Final = (
+    UnwritableRow,
+    AttributeError,
+    KeyError,
+    OverflowError,
+    TypeError,
+    ValueError,
+)
+"""What an event raises that is not what its type must be; it would do so again and again."""
+
 
 class EventDrain:
     """The one writer of call records, transcripts and call ledger entries.
@@ -84,7 +94,7 @@ class EventDrain:
             return
         try:
             await self._write([event for _, event in events])
-        except (UnwritableRow, KeyError, ValueError, TypeError) as exc:
+        except _MALFORMED as exc:
             if len(events) == 1:
                 await self._reject(events[0][0], type(exc).__name__)
                 return

@@ -48,6 +48,8 @@ class StreamEntry:
             )
         except KeyError as exc:
             raise ValueError(f"The entry has no field {exc}.") from exc
+        except OverflowError as exc:
+            raise ValueError("The entry's time is none.") from exc
 
 
 class EventStream:

@@ -204,6 +204,34 @@ async def test_a_poison_event_alone_is_moved_aside(
     assert await redis.xlen(redis_keys.EVENTS) == 0
 
 
+@pytest.mark.parametrize(
+    "poison",
+    [
+        {"type": "call.refused", "data": "[]"},
+        {"type": "call.admitted", "data": '{"organization_id":5,"agent_version":1}'},
+        {"type": "turn", "at_ms": "1" + "0" * 30},
+        {"type": "keys", "data": '{"digits":"1","at_ms":1' + "0" * 18 + "}"},
+        {"type": "keys", "data": '{"digits":1,"at_ms":1}'},
+        {"type": "operation.settled", "data": '{"organization_id":{}}'},
+    ],
+)
+async def test_no_event_however_malformed_is_in_the_way_of_others(
+    redis: Redis,
+    database: Database,
+    drain: EventDrain,
+    tenant: Tenant,
+    poison: dict[str, str],
+) -> None:
+    calls, arrival = live_calls(redis), tenant.arrival()
+    event = {"call_id": str(uuid.uuid4()), "seq": "1", "at_ms": "1", "data": "{}"}
+    await redis.xadd(redis_keys.EVENTS, {**event, **poison})
+    await calls.admit(arrival)
+    await calls.end(arrival.call_id, HANG_UP)
+    await drained(drain)
+    assert (await call_row(database, arrival.call_id)).state == "missed"
+    assert await redis.xlen(redis_keys.EVENTS_REJECTED) == 1
+
+
 async def test_a_call_whose_state_was_lost_costs_what_it_had_reserved(
     redis: Redis, database: Database, drain: EventDrain, tenant: Tenant
 ) -> None:
