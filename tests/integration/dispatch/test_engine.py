@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+import psycopg
 import pytest
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.exc import InternalError
@@ -103,6 +104,22 @@ async def test_a_glance_outlasts_a_lost_connection(database: Database):
     assert after != before
 
 
+async def test_a_burst_waits_for_the_connections_that_are_there_and_leaves_them_open(
+    clean_postgres: str,
+):
+    small = Database(clean_postgres, pool_size=2)
+    mine = select(func.pg_backend_pid(), func.pg_sleep(0.01))
+
+    async def burst() -> set[int]:
+        answers = await asyncio.gather(*(small.glance(mine) for _ in range(12)))
+        return {rows[0][0] for rows in answers}
+
+    first = await burst()
+    assert len(first) == 2
+    assert await burst() == first
+    await small.aclose()
+
+
 async def test_a_glance_says_when_postgres_is_away():
     nowhere = Database("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
     with pytest.raises(StoreUnavailable):
@@ -119,6 +136,38 @@ async def test_work_that_was_cut_off_in_a_query_spoils_no_later_one(postgres_url
         await asyncio.gather(working, return_exceptions=True)
         assert await count_organizations(database) >= 0
     await database.aclose()
+
+
+@pytest.mark.parametrize("at", range(1, 13))
+async def test_work_that_is_cut_off_while_others_run_ends_as_cancelled_and_spoils_no_later_one(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch, at: int
+):
+    let_others_run = 0
+
+    async def cancelled_here(delay: float) -> None:
+        nonlocal let_others_run
+        let_others_run += 1
+        if let_others_run == at:
+            working.cancel()
+        await asyncio.sleep(delay)
+
+    # psycopg lets others run when it was busy for so long: here, wherever it could.
+    monkeypatch.setattr(psycopg.waiting, "MAX_BUSY_TIME", 0)
+    monkeypatch.setattr(psycopg.waiting, "sleep", cancelled_here)
+    database = Database(postgres_url, pool_size=1)
+    working = asyncio.create_task(write_many_rows(database))
+    await asyncio.wait([working])
+    assert working.cancelled()
+    assert await count_organizations(database) >= 0
+    await database.aclose()
+
+
+async def write_many_rows(database: Database) -> None:
+    async with database.transaction() as db:
+        await db.execute(text("CREATE TEMPORARY TABLE rows (at int) ON COMMIT DROP"))
+        while True:
+            rows = [{"at": at} for at in range(10)]
+            await db.execute(text("INSERT INTO rows VALUES (:at)"), rows)
 
 
 async def sleep_in_postgres(database: Database) -> None:
