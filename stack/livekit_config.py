@@ -16,6 +16,10 @@ SIP_VERSION = "v1.8.0"
 ALL_OF_THE_CPU = 1.0
 """livekit-sip refuses calls above this share; here it shares the machine with everything else."""
 
+MUTE_LEG_TIMEOUT = "60s"
+"""livekit-sip hangs up on a telephone that sent no packet for so long; 15 s if this is not said. A
+telephone that puts a call on hold without music sends none, and agents bear 60 s of silence."""
+
 WEBHOOK_EVENTS = ("participant_joined", "participant_left", "room_finished")
 """All that the gateway acts on; without a filter each room sends several more.
 Source: livekit/protocol webhook/notifier.go, `FilterParams`."""
@@ -72,6 +76,7 @@ def sip_config(ports: Ports, keys: LiveKitKeys, redis_password: str) -> dict[str
         "local_net": "127.0.0.0/8",
         "nat_1_to_1_ip": LOOPBACK,
         "max_cpu_utilization": ALL_OF_THE_CPU,
+        "media_timeout": MUTE_LEG_TIMEOUT,
         "logging": {"level": "info", "json": True},
     }
 
