@@ -6,7 +6,7 @@ It is an agent cut down to its voice, so that the call is answered, metered and 
 from datetime import UTC, datetime
 from typing import Final
 
-from dispatch.agent_profile import AgentProfile, PipelineMode
+from dispatch.agent_profile import AgentProfile, GreetingMode, PipelineMode
 from dispatch.models.choices import AgentModels
 from dispatch.number_behaviour import CallPlan
 from dispatch.numbers import Route
@@ -36,6 +36,7 @@ def attendant_of(agent: AgentProfile, plan: CallPlan, *, own_voice: bool = False
             "models": models,
             "script": Script(),
             "greeting": "",
+            "greeting_mode": GreetingMode.SAY,
             "tools_allowed": (),
             "tool_ids": (),
             "tools": (),

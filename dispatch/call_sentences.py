@@ -5,6 +5,8 @@ from telephony.calls import CallState, EndedBy, EndReason
 
 _ENDINGS: dict[EndReason, str] = {
     EndReason.TRANSFERRED: "The call was passed on to somebody else",
+    EndReason.MESSAGE_HEARD: "The caller heard the number's message, and the call ended",
+    EndReason.NOBODY_REACHED: "Nobody took the call that the number passed on, and it ended",
     EndReason.CREDIT_SPENT: "The organisation's balance ran out",
     EndReason.TIME_LIMIT: "The agent's longest allowed call was reached",
     EndReason.SILENCE: "Nobody spoke, so the agent ended the call",

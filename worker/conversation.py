@@ -91,6 +91,10 @@ class Conversation:
         """Lets everybody hear the agent again, whoever the caller talks with."""
         self.place: Callable[[], Awaitable[None]] | None = None
         """Rings whoever an outbound call goes to; returns when they answered."""
+        self.pass_on: Callable[[], Awaitable[bool]] | None = None
+        """Gives the caller to somebody else, for an agent that fails; whether they were taken."""
+        self._answered = asyncio.Event()
+        self._is_passed_on = False
 
     async def open(self, tools: Sequence[llm.Tool | llm.Toolset], answer_timeout_s: float) -> None:
         """Start the agent, wait for the answer and greet.
@@ -164,6 +168,16 @@ class Conversation:
             RuntimeError: The session is over.
         """
         await self._speaker.say(text)
+
+    async def announce(self, text: str) -> None:
+        """Say something to the caller even if the agent's own voice fails.
+
+        Raises:
+            RuntimeError: The session is over.
+        """
+        failure = await self._speaker.announce(text)
+        if failure is not None:
+            self._providers.failed("tts", failure)
 
     async def be_told(self, text: str) -> None:
         """Tell the agent something that the caller does not hear; it holds from its next answer on.
@@ -292,6 +306,7 @@ class Conversation:
         self._line.mark_answered(at)
         self._meter.answered(time.monotonic())
         self._journal.answered(at)
+        self._answered.set()
 
     async def _greet(self, greeting: asyncio.Future[Sequence[rtc.AudioFrame]]) -> None:
         try:
@@ -299,13 +314,13 @@ class Conversation:
         except (APIError, TimeoutError) as exc:
             self._providers.failed("tts", exc)
         else:
-            if not self._line.ending.is_decided:
+            if not self._line.ending.is_decided and not self._is_passed_on:
                 self._speaker.greet(frames)
 
     def _on_failure(self, failure: ProviderFailure) -> None:
         """Put a provider's failure on record, and go on without it or end the call politely."""
         ending = self._line.ending
-        if ending.is_decided:
+        if ending.is_decided or self._is_passed_on:
             return
         logger.warning(
             "provider failed", extra={"service": failure.service, "provider": failure.provider}
@@ -316,6 +331,9 @@ class Conversation:
             return
         if failure.service == "realtime" and self._models.pipeline is not None:
             self._go_on_with(self._models.pipeline)
+        elif self.pass_on is not None:
+            self._is_passed_on = True
+            self._work_on(self._pass_on(self.pass_on))
         elif ending.decide(PROVIDER_FAILED):
             if self._line.answered_at is None:
                 ending.finish()
@@ -340,6 +358,13 @@ class Conversation:
             self._speaker.greet([])
         elif turns[-1].speaker == "caller":
             self._session.generate_reply()
+
+    async def _pass_on(self, pass_on: Callable[[], Awaitable[bool]]) -> None:
+        """Give the caller to somebody else; when nobody takes them, say that it cannot go on."""
+        await self._answered.wait()
+        is_taken = await pass_on()
+        if not is_taken and self._line.ending.decide(PROVIDER_FAILED):
+            await self._excuse()
 
     async def _excuse(self) -> None:
         """Tell the caller that the call cannot go on, and let it be over."""

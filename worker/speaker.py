@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
 from livekit import rtc
-from livekit.agents import AgentSession, tts
+from livekit.agents import AgentSession, APIError, tts
 from livekit.agents.types import NOT_GIVEN, NotGivenOr
 
 from dispatch.agent_profile import AgentProfile, GreetingMode
@@ -68,11 +68,7 @@ class Speaker:
         says = self._profile.greeting_mode is GreetingMode.SAY and self._greeting
         if not says or self._tts is None:
             return []
-        async with (
-            asyncio.timeout(_FIRST_SOUND_S),
-            self._tts.synthesize(self._greeting, conn_options=CONN_OPTIONS) as audio,
-        ):
-            return [piece.frame async for piece in audio]
+        return await self._sound_of(self._greeting, self._tts)
 
     def greet(self, frames: Sequence[rtc.AudioFrame]) -> None:
         """Speak first, if the agent is to.
@@ -120,6 +116,28 @@ class Speaker:
             frames = [piece.frame async for piece in audio]
         await self._session.say(EXCUSE, audio=_stream(frames), allow_interruptions=False)
 
+    async def announce(self, text: str) -> Exception | None:
+        """Say something to the caller, word for word, whatever becomes of the agent's own voice.
+
+        Returns:
+            How the agent's voice failed, once it was heard in the voice that needs no vendor; None
+            when it did not.
+
+        Raises:
+            RuntimeError: The session is over.
+        """
+        failure: Exception | None = None
+        frames: Sequence[rtc.AudioFrame] = []
+        if self._tts is not None:
+            try:
+                frames = await self._sound_of(text, self._tts)
+            except (APIError, TimeoutError) as exc:
+                failure = exc
+        if not frames:
+            frames = await self._sound_of(text, self._own_voice)
+        await self._session.say(text, audio=_stream(frames), allow_interruptions=False)
+        return failure
+
     async def say_aside(self, text: str) -> None:
         """Speak to somebody who is not the caller, word for word; return when it was heard.
 
@@ -160,6 +178,13 @@ class Speaker:
         except RuntimeError:
             # The agent is saying something that must be heard; what follows comes after it.
             logger.debug("speech not interrupted")
+
+    async def _sound_of(self, text: str, voice: tts.TTS[Any]) -> Sequence[rtc.AudioFrame]:
+        async with (
+            asyncio.timeout(_FIRST_SOUND_S),
+            voice.synthesize(text, conn_options=CONN_OPTIONS) as audio,
+        ):
+            return [piece.frame async for piece in audio]
 
     def _say(self, text: str) -> Any:
         if self._tts is None:
