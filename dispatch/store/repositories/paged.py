@@ -20,6 +20,7 @@ async def fetch_page(
     query: AnySelect,
     page: PageRequest,
     to_item: Callable[[AnyRow], T],
+    total: Select[int] | None = None,
 ) -> Page[T]:
     """Return a page of an ordered query, and how many rows the query has in all.
 
@@ -28,11 +29,15 @@ async def fetch_page(
         query: Must be ordered down to a unique column, or rows could show on two pages.
         page: Which page.
         to_item: Makes an item of a row.
+        total: Says how many there are where that is known; no row says none. Otherwise they are
+            counted, which takes as long as there are many.
     """
-    counted = query.order_by(None).with_only_columns(func.count(), maintain_column_froms=True)
-    total = await db.scalar(select(counted.scalar_subquery()))
+    if total is None:
+        counted = query.order_by(None).with_only_columns(func.count(), maintain_column_froms=True)
+        total = select(counted.scalar_subquery())
+    in_all = await db.scalar(total)
     rows = await db.execute(query.offset(page.offset).limit(page.limit))
-    return Page(tuple(to_item(row) for row in rows), page.page, page.limit, total or 0)
+    return Page(tuple(to_item(row) for row in rows), page.page, page.limit, in_all or 0)
 
 
 def ordered(
@@ -53,4 +58,6 @@ def ordered(
     if order.field not in columns:
         raise InvalidField("sort", f"sort: the list can be ordered by {', '.join(columns)}.")
     column = columns[order.field]
-    return query.order_by(column.desc() if order.descending else column.asc(), unique)
+    # Both the same way, so that an index of both serves either.
+    by = (column.desc(), unique.desc()) if order.descending else (column.asc(), unique.asc())
+    return query.order_by(*by)

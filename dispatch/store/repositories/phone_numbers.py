@@ -14,7 +14,7 @@ from dispatch.numbers import AgentChange, PhoneNumber, Route, SyncState, Unchang
 from dispatch.paging import Order, Page, PageRequest
 from dispatch.store.engine import ReadSession, WriteSession
 from dispatch.store.repositories.paged import AnyRow, AnySelect, fetch_page, ordered
-from dispatch.store.tables import CarrierConnectionRow, PhoneNumberRow
+from dispatch.store.tables import CarrierConnectionRow, PhoneNumberCountRow, PhoneNumberRow
 from telephony.e164 import E164
 
 
@@ -72,11 +72,14 @@ async def list_numbers(
         dids: Only these; None for all.
         order: By `created_at` or `number`.
     """
-    query = _live_numbers(project_id)
-    if dids is not None:
+    query, total = _live_numbers(project_id), None
+    if dids is None:
+        total = select(PhoneNumberCountRow.live).where(PhoneNumberCountRow.project_id == project_id)
+    else:
         query = query.where(PhoneNumberRow.did.in_(dids))
     columns = {"created_at": PhoneNumberRow.created_at, "number": PhoneNumberRow.did}
-    return await fetch_page(db, ordered(query, order, columns, PhoneNumberRow.id), page, _to_number)
+    in_order = ordered(query, order, columns, PhoneNumberRow.id)
+    return await fetch_page(db, in_order, page, _to_number, total)
 
 
 async def assign_agents(

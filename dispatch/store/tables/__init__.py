@@ -22,7 +22,11 @@ from dispatch.store.tables.knowledge import (
     KnowledgeVectorRow,
 )
 from dispatch.store.tables.ledger import LedgerEntryRow
-from dispatch.store.tables.numbers import CarrierConnectionRow, PhoneNumberRow
+from dispatch.store.tables.numbers import (
+    CarrierConnectionRow,
+    PhoneNumberCountRow,
+    PhoneNumberRow,
+)
 from dispatch.store.tables.outbound import OutboundCallRow
 from dispatch.store.tables.rooms import RoomSessionRow, RoomSessionTurnRow
 from dispatch.store.tables.secrets import DataKeyRow, SecretRow
@@ -53,6 +57,7 @@ __all__ = [
     "OpenReservationRow",
     "OrganizationRow",
     "OutboundCallRow",
+    "PhoneNumberCountRow",
     "PhoneNumberRow",
     "ProjectRow",
     "RoomSessionRow",

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     ForeignKey,
     Index,
@@ -65,7 +66,21 @@ class PhoneNumberRow(Table):
             unique=True,
             postgresql_where=text("deleted_at IS NULL"),
         ),
-        Index("ix_phone_numbers_project_id_created_at", "project_id", "created_at"),
+        # Pages of a project's numbers in either order, however many it has.
+        Index(
+            "ix_phone_numbers_project_id_created_at_live",
+            "project_id",
+            "created_at",
+            "id",
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+        Index(
+            "ix_phone_numbers_project_id_did_live",
+            "project_id",
+            "did",
+            "id",
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
         Index("ix_phone_numbers_updated_at", "updated_at"),
         CheckConstraint("sync_state IN ('pending', 'active', 'conflict')", name="sync_state"),
     )
@@ -90,3 +105,16 @@ class PhoneNumberRow(Table):
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     """Last change of what the route is made from; convergence does not touch it."""
     deleted_at: Mapped[datetime | None]
+
+
+class PhoneNumberCountRow(Table):
+    """How many numbers a project has. Triggers of `phone_numbers` keep it; nothing else writes it.
+
+    Counting rows takes the longer the more there are, and every page of a list tells how many.
+    """
+
+    __tablename__ = "phone_number_counts"
+
+    project_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("projects.id"), primary_key=True)
+    live: Mapped[int] = mapped_column(BigInteger)
+    """Numbers that are not deleted."""
