@@ -49,7 +49,7 @@ class LiveKitRooms:
             agents=agents,
         )
         created = await self._client.repeatable(
-            "create_room", lambda livekit: livekit.room.create_room(request)
+            "create_room", lambda _livekit: self._client.room_maker.room.create_room(request)
         )
         return created.sid
 

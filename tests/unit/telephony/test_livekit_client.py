@@ -123,6 +123,21 @@ async def test_is_used_open_or_not_at_all() -> None:
         await client.once("list_rooms", FlakyLiveKit(failures=0).send)
 
 
+async def test_signs_once_for_the_rooms_of_some_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 1_000.0
+    monkeypatch.setattr("telephony.adapters.livekit_client.time.monotonic", lambda: now_s)
+    client = LiveKitClient(SETTINGS)
+    with pytest.raises(RuntimeError, match="async with"):
+        _ = client.room_maker
+
+    async with client:
+        first = client.room_maker
+        now_s += 299
+        assert client.room_maker is first
+        now_s += 2
+        assert client.room_maker is not first
+
+
 @pytest.mark.parametrize("url", ["", "127.0.0.1:7880", "ftp://livekit"])
 def test_refuses_an_address_that_is_none(url: str) -> None:
     with pytest.raises(ValidationError):
