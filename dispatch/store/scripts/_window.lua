@@ -25,13 +25,14 @@ local function take(window, limit)
     n = n + 1
     redis.call('HINCRBY', window, string.format('%.0f', slot), 1)
   end
+  -- The oldest quarter need not hold a request: quarters in between may be empty. Looked for before
+  -- it is kept, or every request would go all that way again.
+  while n > 0 and from < slot and redis.call('HEXISTS', window, string.format('%.0f', from)) == 0 do
+    from = from + 1
+  end
   if taken or from ~= was then
     redis.call('HSET', window, 'n', string.format('%.0f', n), 'from', string.format('%.0f', from))
     redis.call('PEXPIRE', window, SLOT_MS * (SLOTS + 1))
-  end
-  -- The oldest quarter need not hold a request: quarters in between may be empty.
-  while n > 0 and from < slot and redis.call('HEXISTS', window, string.format('%.0f', from)) == 0 do
-    from = from + 1
   end
   local free_at_ms = (from + SLOTS) * SLOT_MS
   return taken and 1 or 0, math.max(limit - n, 0), free_at_ms - at_ms
