@@ -7,7 +7,7 @@ from typing import Any, Final
 from livekit.agents import AgentSession, llm
 from livekit.agents.metrics import LLMMetrics, LLMModelUsage, STTMetrics, TTSMetrics
 
-from dispatch.billing.items import KeySource, Service, Unit, UsageItem
+from dispatch.billing.items import KeySource, Service, Unit, UsageItem, told_quantity
 from dispatch.models.choices import AgentModels, ModelChoice
 from worker.pipelines import SpeechModels
 
@@ -72,10 +72,11 @@ class CallUsage:
         self._heard_s += max(0.0, metrics.audio_duration)
 
     def _on_thought(self, metrics: LLMMetrics) -> None:
-        cached = min(metrics.prompt_cached_tokens, metrics.prompt_tokens)
-        self._counts[Service.LLM, Unit.INPUT_TOKENS] += metrics.prompt_tokens - cached
+        read = told_quantity(metrics.prompt_tokens)
+        cached = min(told_quantity(metrics.prompt_cached_tokens), read)
+        self._counts[Service.LLM, Unit.INPUT_TOKENS] += read - cached
         self._counts[Service.LLM, Unit.CACHED_INPUT_TOKENS] += cached
-        self._counts[Service.LLM, Unit.OUTPUT_TOKENS] += metrics.completion_tokens
+        self._counts[Service.LLM, Unit.OUTPUT_TOKENS] += told_quantity(metrics.completion_tokens)
 
     def _on_spoken(self, metrics: TTSMetrics) -> None:
         self._counts[Service.TTS, Unit.CHARACTERS] += metrics.characters_count
@@ -123,7 +124,7 @@ def _of_realtime(used: LLMModelUsage) -> dict[tuple[Service, Unit], int]:
         Unit.CACHED_AUDIO_INPUT_TOKENS: cached_audio,
         Unit.AUDIO_OUTPUT_TOKENS: used.output_audio_tokens,
     }
-    return {(Service.REALTIME, unit): max(0, count) for unit, count in counts.items()}
+    return {(Service.REALTIME, unit): told_quantity(count) for unit, count in counts.items()}
 
 
 def _item(choice: ModelChoice, service: Service, unit: Unit, quantity: int) -> UsageItem:

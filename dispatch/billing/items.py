@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class Service(StrEnum):
@@ -59,6 +60,18 @@ UNITS_OF: dict[Service, tuple[Unit, ...]] = {
     Service.CHAT: (Unit.MESSAGES,),
 }
 """The units in which each service is counted."""
+
+MOST_TOLD: Final = 10**8
+"""Units that one report of a vendor may tell of, in which a day of talk has room many times."""
+
+
+def told_quantity(value: object) -> int:
+    """Return a quantity as a vendor's server told it: whole, from 0 to `MOST_TOLD`.
+
+    Tenants name their servers themselves, and those may tell anything: less than nothing, more
+    than any record can hold, or no number at all, which counts as nothing.
+    """
+    return int(min(value, MOST_TOLD)) if isinstance(value, int | float) and value > 0 else 0
 
 
 class KeySource(StrEnum):

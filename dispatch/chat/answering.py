@@ -108,7 +108,7 @@ class Answering:
     ) -> None:
         self._in_round = False
         written = len(self._text) + sum(len(each.name + each.arguments) for each in requests)
-        if counted is None and written:
+        if written and (counted is None or not counted.output_tokens):
             counted = estimated_usage(self._instructions, self._known(), written)
         self.usage += counted or TokenUsage()
         if written:

@@ -14,6 +14,7 @@ import openai
 from openai.types.chat import ChatCompletionChunk
 from openai.types.completion_usage import CompletionUsage
 
+from dispatch.billing.items import told_quantity
 from dispatch.chat.text_model import FunctionTool, ModelFailed, ModelPart, TextDelta
 from dispatch.conversations import Item, Role, TokenUsage, ToolRequest
 
@@ -171,12 +172,11 @@ def _to_tool(tool: FunctionTool) -> dict[str, Any]:
 
 def _to_usage(usage: CompletionUsage) -> TokenUsage:
     details = usage.prompt_tokens_details
-    cached = (details.cached_tokens or 0) if details else 0
-    read = max(usage.prompt_tokens or 0, 0)
+    read = told_quantity(usage.prompt_tokens)
     return TokenUsage(
         input_tokens=read,
-        output_tokens=max(usage.completion_tokens or 0, 0),
-        cached_input_tokens=min(max(cached, 0), read),
+        output_tokens=told_quantity(usage.completion_tokens),
+        cached_input_tokens=min(told_quantity(details.cached_tokens) if details else 0, read),
     )
 
 

@@ -90,6 +90,18 @@ def test_counts_each_model_under_the_name_the_profile_gives_it():
     }
 
 
+def test_a_vendor_that_counts_what_cannot_be_ends_no_call():
+    usage = CallUsage(CLOUD)
+    models = Models().watched_by(usage)
+    models.llm.emit("metrics_collected", thought(10**30, 2 * 10**30, 10**30))
+    models.llm.emit("metrics_collected", thought(-7, -5, -3))
+    most = 10**8
+    assert quantities(usage) == {
+        (Service.LLM, Unit.CACHED_INPUT_TOKENS): most,
+        (Service.LLM, Unit.OUTPUT_TOKENS): most,
+    }
+
+
 def test_what_is_built_in_needs_nobodys_account():
     usage = CallUsage(AgentModels())
     Models().watched_by(usage).stt.emit("metrics_collected", heard(1.0))
