@@ -110,6 +110,8 @@ class AgentDraft(BaseModel):
     """HTTP tools that the agent may use."""
     knowledge_base_ids: tuple[uuid.UUID, ...] = Field(default=(), max_length=20)
     """Knowledge bases that the agent may search."""
+    handoff_agent_ids: tuple[uuid.UUID, ...] = Field(default=(), max_length=20)
+    """Other agents of the project that it may hand a chat over to."""
     variables: dict[VariableName, VariableValue] = Field(default_factory=dict, max_length=100)
     """Values for `{{name}}` in prompt, greeting and goodbye; a call may bring others."""
     turn_taking: TurnTaking = TurnTaking()

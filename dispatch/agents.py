@@ -249,6 +249,13 @@ async def _check_references(
     bases = await knowledge_bases.find_knowledge_bases(db, project_id, list(added))
     for missing in added - {base.id for base in bases}:
         raise InvalidField("knowledge_base_ids", f"The project has no knowledge base {missing}.")
+    # Likewise; nothing is handed over to an agent that is deleted.
+    new = set(draft.handoff_agent_ids) - set(before.handoff_agent_ids if before else ())
+    others = await agents.find_agents(db, project_id, list(new))
+    for missing in new - {other.agent_id for other in others}:
+        raise InvalidField("handoff_agent_ids", f"The project has no agent {missing}.")
+    if before is not None and before.agent_id in draft.handoff_agent_ids:
+        raise InvalidField("handoff_agent_ids", "An agent cannot hand over to itself.")
 
 
 def _check_addresses(principal: Principal, draft: AgentDraft, known: AgentDraft | None) -> None:

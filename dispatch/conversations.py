@@ -105,7 +105,7 @@ class Conversation:
     platform: str
     metadata: dict[str, Any]
     agent: AgentProfile
-    """As it was when the conversation began; later versions are for later conversations."""
+    """As it was when it took the conversation; later versions are for later conversations."""
     message_count: int
     usage: TokenUsage
     cost_microcredits: int

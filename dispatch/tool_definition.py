@@ -24,7 +24,7 @@ from pydantic import (
 from dispatch.tool_parameters import check_parameters
 
 RESERVED_NAMES: Final = frozenset(
-    {"end_call", "end_conversation", "search_knowledge", "transfer_call"}
+    {"end_call", "end_conversation", "handoff", "search_knowledge", "transfer_call"}
 )
 """Tools that agents have by themselves."""
 

@@ -187,7 +187,11 @@ def build_services(
             chat_charges,
             ChatModels(call_secrets, clients.models),
             AgentTools(
-                HttpToolRunner(allowed_hosts), call_secrets, knowledge_search, embedding_charges
+                database,
+                HttpToolRunner(allowed_hosts),
+                call_secrets,
+                knowledge_search,
+                embedding_charges,
             ),
         ),
         session_tokens=SessionTokens.of_settings(

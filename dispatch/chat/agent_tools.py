@@ -4,6 +4,7 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
+from dispatch.chat.handoffs import handoff_tools
 from dispatch.chat.text_model import FunctionTool
 from dispatch.chat.tools import ChatTool, ToolOutcome
 from dispatch.conversations import Conversation
@@ -11,6 +12,7 @@ from dispatch.knowledge.answering import TOOL_SCHEMA, look_up
 from dispatch.knowledge.charging import EmbeddingCharges
 from dispatch.knowledge.search import KnowledgeSearch
 from dispatch.secrets.call_secrets import CallSecrets
+from dispatch.store.engine import Database
 from dispatch.tool_definition import ToolDefinition
 from dispatch.tools.runner import HttpToolRunner, SecretsOf
 from dispatch.usage.usage import Payer, UsageSource
@@ -20,6 +22,7 @@ class AgentTools:
     """Tools of agents, with the secrets of their projects.
 
     Args:
+        database: Where the agents are that a chat may be handed over to.
         runner: Makes their requests.
         secrets: Where the values of their headers are.
         search: Searches agents' knowledge bases.
@@ -28,11 +31,13 @@ class AgentTools:
 
     def __init__(
         self,
+        database: Database,
         runner: HttpToolRunner,
         secrets: CallSecrets,
         search: KnowledgeSearch,
         charges: EmbeddingCharges,
     ) -> None:
+        self._database = database
         self._runner = runner
         self._secrets = secrets
         self._search = search
@@ -49,7 +54,7 @@ class AgentTools:
         tools: list[ChatTool] = [_HttpTool(tool, self._runner, secrets) for tool in agent.tools]
         if agent.knowledge_base_ids:
             tools.append(_SearchKnowledge(conversation, self._search, self._charges))
-        return tools
+        return [*tools, *await handoff_tools(self._database, conversation)]
 
 
 class _HttpTool:

@@ -1,10 +1,10 @@
 """An agent's answer to one message, from its first word to its last tool."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from typing import Final
 
-from dispatch.chat.events import ChatEvent, Chunk, ToolCall, ToolResult
+from dispatch.chat.events import ChatEvent, Chunk, Handoff, ToolCall, ToolResult
 from dispatch.chat.history import remembered
 from dispatch.chat.text_model import (
     ModelFailed,
@@ -13,7 +13,7 @@ from dispatch.chat.text_model import (
     estimated_usage,
     storable,
 )
-from dispatch.chat.tools import Toolbox
+from dispatch.chat.tools import Takeover, Toolbox
 from dispatch.conversations import Item, Role, TokenUsage, ToolRequest
 
 MOST_ROUNDS: Final = 8
@@ -47,6 +47,8 @@ class Answering:
         self.usage = TokenUsage()
         self.ends = False
         """The agent wants no further message."""
+        self.takeover: Takeover | None = None
+        """Who goes on with the conversation."""
 
     async def grow(self) -> AsyncGenerator[ChatEvent]:
         """Yield what happens until the answer is complete.
@@ -62,6 +64,7 @@ class Answering:
                 yield ToolCall(request.name)
                 outcome = await self._toolbox.run(request)
                 self.ends = self.ends or outcome.ends
+                self.takeover = self.takeover or outcome.takeover
                 self.items.append(
                     Item(
                         role=Role.TOOL,
@@ -71,9 +74,20 @@ class Answering:
                     )
                 )
                 yield ToolResult(request.name)
+            if self.takeover is not None:
+                for told in self._taken_over(self.takeover):
+                    yield told
+                return
             if not requests or self.ends:
                 return
         raise ModelFailed("The model asks for tools without end.")
+
+    def _taken_over(self, takeover: Takeover) -> Iterator[ChatEvent]:
+        """Let the other agent speak first, as it does to everybody."""
+        yield Handoff(takeover.from_agent, takeover.agent.name)
+        if takeover.greeting:
+            self.items.append(Item(role=Role.ASSISTANT, content=takeover.greeting))
+            yield Chunk(takeover.greeting)
 
     def break_off(self) -> None:
         """Keep what was said of an answer that will not be completed."""

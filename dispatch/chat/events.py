@@ -38,10 +38,7 @@ class ToolResult:
 
 @dataclass(frozen=True, slots=True)
 class Handoff:
-    """Another agent goes on with the conversation.
-
-    Profiles name no other agents yet, so nothing sends this; faces know how to say it.
-    """
+    """Another agent goes on with the conversation; a chunk after it is what that one says."""
 
     from_agent: str
     to_agent: str

@@ -2,14 +2,27 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
+from dispatch.agent_profile import AgentProfile
 from dispatch.chat.text_model import FunctionTool
 from dispatch.conversations import Conversation, ToolRequest
 
 MOST_TEXT: Final = 32_768
 """Characters of a tool's answer that a model is shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Takeover:
+    """Another agent goes on with the conversation."""
+
+    from_agent: str
+    """The name of the one before."""
+    agent: AgentProfile
+    """With its tools, as it is now and stays."""
+    greeting: str
+    """What it says first; empty when it waits for the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +34,7 @@ class ToolOutcome:
     failed: bool = False
     ends: bool = False
     """The agent wants no further message."""
+    takeover: Takeover | None = None
 
 
 class ChatTool(Protocol):
@@ -98,4 +112,4 @@ class Toolbox:
         outcome = await tool.run(arguments)
         if len(outcome.text) <= MOST_TEXT:
             return outcome
-        return ToolOutcome(outcome.text[:MOST_TEXT] + "…", outcome.failed, outcome.ends)
+        return replace(outcome, text=outcome.text[:MOST_TEXT] + "…")

@@ -323,6 +323,10 @@ class ChatTurns:
                         token_count=answering.usage.output_tokens,
                     )
                     await chat_turns.insert_turn(db, record, end_session=answering.ends)
+                    if answering.takeover is not None:
+                        await conversations.hand_over(
+                            db, record.conversation_id, answering.takeover.agent
+                        )
 
 
 @asynccontextmanager

@@ -80,6 +80,19 @@ async def find_version(db: ReadSession, agent: AgentProfile, version: int) -> Ag
     return None if row is None else _to_version(agent, row)
 
 
+async def find_agents(
+    db: ReadSession, project_id: uuid.UUID, ids: Sequence[uuid.UUID]
+) -> Sequence[AgentProfile]:
+    """Return those of a project's agents that are not deleted, in the ids' order."""
+    query = select(AgentRow).where(
+        AgentRow.id.in_(ids),
+        AgentRow.project_id == project_id,
+        AgentRow.deleted_at.is_(None),
+    )
+    found = {row.id: to_profile(row) for row in await db.scalars(query)}
+    return [found[agent_id] for agent_id in ids if agent_id in found]
+
+
 async def find_agent(
     db: ReadSession,
     project_id: uuid.UUID,

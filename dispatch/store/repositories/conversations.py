@@ -89,6 +89,15 @@ async def insert_conversation(db: WriteSession, new: NewConversation) -> bool:
     return stored.one_or_none() is not None
 
 
+async def hand_over(db: WriteSession, conversation_id: uuid.UUID, agent: AgentProfile) -> None:
+    """Let another agent go on with a conversation, from its next message."""
+    await db.execute(
+        update(ConversationRow)
+        .where(ConversationRow.id == conversation_id)
+        .values(agent=agent.model_dump(mode="json"))
+    )
+
+
 async def find_conversation(
     db: ReadSession,
     conversation_id: uuid.UUID | str,

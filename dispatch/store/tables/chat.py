@@ -45,12 +45,13 @@ class ConversationRow(Table):
     project_id: Mapped[uuid.UUID]
     key_id: Mapped[uuid.UUID | None]
     agent_id: Mapped[uuid.UUID]
+    """With whom it began."""
     user_id: Mapped[str] = mapped_column(String(40))
     user_identifier: Mapped[str | None] = mapped_column(Text)
     platform: Mapped[str] = mapped_column(String(16))
     chat_metadata: Mapped[dict[str, Any]] = mapped_column("metadata", server_default="{}")
     agent: Mapped[dict[str, Any]]
-    """The agent's profile when the conversation began."""
+    """The profile of whom it goes on with, as it was when they took it."""
     message_count: Mapped[int] = mapped_column(Integer, server_default="0")
     """Items of every role; also the position of the next one."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

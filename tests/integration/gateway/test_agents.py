@@ -37,6 +37,7 @@ async def test_creates_an_agent_with_defaults(gateway: Gateway):
         "script",
         "toolIds",
         "knowledgeBaseIds",
+        "handoffAgentIds",
         "variables",
         "extensions",
         "toolsAllowed",

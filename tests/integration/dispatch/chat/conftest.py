@@ -142,6 +142,7 @@ async def house(
             charges,
             ChatModels(call_secrets, client),
             AgentTools(
+                database,
                 HttpToolRunner(ALLOWED),
                 call_secrets,
                 KnowledgeSearch(database, Embedder(call_secrets, client)),

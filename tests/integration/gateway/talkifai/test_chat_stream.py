@@ -16,7 +16,7 @@ from dispatch.store.engine import Database
 from dispatch.store.redis_client import RedisClient, connect_redis
 from tests.integration.gateway.listening import listening
 from tests.integration.gateway.serving import Gateway, serving
-from tests.servers.openai_chat import KEY, OpenAIChatServer, Reply
+from tests.servers.openai_chat import KEY, Call, OpenAIChatServer, Reply
 
 pytestmark = pytest.mark.integration
 
@@ -58,7 +58,11 @@ async def _open(gateway: Gateway, server: OpenAIChatServer) -> dict[str, Any]:
         ADMINISTRATOR, uuid.UUID(tenant.project_id), "openai", {"api_key": KEY}
     )
     llm = {"provider": "openai", "model": "gpt-4o-mini", "baseUrl": server.base_url}
-    agent = await tenant.agent(voiceEnabled=False, models={"llm": llm})
+    billing = await tenant.agent(name="Billing", greeting="Billing here.")
+    agent = await tenant.agent(
+        voiceEnabled=False, models={"llm": llm}, handoffAgentIds=[billing["id"]]
+    )
+    assert agent["handoffAgentIds"] == [billing["id"]]
     answer = await tenant.http.post(SESSIONS, json={"agent_id": agent["id"]})
     opened: dict[str, Any] = answer.json()
     assert opened["agent_model"] == "gpt-4o-mini"
@@ -84,6 +88,31 @@ async def test_a_word_arrives_before_the_answer_is_complete(
         assert await first_chunk(lines) == "From nine "
         server.gate.set()
         assert "event: stream_end" in [line async for line in lines]
+
+
+async def test_a_handoff_is_told_as_both_of_talkifais_pages_tell_it(
+    chat: httpx.AsyncClient, server: OpenAIChatServer
+):
+    server.replies = [Reply(calls=[Call("handoff", {"agent": "Billing"})])]
+    answer = await chat.post("/messages", json={"message": "My invoice?"})
+    frames = [frame.split("\n") for frame in blocks(answer.text)]
+    told = [(event.removeprefix("event: "), json.loads(data[6:])) for event, data, *_ in frames]
+    assert told == [
+        ("stream_start", {"agent_name": "Reception"}),
+        ("tool_call", {"name": "handoff", "status": "executing"}),
+        ("tool_result", {"name": "handoff", "status": "completed"}),
+        ("handoff", {"to": "Billing", "from_agent": "Reception", "to_agent": "Billing"}),
+        ("chunk", {"delta": "Billing here."}),
+        ("stream_end", {"usage": {"input_tokens": 10, "output_tokens": 5}, "end_session": False}),
+    ]
+    # The other agent is a script of ours, and no vendor is asked any more.
+    await chat.post("/messages", json={"message": "Hello?"})
+    assert len(server.requests) == 1
+
+
+def blocks(stream: str) -> list[str]:
+    """The frames of a stream."""
+    return [block for block in stream.replace("\r\n", "\n").split("\n\n") if block.strip()]
 
 
 async def test_a_connection_that_breaks_loses_nothing(
