@@ -90,8 +90,7 @@ async def test_leaves_a_call_that_another_job_has() -> None:
         await admit(line(), ARRIVAL, "AJ_second", services_over(Calls()))
 
 
-async def test_settles_the_bill_while_livekit_does_not_answer() -> None:
-    calls = Calls()
+def call_that_is_over(calls: Calls) -> ActiveCall:
     call = ActiveCall(
         line(),
         ARRIVAL,
@@ -101,6 +100,32 @@ async def test_settles_the_bill_while_livekit_does_not_answer() -> None:
         CallUsage(AgentModels()),
     )
     call.line.ending.cut_off(CALLER_HUNG_UP)
+    return call
+
+
+@pytest.mark.parametrize("broken", ["conversation", "commands"])
+async def test_settles_the_bill_however_the_agent_takes_its_leave(broken: str) -> None:
+    calls = Calls()
+
+    async def fail(*_args: object) -> None:
+        raise RuntimeError("the session is in disorder")
+
+    parts: dict[str, Any] = {"conversation": None, "commands": None}
+    parts[broken] = SimpleNamespace(close=fail)
+    closing = asyncio.ensure_future(
+        close(call_that_is_over(calls), **parts, services=services_over(calls))
+    )
+    try:
+        async with asyncio.timeout(5):
+            await calls.settled.wait()
+    finally:
+        closing.cancel()
+        await asyncio.gather(closing, return_exceptions=True)
+
+
+async def test_settles_the_bill_while_livekit_does_not_answer() -> None:
+    calls = Calls()
+    call = call_that_is_over(calls)
 
     closing = asyncio.ensure_future(close(call, None, None, services_over(calls)))
     async with asyncio.timeout(5):
