@@ -211,6 +211,8 @@ class EventType(StrEnum):
     """Caller and target hear each other."""
     TRANSFER_COMPLETED = "transfer.completed"
     """How it ended in all: `outcome`."""
+    LEG_ENDED = "leg.ended"
+    """A leg that was dialled and answered is over: which, and its billed seconds."""
     KEYS_GATHERED = "keys.gathered"
     """The caller was asked for keys: under which name, how many, and which unless sensitive."""
     KEYS_SENT = "keys.sent"

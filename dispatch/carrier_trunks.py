@@ -45,10 +45,17 @@ class CarrierTrunks:
             password = data_key.open(purpose, trunk.password_sealed).decode()
         return SipServer(trunk.hostname, trunk.username or "", password)
 
-    async def of_number(self, number: str | None) -> SipServer | None:
-        """Return where calls go that show a number of ours, in E.164; raises as `find`."""
+    async def of_number(self, number: str | None, project_id: uuid.UUID) -> SipServer | None:
+        """Return where calls go that show a number of a project, in E.164; raises as `find`."""
         route = None if number is None else await self._routes.get_route(E164(number))
-        return None if route is None else await self.find(route.connection_id)
+        if route is None or route.project_id != project_id:
+            return None
+        return await self.find(route.connection_id)
+
+    async def agent_of_number(self, number: E164) -> uuid.UUID | None:
+        """Return which agent answers a number; None when none does, and for others' numbers."""
+        route = await self._routes.get_route(number)
+        return None if route is None else route.agent_id
 
     async def find_placed(self, room_name: str) -> PlacedCall | None:
         """Return the outbound call that is placed in this room, or None."""

@@ -14,6 +14,8 @@ from pydantic import (
 )
 
 from telephony.dialling_rules import TargetRefused, is_pattern, parse_target
+from telephony.e164 import parse_e164
+from telephony.errors import InvalidNumber
 
 BUILTIN_MUSIC: Final = "builtin"
 
@@ -55,6 +57,13 @@ def _parsed(text: str) -> str:
         raise ValueError(exc.sentence) from exc
 
 
+def _number(text: str) -> str:
+    try:
+        return parse_e164(text)
+    except InvalidNumber as exc:
+        raise ValueError(str(exc)) from exc
+
+
 def _pattern(text: str) -> str:
     if not is_pattern(text):
         raise ValueError("a pattern is a number, +1201*, sip:desk@host or sip:*@host")
@@ -65,6 +74,10 @@ TargetText = Annotated[
     str, StringConstraints(strip_whitespace=True, max_length=400), AfterValidator(_parsed)
 ]
 """A number in E.164 or a `sip:` address."""
+NumberText = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=32), AfterValidator(_number)
+]
+"""A number in E.164."""
 PatternText = Annotated[
     str, StringConstraints(strip_whitespace=True, max_length=400), AfterValidator(_pattern)
 ]
@@ -87,6 +100,11 @@ class TransferPolicy(BaseModel):
     """How, unless it is asked for otherwise."""
     carrier_transfers: StrictBool = True
     """Whether the caller's carrier takes a REFER. If not, a cold transfer connects the two here."""
+    relay_keys: StrictBool = False
+    """Whether keys pressed by the caller or the target reach the other, once they are connected."""
+    from_number: NumberText | None = None
+    """The project's number that callers without one of ours, such as browsers, are passed on from:
+    its carrier calls the targets that are numbers."""
     ring_timeout_s: StrictInt = Field(default=25, ge=5, le=75)
     """How long each target rings."""
     accept_timeout_s: StrictInt = Field(default=15, ge=3, le=60)

@@ -39,6 +39,7 @@ class RefusalCode(StrEnum):
     OWN_NUMBER = "own_number"
     PREMIUM = "premium_number"
     BLOCKED_COUNTRY = "blocked_country"
+    LOOP = "loop"
 
 
 class TargetRefused(TelephonyError):

@@ -1,11 +1,12 @@
 """Who hears whom in a room, as pure data: parties, the sounds they make, and named arrangements.
 
-`Hearing` is a matrix: the pairs of a listener and a source that is heard. Hold, consult, merge and
-the others are functions that return one; `changes` says how to get from one to the next.
+`Hearing` is a matrix: the pairs of a listener and a source that is heard, and whose keys go round.
+Hold, consult, merge and the others are functions that return one; `changes` says how to get from
+one to the next.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -60,6 +61,9 @@ class Hearing:
 
     pairs: frozenset[tuple[str, Source]] = frozenset()
     """Identity of a listener, and what it hears."""
+    keys: frozenset[str] = frozenset()
+    """Whose keys go round. There are no pairs of them: LiveKit hands the keys of one telephone to
+    everybody in the room, other telephones included, or to nobody."""
 
     def hears(self, listener: str, source: Source) -> bool:
         """Whether somebody hears a source."""
@@ -71,13 +75,18 @@ class Hearing:
 
     def adding(self, pairs: Iterable[tuple[str, Source]]) -> "Hearing":
         """Return the same with these pairs too."""
-        return Hearing(self.pairs | frozenset(pairs))
+        return replace(self, pairs=self.pairs | frozenset(pairs))
 
     def without(self, identity: str) -> "Hearing":
         """Return the same when somebody has left: it hears nothing and is heard by nobody."""
         return Hearing(
-            frozenset(pair for pair in self.pairs if identity not in (pair[0], pair[1].identity))
+            frozenset(pair for pair in self.pairs if identity not in (pair[0], pair[1].identity)),
+            self.keys - {identity},
         )
+
+    def passing_keys_of(self, parties: Iterable[Party]) -> "Hearing":
+        """Return the same when the keys of these go round, too."""
+        return replace(self, keys=self.keys | {party.identity for party in parties})
 
 
 SILENCE = Hearing()
@@ -97,21 +106,54 @@ class Step:
         """The step that takes this one back."""
         return Step(self.listener, self.sources, not self.begins)
 
+    @property
+    def comes_first(self) -> bool:
+        """Whether it is taken before the steps that do not."""
+        return self.begins
+
     def apply(self, hearing: Hearing) -> Hearing:
         """Return the matrix after this step."""
         pairs = frozenset((self.listener, source) for source in self.sources)
-        return Hearing(hearing.pairs | pairs if self.begins else hearing.pairs - pairs)
+        kept = hearing.pairs | pairs if self.begins else hearing.pairs - pairs
+        return replace(hearing, pairs=kept)
 
 
-def changes(before: Hearing, after: Hearing) -> tuple[Step, ...]:
+@dataclass(frozen=True, slots=True)
+class KeyStep:
+    """One change for one telephone: its keys begin or cease to go round."""
+
+    sender: str
+    begins: bool
+
+    @property
+    def undone(self) -> "KeyStep":
+        """The step that takes this one back."""
+        return KeyStep(self.sender, not self.begins)
+
+    @property
+    def comes_first(self) -> bool:
+        """Whether it is taken before the steps that do not."""
+        return not self.begins
+
+    def apply(self, hearing: Hearing) -> Hearing:
+        """Return the matrix after this step."""
+        keys = hearing.keys | {self.sender} if self.begins else hearing.keys - {self.sender}
+        return replace(hearing, keys=keys)
+
+
+def changes(before: Hearing, after: Hearing) -> tuple[Step | KeyStep, ...]:
     """Return the steps from one matrix to another, in the order to take them.
 
     First everybody begins to hear what is new, then ceases to hear what is over, so that nobody
-    falls into silence on the way. Whatever is heard at any moment, `before` or `after` allows it.
+    falls into silence on the way. Keys are the other way round: a lost one is pressed again, one
+    that reached the wrong telephone is not taken back. Whatever is heard or goes round at any
+    moment, `before` or `after` allows it.
     """
     return (
+        *(KeyStep(one, begins=False) for one in sorted(before.keys - after.keys)),
         *_steps(after.pairs - before.pairs, begins=True),
         *_steps(before.pairs - after.pairs, begins=False),
+        *(KeyStep(one, begins=True) for one in sorted(after.keys - before.keys)),
     )
 
 
@@ -123,13 +165,13 @@ def _steps(pairs: Iterable[tuple[str, Source]], *, begins: bool) -> list[Step]:
 
 
 def talk(parties: Sequence[Party]) -> Hearing:
-    """The agent and the caller talk; nobody else hears or is heard."""
+    """The agent and the caller talk, and keys are the caller's; nobody else hears or is heard."""
     agents, callers = _of(parties, Role.AGENT), _of(parties, Role.CALLER)
-    return _each_other(agents, callers)
+    return _each_other(agents, callers).passing_keys_of(callers)
 
 
 def hold(parties: Sequence[Party]) -> Hearing:
-    """The caller hears music, and nobody hears the caller."""
+    """The caller hears music, and nobody hears the caller, nor gets a key."""
     music = [agent.music for agent in _of(parties, Role.AGENT)]
     return SILENCE.adding(
         (caller.identity, source) for caller in _of(parties, Role.CALLER) for source in music
@@ -137,15 +179,28 @@ def hold(parties: Sequence[Party]) -> Hearing:
 
 
 def consult(parties: Sequence[Party]) -> Hearing:
-    """The caller is on hold, and the agent talks with the human."""
-    talking = _each_other(_of(parties, Role.AGENT), _of(parties, Role.HUMAN))
-    return hold(parties).adding(talking.pairs)
+    """The caller is on hold, and the agent talks with the human, who may answer by a key.
+
+    That key reaches the caller's telephone, too: livekit-sip hands on whatever goes round.
+    """
+    humans = _of(parties, Role.HUMAN)
+    talking = _each_other(_of(parties, Role.AGENT), humans)
+    return hold(parties).adding(talking.pairs).passing_keys_of(humans)
 
 
 def merge(parties: Sequence[Party]) -> Hearing:
-    """The caller and the humans talk with each other; the agent is silent and hears nothing."""
+    """The caller and the humans talk with each other; the agent is silent and hears nothing.
+
+    A key that one of them presses reaches no other telephone.
+    """
     talking = [*_of(parties, Role.CALLER), *_of(parties, Role.HUMAN)]
     return _each_other(talking, talking)
+
+
+def merge_with_keys(parties: Sequence[Party]) -> Hearing:
+    """As `merge`, and a key that one presses reaches the others: one of them may be a menu."""
+    talking = [*_of(parties, Role.CALLER), *_of(parties, Role.HUMAN)]
+    return merge(parties).passing_keys_of(talking)
 
 
 def listen(hearing: Hearing, parties: Sequence[Party], monitor: Party) -> Hearing:

@@ -238,6 +238,18 @@ class HearingControl(Protocol):
         """
         ...
 
+    async def set_keys(self, room_name: str, identity: str, *, pass_on: bool) -> None:
+        """Let a participant's keys reach everybody in the room, or nobody; idempotent.
+
+        Nor does anything else that it sends as data, such as the answers of a telephone leg that is
+        asked whether it is there.
+
+        Raises:
+            VendorNotFound: The participant, or the room, is gone.
+            VendorUnavailable: LiveKit could not be reached; it may have happened all the same.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class SipServer:

@@ -2,44 +2,28 @@
 
 import asyncio
 import contextlib
-import functools
 import logging
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
 from livekit import rtc
 
-from dispatch.agent_profile import AgentProfile
-from dispatch.calls import Arrival, EventType
+from dispatch.calls import EventType
 from dispatch.transfer_policy import TransferMode
 from telephony import hearing
-from telephony.calls import CallKind
-from telephony.dialling_rules import (
-    DiallingRules,
-    RefusalCode,
-    Target,
-    TargetRefused,
-    check_target,
-    parse_target,
-)
 from telephony.dtmf import DIGITS, check_keys
-from telephony.e164 import E164, parse_e164
-from telephony.errors import InvalidNumber, VendorError
+from telephony.errors import VendorError
 from telephony.hearing import Hearing, Party, Role
 from worker.agent_on_call import AgentOnCall, CallActivity
-from worker.bootstrap import JobServices
 from worker.call_errors import CallOver, NotNow
 from worker.ending import CLIENT_HUNG_UP, HUMAN_HUNG_UP, TRANSFERRED
-from worker.hearing import RoomHearing
-from worker.hold_music import HoldMusic, read_tune
+from worker.hold_music import HoldMusic
 from worker.keypad import press
-from worker.line import Line, LineDownError
-from worker.pipelines import WarmModels
-from worker.transcript import CallJournal
-from worker.transfers.hosts import may_dial
+from worker.line import LineDownError
 from worker.transfers.leg import HumanLeg
 from worker.transfers.outcome import TransferOutcome
+from worker.transfers.targets import Targets
 from worker.transfers.transfer import Transfer, TransferParts
 
 logger = logging.getLogger(__name__)
@@ -48,9 +32,6 @@ MAX_TRANSFERS: Final = 5
 """Attempts in one call; an agent that a caller talks into more goes round in circles."""
 
 _LAST_WORDS_TIMEOUT_S: Final = 20.0
-
-_NO_NUMBER: Final = "anonymous"
-"""Who calls when the caller came by no number of ours, such as from a browser."""
 
 _T = TypeVar("_T")
 
@@ -62,7 +43,7 @@ class CallControl:
         parts: The call's room, line and record, and what transfers need.
         agent: The conversation.
         music: What a caller on hold hears.
-        rules: Whom may be dialled.
+        targets: Who may be dialled.
         can_refer: Whether the caller came by telephone, over a carrier that takes a REFER.
     """
 
@@ -71,14 +52,14 @@ class CallControl:
         parts: TransferParts,
         agent: AgentOnCall,
         music: HoldMusic,
-        rules: DiallingRules,
+        targets: Targets,
         *,
         can_refer: bool,
     ) -> None:
         self._parts = parts
         self._agent = agent
         self._music = music
-        self._rules = rules
+        self._targets = targets
         self._can_refer = can_refer
         self._turn = asyncio.Lock()
         self._activity = CallActivity.TALKING
@@ -106,7 +87,7 @@ class CallControl:
         if self._watching is not None:
             self._watching.cancel()
         for leg in self._parts.legs:
-            leg.forget()
+            leg.close()
         await self._music.stop()
 
     async def hold(self) -> None:
@@ -163,6 +144,7 @@ class CallControl:
         summary: str = "",
         *,
         explain: bool = False,
+        by_owner: bool = False,
     ) -> TransferOutcome:
         """Pass the call to somebody; when nobody takes it the caller is back with the agent.
 
@@ -171,6 +153,7 @@ class CallControl:
             mode: How; as the agent's profile says when not given.
             summary: What a human is told about the call before they take it.
             explain: Let the agent tell the caller when nobody took the call.
+            by_owner: Whether the number's owner names them, whatever the agent's policy allows.
 
         Raises:
             TargetRefused: The target may not be dialled; nothing happened.
@@ -178,7 +161,7 @@ class CallControl:
             NotNow: The caller talks with somebody else, or was passed on too often.
             VendorError: LiveKit did not put the caller on hold or take them back.
         """
-        targets = self._allowed(to)
+        targets = await self._targets.allowed(to, self._parts.line.hops, by_owner=by_owner)
         mode = mode or self._parts.policy.mode
         by_carrier = mode is TransferMode.COLD and self._can_refer
         async with self._command():
@@ -277,17 +260,6 @@ class CallControl:
         except VendorError as exc:
             logger.warning("last words not heard by all", extra={"operation": exc.operation})
 
-    def _allowed(self, to: str | None) -> Sequence[Target]:
-        texts = self._parts.policy.targets if to is None else (to,)
-        if not texts:
-            raise TargetRefused(
-                RefusalCode.NOT_ALLOWED, "The agent has nobody to pass this call to."
-            )
-        targets = [parse_target(text) for text in texts]
-        for target in targets:
-            check_target(target, self._rules)
-        return targets
-
     async def _put_on_hold(self) -> None:
         await self._music.publish()
         await self._parts.hearing.arrange(hearing.hold)
@@ -341,59 +313,3 @@ def _everybody_hears_the_agent(parties: Sequence[Party]) -> Hearing:
         for agent in agents
         if party.role is not Role.AGENT
     )
-
-
-def call_control_of(
-    line: Line,
-    arrival: Arrival,
-    profile: AgentProfile,
-    journal: CallJournal,
-    agent: AgentOnCall,
-    warm: WarmModels,
-    services: JobServices,
-) -> CallControl:
-    """Return what holds a call and passes it on; it does nothing until it is told to.
-
-    Args:
-        line: The call's line.
-        arrival: Who calls.
-        profile: The agent.
-        journal: Where holds and transfers are put on record.
-        agent: The conversation.
-        warm: Finds speech in what a human says.
-        services: What the job talks to.
-    """
-    room, policy = line.room, profile.transfer
-    parties = [
-        Party(arrival.caller_identity, Role.CALLER),
-        Party(room.local_participant.identity, Role.AGENT),
-    ]
-    parts = TransferParts(
-        room=room,
-        line=line,
-        caller_identity=arrival.caller_identity,
-        from_number=arrival.own_number or _NO_NUMBER,
-        journal=journal,
-        hearing=RoomHearing(services.hearing, room, parties),
-        dialler=services.dialler,
-        voice=agent,
-        detection=warm.vad,
-        policy=policy,
-        may_dial=functools.partial(may_dial, services.sip_hosts),
-        find_trunk=functools.partial(services.trunks.of_number, arrival.own_number),
-    )
-    rules = DiallingRules(
-        allow=policy.patterns,
-        own_numbers=frozenset(_numbers(arrival.did, arrival.caller_number)),
-        blocked_regions=services.dispatch_settings.dialplane_blocked_countries,
-    )
-    directory = services.worker_settings.worker_hold_music_dir
-    music = HoldMusic(room, functools.partial(read_tune, profile.hold_music, directory))
-    can_refer = arrival.kind is CallKind.SIP and policy.carrier_transfers
-    return CallControl(parts, agent, music, rules, can_refer=can_refer)
-
-
-def _numbers(*texts: str | None) -> Iterator[E164]:
-    for text in texts:
-        with contextlib.suppress(InvalidNumber):
-            yield parse_e164(text or "")

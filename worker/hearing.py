@@ -9,7 +9,7 @@ from livekit import rtc
 
 from telephony import hearing
 from telephony.errors import VendorError, VendorNotFound
-from telephony.hearing import Hearing, Party, Role, Source, SourceKind, Step, changes
+from telephony.hearing import Hearing, KeyStep, Party, Role, Source, SourceKind, Step, changes
 from telephony.ports import HearingControl
 from worker.hold_music import MUSIC_TRACK
 
@@ -78,10 +78,10 @@ class RoomHearing:
         """
         async with self._lock:
             after = arrangement(list(self._parties.values()))
-            done: list[Step] = []
+            done: list[Step | KeyStep] = []
             try:
-                for begins in (True, False):
-                    steps = [step for step in changes(self._now, after) if step.begins is begins]
+                for first in (True, False):
+                    steps = [one for one in changes(self._now, after) if one.comes_first is first]
                     done += steps
                     await asyncio.gather(*(self._take(step) for step in steps))
             except VendorError:
@@ -119,7 +119,10 @@ class RoomHearing:
         """
         await self._control.set_ear(self._room.name, identity, is_open=False)
 
-    async def _take(self, step: Step) -> None:
+    async def _take(self, step: Step | KeyStep) -> None:
+        if isinstance(step, KeyStep):
+            await self._take_keys(step)
+            return
         party = self._parties.get(step.listener)
         if party is not None and party.role is Role.AGENT:
             return
@@ -135,7 +138,19 @@ class RoomHearing:
                 raise
             logger.debug("listener left before it was placed")
 
-    async def _undo(self, steps: Sequence[Step]) -> None:
+    async def _take_keys(self, step: KeyStep) -> None:
+        sender = self._room.remote_participants.get(step.sender)
+        if sender is None or sender.kind != rtc.ParticipantKind.PARTICIPANT_KIND_SIP:
+            # A browser has no keys, and what it may send is its token's to say.
+            return
+        try:
+            await self._control.set_keys(self._room.name, step.sender, pass_on=step.begins)
+        except VendorNotFound:
+            if step.sender in self._room.remote_participants:
+                raise
+            logger.debug("telephone left before its keys were placed")
+
+    async def _undo(self, steps: Sequence[Step | KeyStep]) -> None:
         for step in reversed(steps):
             try:
                 await self._take(step.undone)
@@ -144,7 +159,10 @@ class RoomHearing:
 
     async def _place_all(self, matrix: Hearing) -> None:
         listeners = [one.identity for one in self._parties.values() if one.role is not Role.AGENT]
-        await asyncio.gather(*(self._place(identity, matrix) for identity in listeners))
+        await asyncio.gather(
+            *(self._take_keys(KeyStep(one, one in matrix.keys)) for one in listeners),
+            *(self._place(identity, matrix) for identity in listeners),
+        )
 
     async def _place_back(self) -> None:
         try:
@@ -188,7 +206,16 @@ class RoomHearing:
     def _on_participant(self, participant: rtc.RemoteParticipant) -> None:
         """Give somebody who comes back their place again."""
         if participant.identity in self._parties:
-            self._later(self._place_for_sure(participant.identity))
+            self._later(self._place_back_again(participant.identity))
+
+    async def _place_back_again(self, identity: str) -> None:
+        await self._place_once(identity)
+        try:
+            async with self._lock:
+                await self._take_keys(KeyStep(identity, identity in self._now.keys))
+        except VendorError as exc:
+            logger.warning("keys not placed", extra={"operation": exc.operation})
+        await self._place_again(identity)
 
     async def _place_for_sure(self, identity: str) -> None:
         await self._place_once(identity)

@@ -20,7 +20,7 @@ from dispatch.sip_arrivals import sip_arrival
 from dispatch.variables import Occasion, session_variables
 from telephony.calls import CallDirection, CallKind
 from worker.bootstrap import JobServices, open_services
-from worker.call_control import CallControl, call_control_of
+from worker.call_control import CallControl
 from worker.closing import hang_up, settle
 from worker.command_runner import CommandRunner
 from worker.conversation import Conversation
@@ -38,6 +38,7 @@ from worker.transfers.hosts import may_dial
 from worker.usage import CallUsage
 from worker.vendors.account import ModelUnavailableError
 from worker.warm import WARM, WarmProcess, warm_up
+from worker.wiring import call_control_of
 
 if TYPE_CHECKING:
     from worker.vendors.vendors import Vendors
@@ -342,14 +343,10 @@ async def _keep_books(
 ) -> None:
     cause, at = await call.line.ending.wait()
     cause = seen_from(call.arrival, cause)
-    try:
-        if commands is not None:
-            await commands.close()
-        if conversation is not None:
-            await conversation.close(_STOP_TIMEOUT_S)
-    except Exception:
-        # The bill must be settled however the agent takes its leave.
-        logger.exception("agent did not stop in order")
+    if commands is not None:
+        await commands.close()
+    if conversation is not None:
+        await conversation.close(_STOP_TIMEOUT_S)
     timeout_s = services.worker_settings.settle_timeout.total_seconds()
     started_s = time.monotonic()
     await call.journal.flush(timeout_s)

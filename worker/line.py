@@ -1,6 +1,7 @@
 """The line to the caller: who is in the room, and the moment it goes down."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
@@ -27,10 +28,18 @@ _CALLERS: Final = [
 ]
 
 _ASK_LEG: Final = "lk.sip.GetRemoteHeaders"
-"""A question that livekit-sip itself answers for each leg, in about 10 ms.
-Source: livekit/sip v1.8.0 pkg/sip/rpc.go."""
+"""A question that livekit-sip itself answers for each leg, in about 10 ms: the headers of its
+INVITE. Source: livekit/sip v1.8.0 pkg/sip/rpc.go."""
+
+HOPS_HEADER: Final = "X-Dialplane-Hops"
+"""How often a call was passed on before; written on each leg that a transfer dials."""
+
+_HOPS_QUESTION: Final = json.dumps({"include": [HOPS_HEADER]})
 
 _ANSWER_TIMEOUT_S: Final = 2.0
+_STATS_TIMEOUT_S: Final = 1.0
+_SOUND_S: Final = 0.5
+"""A telephone sends 50 packets of sound a second, and some ten of silence."""
 
 _T = TypeVar("_T")
 
@@ -55,6 +64,7 @@ class Line:
         self._caller_identity: str | None = None
         self._answered_at: datetime | None = None
         self._seen_at: datetime | None = None
+        self._hops = 0
         self._referral: asyncio.Future[bool] | None = None
         self._is_reconnecting = False
         room.on("participant_disconnected", self._on_participant_disconnected)
@@ -67,6 +77,11 @@ class Line:
     def answered_at(self) -> datetime | None:
         """When the call was answered, if it was."""
         return self._answered_at
+
+    @property
+    def hops(self) -> int:
+        """How often the call was passed on before it came to us, as far as its carriers told."""
+        return self._hops
 
     def mark_answered(self, at: datetime) -> None:
         """Note the answer: from here on a caller who leaves hangs up instead of giving up."""
@@ -133,9 +148,9 @@ class Line:
     async def keep_in_sight(self, identity: str, interval_s: float) -> None:
         """Ask a telephone caller's leg again and again whether it is there; until cancelled.
 
-        A leg that does not answer is left alone, for it may only be slow. But when LiveKit gives
-        it up, some 20 s after the last packet, the call was over at its last answer and is billed
-        to there.
+        While its keys are kept from others it cannot answer, and is seen by its sound. A leg that
+        shows nothing is left alone, for it may only be slow. But when LiveKit gives it up, some
+        20 s after the last packet, the call was over when it was last seen and is billed to there.
 
         Args:
             identity: The SIP participant's identity.
@@ -143,17 +158,40 @@ class Line:
         """
         while True:
             try:
-                await self.room.local_participant.perform_rpc(
+                answer = await self.room.local_participant.perform_rpc(
                     destination_identity=identity,
                     method=_ASK_LEG,
-                    payload="{}",
+                    payload=_HOPS_QUESTION,
                     response_timeout=_ANSWER_TIMEOUT_S,
                 )
             except rtc.RpcError as exc:
                 logger.debug("leg did not answer", extra={"code": exc.code})
+                if await self._sounds(identity):
+                    self._seen_at = datetime.now(UTC)
             else:
                 self._seen_at = datetime.now(UTC)
+                self._hops = _hops_in(answer)
             await asyncio.sleep(interval_s)
+
+    async def _sounds(self, identity: str) -> bool:
+        """Whether packets of sound come from somebody just now, be they silence."""
+        before = await self._packets_of(identity)
+        await asyncio.sleep(_SOUND_S)
+        return await self._packets_of(identity) > before
+
+    async def _packets_of(self, identity: str) -> int:
+        """Return how many packets of sound were received from somebody; 0 where that is unknown."""
+        participant = self.room.remote_participants.get(identity)
+        publications = [] if participant is None else participant.track_publications.values()
+        tracks = [one.track for one in publications if one.track is not None]
+        try:
+            async with asyncio.timeout(_STATS_TIMEOUT_S):
+                found = [stats for track in tracks for stats in await track.get_stats()]
+        except Exception:
+            # The SDK raises nothing narrower.
+            logger.debug("no statistics of a leg's sound", exc_info=True)
+            return 0
+        return sum(one.inbound_rtp.received.packets_received for one in found)
 
     @contextmanager
     def passing_on(self) -> Iterator[asyncio.Future[bool]]:
@@ -230,6 +268,16 @@ class Line:
 
     def _on_disconnected(self, reason: int | None = None) -> None:
         self.ending.cut_off(end_by_lost_room(reason))
+
+
+def _hops_in(answer: str) -> int:
+    """Return the hops that a leg's headers tell; what a stranger wrote there is none."""
+    try:
+        headers = json.loads(answer).get("headers") or {}
+        told = {name.lower(): value for name, value in headers.items()}
+        return max(0, int(told[HOPS_HEADER.lower()]))
+    except (ValueError, AttributeError, KeyError, TypeError):
+        return 0
 
 
 async def join(ctx: JobContext) -> Line:

@@ -13,6 +13,14 @@ _GAVE_UP: Final = frozenset({"canceled", "deadline_exceeded"})
 """How livekit-sip says that it rang for too long. Source: livekit/sip v1.8.0 pkg/sip/outbound.go,
 sipResponse."""
 
+_NOT_AUTHENTICATED: Final = (
+    "max auth retry attempts reached",
+    "sip server required auth",
+    "no auth header in sip invite response",
+)
+"""How livekit-sip says that a carrier went on asking who we are (401 or 407), without the code.
+Source: livekit/sip v1.8.0 pkg/sip/protocol.go."""
+
 _REFERRED: Final = {
     DialOutcome.BUSY: ReferOutcome.BUSY,
     DialOutcome.NO_ANSWER: ReferOutcome.NO_ANSWER,
@@ -117,6 +125,8 @@ def _not_answered(error: api.ServerError) -> DialError | None:
         return DialError(outcome_of_sip_code(code), code, error.sip_status or error.message)
     if error.code in _GAVE_UP:
         return DialError(DialOutcome.NO_ANSWER, None, "it rang for too long")
+    if any(words in error.message for words in _NOT_AUTHENTICATED):
+        return DialError(DialOutcome.FAILED, None, "the carrier did not take our credentials")
     return None
 
 

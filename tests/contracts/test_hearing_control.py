@@ -16,6 +16,7 @@ from livekit import rtc
 from telephony.adapters.livekit_client import LiveKitClient
 from telephony.adapters.livekit_hearing import LiveKitHearing
 from telephony.adapters.livekit_rooms import LiveKitRooms
+from telephony.dtmf import event_code
 from telephony.errors import VendorNotFound
 from telephony.ports import HearingControl, RoomSpec, RoomTrack, TokenSpec
 from tests.fakes.livekit_legs import FakeHearing
@@ -38,26 +39,45 @@ class Ears(Protocol):
         """Return once the listener hears the track, or does not."""
         ...
 
+    async def press(self, digit: str) -> None:
+        """Press a key as the speaker."""
+        ...
+
+    async def next_key(self) -> str:
+        """Return the next key that reaches the listener."""
+        ...
+
 
 @dataclass
 class FakeEars:
     control: FakeHearing
     room_name: str
     track_id: str
+    keys: asyncio.Queue[str]
 
     async def wait_until(self, *, hears: bool) -> None:
         assert (self.track_id in self.control.heard_by("listener")) is hears
+
+    async def press(self, digit: str) -> None:
+        if "speaker" not in self.control.keyless:
+            self.keys.put_nowait(digit)
+
+    async def next_key(self) -> str:
+        return self.keys.get_nowait()
 
 
 class RealEars:
     """Hears by the sound: a client is not told of what the server takes from it."""
 
-    def __init__(self, client: LiveKitClient, listener: rtc.Room) -> None:
+    def __init__(self, client: LiveKitClient, speaker: rtc.Room, listener: rtc.Room) -> None:
         self.control = LiveKitHearing(client)
         self.room_name = listener.name
         self.track_id = ""
         self.tasks: set[asyncio.Task[None]] = set()
         self._sound_s = 0.0
+        self._speaker = speaker.local_participant
+        self._keys: asyncio.Queue[str] = asyncio.Queue()
+        listener.on("sip_dtmf_received", lambda event: self._keys.put_nowait(event.digit))
         listener.on("track_subscribed", lambda track, *_: self.run(self._listen(track)))
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
@@ -67,6 +87,12 @@ class RealEars:
         async with asyncio.timeout(5):
             while (time.monotonic() - self._sound_s < QUIET_S) is not hears:
                 await asyncio.sleep(0.02)
+
+    async def press(self, digit: str) -> None:
+        await self._speaker.publish_dtmf(code=event_code(digit), digit=digit)
+
+    async def next_key(self) -> str:
+        return await asyncio.wait_for(self._keys.get(), 5)
 
     async def say(self, source: rtc.AudioSource) -> None:
         samples = (8_000 * np.sin(np.arange(480) * 2 * np.pi / 48)).astype(np.int16)
@@ -84,12 +110,12 @@ async def ears(request: pytest.FixtureRequest, edge: str) -> AsyncIterator[Ears]
     if edge == "fake":
         track = RoomTrack("TR_1", "speaker", "voice")
         control = FakeHearing([track], {("listener", "TR_1")}, present={"speaker", "listener"})
-        yield FakeEars(control, "call_heard", "TR_1")
+        yield FakeEars(control, "call_heard", "TR_1", asyncio.Queue())
         return
     server: LiveKitServer = request.getfixturevalue("livekit_server")
     async with LiveKitClient(server.settings) as client, room_of_two(server, client) as rooms:
         speaker, listener = rooms
-        real = RealEars(client, listener)
+        real = RealEars(client, speaker, listener)
         source = rtc.AudioSource(48_000, 1)
         track = rtc.LocalAudioTrack.create_audio_track("voice", source)
         published = await speaker.local_participant.publish_track(track)
@@ -111,7 +137,8 @@ async def room_of_two(
     joined = [rtc.Room(), rtc.Room()]
     try:
         for room, identity in zip(joined, ("speaker", "listener"), strict=True):
-            token = control.mint_token(TokenSpec(identity, name, timedelta(minutes=5)))
+            spec = TokenSpec(identity, name, timedelta(minutes=5), can_publish_data=True)
+            token = control.mint_token(spec)
             await room.connect(server.settings.livekit_url, token)
         yield joined[0], joined[1]
     finally:
@@ -162,13 +189,37 @@ async def test_a_shut_ear_stays_shut_whatever_it_is_given(ears: Ears) -> None:
     await ears.wait_until(hears=False)
 
 
+async def test_keys_that_are_held_back_reach_nobody_and_then_everybody_again(ears: Ears) -> None:
+    await ears.press("1")
+    assert await ears.next_key() == "1"
+
+    await ears.control.set_keys(ears.room_name, "speaker", pass_on=False)
+    await ears.press("2")
+    await ears.control.set_keys(ears.room_name, "speaker", pass_on=True)
+    await ears.press("3")
+    assert await ears.next_key() == "3"
+
+
+async def test_shutting_an_ear_and_holding_keys_back_leave_each_other_alone(ears: Ears) -> None:
+    await asyncio.gather(
+        ears.control.set_keys(ears.room_name, "listener", pass_on=False),
+        ears.control.set_ear(ears.room_name, "listener", is_open=False),
+    )
+    await ears.wait_until(hears=False)
+
+    await ears.control.set_ear(ears.room_name, "listener", is_open=True)
+    await ears.control.set_keys(ears.room_name, "listener", pass_on=True)
+    await ears.wait_until(hears=True)
+
+
 @pytest.mark.parametrize(
     "ask",
     [
         lambda ears: ears.control.set_heard(ears.room_name, "nobody", ["TR_1"], heard=True),
         lambda ears: ears.control.set_ear(ears.room_name, "nobody", is_open=False),
+        lambda ears: ears.control.set_keys(ears.room_name, "nobody", pass_on=False),
     ],
-    ids=["set_heard", "set_ear"],
+    ids=["set_heard", "set_ear", "set_keys"],
 )
 async def test_says_that_a_participant_is_gone(ears: Ears, ask: Callable[..., object]) -> None:
     with pytest.raises(VendorNotFound):

@@ -17,6 +17,8 @@ class FakeHearing:
     wanted: set[tuple[str, str]] = field(default_factory=set)
     """Identity and track it subscribes to."""
     shut: set[str] = field(default_factory=set)
+    keyless: set[str] = field(default_factory=set)
+    """Whose keys reach nobody."""
     present: set[str] = field(default_factory=set)
     """Who is in the room."""
     fails_for: set[str] = field(default_factory=set)
@@ -41,6 +43,10 @@ class FakeHearing:
     async def set_ear(self, room_name: str, identity: str, *, is_open: bool) -> None:
         self._answer("set_ear", identity)
         (self.shut.discard if is_open else self.shut.add)(identity)
+
+    async def set_keys(self, room_name: str, identity: str, *, pass_on: bool) -> None:
+        self._answer("set_keys", identity)
+        (self.keyless.discard if pass_on else self.keyless.add)(identity)
 
     def _answer(self, operation: str, identity: str) -> None:
         if identity in self.fails_for:

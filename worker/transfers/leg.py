@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -28,10 +29,16 @@ class HumanLeg:
         dialler: Rings telephones.
         hearing: Who hears whom in the room.
         request: Whom to call, over what; its identity becomes the leg's.
+        on_end: Told once, when the leg was answered and is over.
     """
 
     def __init__(
-        self, room: rtc.Room, dialler: Dialler, hearing: RoomHearing, request: DialRequest
+        self,
+        room: rtc.Room,
+        dialler: Dialler,
+        hearing: RoomHearing,
+        request: DialRequest,
+        on_end: Callable[["HumanLeg"], None],
     ) -> None:
         self.request = replace(request, room_name=room.name)
         self.party = Party(request.identity, Role.HUMAN)
@@ -44,6 +51,7 @@ class HumanLeg:
         self._room = room
         self._dialler = dialler
         self._hearing = hearing
+        self._on_end = on_end
         self._answered_s: float | None = None
         self._ended_s: float | None = None
         self._is_shut = asyncio.Event()
@@ -95,6 +103,10 @@ class HumanLeg:
         except (VendorError, TimeoutError):
             # The call's room is deleted in the end, and with it the leg.
             logger.warning("leg not hung up")
+        self.close()
+
+    def close(self) -> None:
+        """Take the leg for over, as all are when the call is."""
         self._end()
         self.forget()
 
@@ -134,6 +146,7 @@ class HumanLeg:
     def _end(self) -> None:
         if self._answered_s is not None and self._ended_s is None:
             self._ended_s = time.monotonic()
+            self._on_end(self)
         self.gone.set()
 
     def _on_key(self, event: rtc.SipDTMF) -> None:

@@ -18,7 +18,7 @@ from telephony.dialling_rules import PhoneTarget, SipTarget, Target
 from telephony.errors import DialError, VendorError
 from telephony.ports import Dialler, DialRequest, SipServer
 from worker.hearing import RoomHearing
-from worker.line import Line
+from worker.line import HOPS_HEADER, Line
 from worker.transcript import CallJournal
 from worker.transfers.acceptance import HOW_TO_ANSWER, Decision, wait_for_decision
 from worker.transfers.leg import HumanLeg
@@ -164,8 +164,10 @@ class Transfer:
 
     async def _offer(self, leg: HumanLeg) -> TransferCode:
         """Let somebody who answered have the caller, if they want to."""
+        relays = self._parts.policy.relay_keys
+        merged = hearing.merge_with_keys if relays else hearing.merge
         if self._mode is TransferMode.COLD:
-            await self._parts.hearing.open_ear(leg.identity, hearing.merge)
+            await self._parts.hearing.open_ear(leg.identity, merged)
             self._note(EventType.TRANSFER_MERGED, leg=leg.identity)
             return TransferCode.ACCEPTED
         await self._parts.hearing.open_ear(leg.identity, hearing.consult)
@@ -173,7 +175,7 @@ class Transfer:
         code = TransferCode.NOT_ACCEPTED if decision is None else _CODE_OF_DECISION[decision]
         if code is TransferCode.ACCEPTED:
             self._note(EventType.TRANSFER_ACCEPTED, leg=leg.identity, by=how)
-            await self._parts.hearing.arrange(hearing.merge)
+            await self._parts.hearing.arrange(merged)
             self._note(EventType.TRANSFER_MERGED, leg=leg.identity)
         elif code is TransferCode.DECLINED:
             self._note(EventType.TRANSFER_DECLINED, leg=leg.identity, by=how)
@@ -218,9 +220,13 @@ class Transfer:
             trunk=trunk,
             from_number=parts.from_number,
             ringing_timeout_s=float(parts.policy.ring_timeout_s),
+            headers={HOPS_HEADER: str(parts.line.hops + 1)},
             name="Transfer",
         )
-        return HumanLeg(parts.room, parts.dialler, parts.hearing, request)
+        return HumanLeg(parts.room, parts.dialler, parts.hearing, request, self._note_end)
+
+    def _note_end(self, leg: HumanLeg) -> None:
+        self._note(EventType.LEG_ENDED, leg=leg.identity, billed_s=leg.billed_s)
 
     def _note(self, event_type: EventType, **data: object) -> None:
         self._parts.journal.event(event_type, transfer_id=self._id, **data)

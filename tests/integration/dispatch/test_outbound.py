@@ -121,7 +121,9 @@ async def test_a_call_becomes_a_room_with_a_job_that_finds_carrier_and_admission
     assert await trunks.find(placed.connection_id) == SipServer(
         "sip.example.com:5080", "us", "hunter2-hunter2"
     )
-    assert await trunks.of_number(board.number.number) is not None
+    number = board.number.number
+    assert await trunks.of_number(number, board.owner.project_id) is not None
+    assert await trunks.of_number(number, uuid.uuid4()) is None
     request = await board.requests.start(board.owner, CallRequest(to=TO), new_id=call_id)
     admitted = await board.live.admit(arrival_of(request.call), "AJ_first")
     assert isinstance(admitted, Admitted)

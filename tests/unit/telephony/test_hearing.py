@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telephony import hearing
-from telephony.hearing import SILENCE, Hearing, Party, Role, Source, SourceKind, changes
+from telephony.hearing import SILENCE, Hearing, KeyStep, Party, Role, Source, SourceKind, changes
 
 pytestmark = pytest.mark.unit
 
@@ -17,7 +17,11 @@ PARTIES = (CALLER, AGENT, HUMAN, MONITOR)
 NAMES = ("caller", "agent", "human", "monitor")
 
 SOURCES = st.builds(Source, st.sampled_from(NAMES), st.sampled_from(SourceKind))
-HEARINGS = st.builds(Hearing, st.frozensets(st.tuples(st.sampled_from(NAMES), SOURCES)))
+HEARINGS = st.builds(
+    Hearing,
+    st.frozensets(st.tuples(st.sampled_from(NAMES), SOURCES)),
+    st.frozensets(st.sampled_from(NAMES)),
+)
 
 
 def who_hears(matrix: Hearing) -> set[str]:
@@ -45,6 +49,7 @@ def test_on_the_way_nobody_hears_what_neither_arrangement_allows_nor_loses_what_
     for step in changes(before, after):
         reached = step.apply(reached)
         assert before.pairs & after.pairs <= reached.pairs <= before.pairs | after.pairs
+        assert before.keys & after.keys <= reached.keys <= before.keys | after.keys
 
 
 @given(HEARINGS, HEARINGS)
@@ -64,9 +69,38 @@ def test_nothing_changes_between_the_same(matrix: Hearing) -> None:
 
 @given(HEARINGS, HEARINGS)
 def test_everybody_begins_to_hear_before_anybody_ceases_to(before: Hearing, after: Hearing) -> None:
-    begins = [step.begins for step in changes(before, after)]
+    steps = changes(before, after)
+    begins = [step.begins for step in steps if not isinstance(step, KeyStep)]
 
     assert begins == sorted(begins, reverse=True)
+    first = [step.comes_first for step in steps]
+    assert first == sorted(first, reverse=True)
+
+
+@given(HEARINGS, HEARINGS)
+def test_keys_that_shall_not_go_round_are_stopped_before_anything_else(
+    before: Hearing, after: Hearing
+) -> None:
+    steps = changes(before, after)
+    stopped = [step.sender for step in steps if isinstance(step, KeyStep) and not step.begins]
+
+    assert [getattr(step, "sender", None) for step in steps[: len(stopped)]] == stopped
+    assert set(stopped) == before.keys - after.keys
+
+
+def test_keys_go_round_only_where_the_agent_wants_them() -> None:
+    arrangements = (hearing.talk, hearing.hold, hearing.consult, hearing.merge)
+
+    assert [set(one(PARTIES).keys) for one in arrangements] == [{"caller"}, set(), {"human"}, set()]
+    assert hearing.take_over(PARTIES, MONITOR).keys == frozenset()
+    assert hearing.give_back(PARTIES, MONITOR).keys == {"caller"}
+
+
+def test_keys_are_handed_on_between_the_merged_only_when_that_is_asked_for() -> None:
+    relaying = hearing.merge_with_keys(PARTIES)
+
+    assert relaying.keys == {"caller", "human"}
+    assert relaying.pairs == hearing.merge(PARTIES).pairs
 
 
 def test_in_talk_agent_and_caller_hear_each_other_and_nobody_else_is_there() -> None:
@@ -123,8 +157,9 @@ def test_who_has_left_hears_nothing_and_is_heard_by_nobody(matrix: Hearing, name
     left = matrix.without(name)
 
     assert left.heard_by(name) == frozenset()
+    assert left.keys == matrix.keys - {name}
     assert all(source.identity != name for _, source in left.pairs)
 
 
 def test_before_anybody_is_placed_there_is_silence() -> None:
-    assert SILENCE.pairs == frozenset()
+    assert Hearing(frozenset(), frozenset()) == SILENCE

@@ -90,6 +90,16 @@ async def test_a_call_that_rang_for_too_long_was_not_answered() -> None:
     assert (failed.value.outcome, failed.value.sip_code) == (DialOutcome.NO_ANSWER, None)
 
 
+async def test_a_carrier_that_does_not_know_us_put_no_call_through() -> None:
+    unknown = api.ServerError(
+        "failed_precondition", "max auth retry attempts reached for SIP invite", status=412
+    )
+    with pytest.raises(DialError) as failed:
+        await dialler(Sip(unknown)).dial(REQUEST)
+
+    assert (failed.value.outcome, failed.value.sip_code) == (DialOutcome.FAILED, None)
+
+
 async def test_a_request_that_livekit_does_not_accept_is_no_outcome_of_a_call() -> None:
     wrong = api.ServerError("invalid_argument", "no trunk", status=400)
     with pytest.raises(VendorRejected):

@@ -1,17 +1,17 @@
 """Hold and transfer of one call, on a fake LiveKit: what each command does and refuses."""
 
 import asyncio
+import uuid
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
-import numpy as np
 import pytest
 from livekit import rtc
 
 from dispatch.transfer_policy import TransferMode, TransferPolicy
 from telephony.dialling_rules import DiallingRules, RefusalCode, TargetRefused
-from telephony.e164 import parse_e164
+from telephony.e164 import E164, parse_e164
 from telephony.errors import DialError, DialOutcome, VendorUnavailable
 from telephony.hearing import Party, Role
 from telephony.ports import ReferOutcome, Referred
@@ -20,15 +20,17 @@ from worker.call_control import CallActivity, CallControl
 from worker.call_errors import CallOver, NotNow
 from worker.ending import CALLER_HUNG_UP, HUMAN_HUNG_UP, TRANSFERRED, Ending
 from worker.hearing import RoomHearing
-from worker.hold_music import HoldMusic, builtin_tune, read_tune
+from worker.hold_music import HoldMusic
 from worker.line import Line
 from worker.transfers.outcome import TransferCode
+from worker.transfers.targets import Targets
 from worker.transfers.transfer import TransferParts
 
 pytestmark = pytest.mark.unit
 
 DESK, OTHER = "sip:desk@pbx.example", "sip:other@pbx.example"
-DID = parse_e164("+12015550100")
+DID, OWN_SECOND = parse_e164("+12015550100"), parse_e164("+12015550101")
+AGENT_ID = uuid.uuid4()
 
 
 async def no_trunk() -> None:
@@ -39,7 +41,8 @@ def participant(identity: str, *names: str) -> Any:
     tracks = {
         name: SimpleNamespace(sid=name, name=name, kind=rtc.TrackKind.KIND_AUDIO) for name in names
     }
-    return SimpleNamespace(identity=identity, track_publications=tracks, attributes={})
+    kind = rtc.ParticipantKind.PARTICIPANT_KIND_SIP
+    return SimpleNamespace(identity=identity, track_publications=tracks, attributes={}, kind=kind)
 
 
 class Room(rtc.EventEmitter[Any]):
@@ -120,8 +123,9 @@ class Office:
             find_trunk=no_trunk,
         )
         rules = DiallingRules(allow=self.policy.patterns, own_numbers=frozenset({DID}))
+        targets = Targets(self.policy, rules, AGENT_ID, None, self.find_agent)
         self.control = CallControl(
-            parts, self.agent, cast("HoldMusic", self.music), rules, can_refer=True
+            parts, self.agent, cast("HoldMusic", self.music), targets, can_refer=True
         )
         dial = self.dialler.dial
 
@@ -133,6 +137,9 @@ class Office:
             return await dial(request)
 
         self.dialler.dial = dial_and_join  # type: ignore[method-assign]
+
+    async def find_agent(self, number: E164) -> uuid.UUID | None:
+        return {OWN_SECOND: AGENT_ID}.get(number)
 
     async def may_dial(self, hostname: str) -> bool:
         return hostname == "pbx.example"
@@ -297,6 +304,7 @@ async def test_where_the_carrier_is_not_asked_a_cold_transfer_connects_without_a
     [
         ("sip:boss@pbx.example", RefusalCode.NOT_ALLOWED),
         ("+12015550100", RefusalCode.OWN_NUMBER),
+        ("+12015550101", RefusalCode.LOOP),
         ("+19005550123", RefusalCode.PREMIUM),
         ("the boss", RefusalCode.INVALID),
     ],
@@ -375,20 +383,6 @@ async def test_everybody_hears_the_agents_last_words() -> None:
 
     assert office.livekit.heard_by("caller") == {"voice", "human_mic"}
     assert office.livekit.heard_by(office.human.identity) == {"voice", "mic"}
-
-
-def test_the_builtin_tune_repeats_without_a_click_and_is_as_loud_as_speech() -> None:
-    tune = builtin_tune()
-    level_dbfs = 20 * np.log10(np.sqrt(np.mean((tune / 32_768.0) ** 2)))
-
-    assert abs(int(tune[0])) + abs(int(tune[-1])) < 50
-    assert -30 < level_dbfs < -18
-
-
-def test_music_that_cannot_be_read_is_the_builtin_tune(tmp_path: Any) -> None:
-    (tmp_path / "noise.wav").write_bytes(b"not a wave file")
-    for name, directory in (("noise.wav", tmp_path), ("none.wav", tmp_path), ("a.wav", None)):
-        assert np.array_equal(read_tune(name, directory), builtin_tune())
 
 
 def test_the_mode_of_a_transfer_is_warm_unless_the_agent_says_otherwise() -> None:

@@ -27,7 +27,8 @@ def participant(identity: str, *names: str) -> Any:
         )
         for name in names
     }
-    return SimpleNamespace(identity=identity, track_publications=tracks)
+    kind = rtc.ParticipantKind.PARTICIPANT_KIND_SIP
+    return SimpleNamespace(identity=identity, track_publications=tracks, kind=kind)
 
 
 class Room(rtc.EventEmitter[Any]):
@@ -135,6 +136,67 @@ async def test_a_step_that_fails_is_undone_with_all_before_it(
         await heard.arrange(hearing.merge)
 
     assert heard.now == before
+    assert control.heard_by("caller") == {MUSIC}
+
+
+async def test_keys_are_held_back_from_the_human_and_given_back_to_the_agent(
+    heard: RoomHearing, control: FakeHearing, room: Room
+) -> None:
+    await heard.arrange(hearing.hold)
+    assert control.keyless == {"caller"}
+    heard.expect(HUMAN)
+    human_joins(room, control)
+    await heard.open_ear("human", hearing.consult)
+    assert control.keyless == {"caller"}
+    await heard.arrange(hearing.merge)
+    assert control.keyless == {"caller", "human"}
+    await heard.arrange(hearing.merge_with_keys)
+    assert control.keyless == set()
+    heard.forget("human")
+    await heard.arrange(hearing.talk)
+    assert "caller" not in control.keyless
+
+
+async def test_keys_are_back_where_they_were_when_a_merge_fails(
+    heard: RoomHearing, control: FakeHearing, room: Room
+) -> None:
+    await heard.arrange(hearing.hold)
+    heard.expect(HUMAN)
+    human_joins(room, control)
+    await heard.open_ear("human", hearing.consult)
+    set_heard = control.set_heard
+
+    async def failing(room_name: str, identity: str, track_ids: Any, *, heard: bool) -> None:
+        if heard and CALLER_MIC in track_ids:
+            raise VendorUnavailable("livekit", "set_heard", "could not be reached")
+        await set_heard(room_name, identity, track_ids, heard=heard)
+
+    control.set_heard = failing  # type: ignore[method-assign]
+    with pytest.raises(VendorUnavailable):
+        await heard.arrange(hearing.merge_with_keys)
+
+    assert control.keyless == {"caller"}
+
+
+async def test_a_telephone_that_comes_back_while_its_keys_are_held_back_is_told_again(
+    heard: RoomHearing, control: FakeHearing, room: Room
+) -> None:
+    await heard.arrange(hearing.hold)
+    control.keyless.clear()
+    room.emit("participant_connected", room.remote_participants["caller"])
+    async with asyncio.timeout(2):
+        while "caller" not in control.keyless:
+            await asyncio.sleep(0)
+
+
+async def test_what_a_browser_may_send_is_left_to_its_token(
+    heard: RoomHearing, control: FakeHearing, room: Room
+) -> None:
+    room.remote_participants["caller"].kind = rtc.ParticipantKind.PARTICIPANT_KIND_STANDARD
+
+    await heard.arrange(hearing.hold)
+
+    assert control.keyless == set()
     assert control.heard_by("caller") == {MUSIC}
 
 

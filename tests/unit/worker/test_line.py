@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ class Person:
     def __init__(self, identity: str, status: str) -> None:
         self.identity = identity
         self.attributes = {"sip.callStatus": status}
+        self.track_publications: dict[str, Any] = {}
 
 
 class Myself:
@@ -39,6 +41,7 @@ class Myself:
 
     def __init__(self) -> None:
         self.leg_answers = True
+        self.headers = "{}"
         self.asked = asyncio.Event()
 
     async def perform_rpc(self, **_question: Any) -> str:
@@ -46,7 +49,7 @@ class Myself:
         self.asked.set()
         if not self.leg_answers:
             raise rtc.RpcError(1501, "Connection timeout")
-        return "{}"
+        return self.headers
 
 
 class Room(rtc.EventEmitter[Any]):
@@ -115,6 +118,71 @@ async def test_a_leg_that_vanished_ended_the_call_when_it_last_answered(line: Li
     watching.cancel()
     assert cause == CALLER_LOST
     assert at <= last_answer_at
+
+
+@pytest.mark.parametrize(
+    ("headers", "hops"),
+    [
+        ('{"headers": {"X-Dialplane-Hops": "2"}}', 2),
+        ('{"headers": {"x-dialplane-hops": "1"}}', 1),
+        ('{"headers": {"X-Dialplane-Hops": "-7"}}', 0),
+        ('{"headers": {"X-Dialplane-Hops": "many"}}', 0),
+        ('{"headers": {}}', 0),
+        ("{}", 0),
+        ("[]", 0),
+        ("", 0),
+    ],
+)
+async def test_a_leg_tells_how_often_its_call_was_passed_on(
+    line: Line, headers: str, hops: int
+) -> None:
+    myself: Any = line.room.local_participant
+    myself.headers = headers
+    watching = asyncio.ensure_future(line.keep_in_sight(CALLER, interval_s=0))
+    for _ in range(2):
+        myself.asked.clear()
+        await myself.asked.wait()
+    watching.cancel()
+
+    assert line.hops == hops
+
+
+class Sound:
+    """A track of which more packets arrive each time somebody looks."""
+
+    def __init__(self) -> None:
+        self.packets = 0
+
+    async def get_stats(self) -> list[Any]:
+        self.packets += 25
+        received = SimpleNamespace(packets_received=self.packets)
+        return [SimpleNamespace(inbound_rtp=SimpleNamespace(received=received))]
+
+
+async def test_a_leg_that_may_not_answer_is_seen_by_its_sound(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room: Any = line.room
+    monkeypatch.setattr("worker.line._SOUND_S", 0)
+    line.mark_answered(datetime.now(UTC))
+    room.local_participant.leg_answers = False
+    sound = Sound()
+    room.caller.track_publications = {"TR_1": SimpleNamespace(track=sound)}
+    watching = asyncio.ensure_future(line.keep_in_sight(CALLER, interval_s=0))
+    while sound.packets < 100:
+        await asyncio.sleep(0)
+    room.caller.track_publications = {}
+    room.local_participant.asked.clear()
+    await room.local_participant.asked.wait()
+    silent_since = datetime.now(UTC)
+    later = silent_since + timedelta(microseconds=1)
+    while datetime.now(UTC) <= later:
+        await asyncio.sleep(0)
+    room.lose()
+    cause, at = await line.ending.wait()
+    watching.cancel()
+    assert cause == CALLER_LOST
+    assert at <= silent_since
 
 
 async def test_a_leg_that_never_answered_ended_the_call_when_it_was_given_up(line: Line) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Self
 from pydantic import Field
 
 from dispatch.call_history import CallDetails, CallRecord
+from dispatch.call_legs import CallLeg, legs_of
 from dispatch.call_sentences import describe_call
 from gateway.faces.native.schemas.usage import UsagePartAnswer
 from gateway.schemas.base import Answer
@@ -83,9 +84,56 @@ class CallLedgerAnswer(Answer):
     operation_id: str
 
 
+class LegAnswer(Answer):
+    """One party's way through the call."""
+
+    id: str = Field(
+        description="`caller`, or the `leg` that the events of transfers name.",
+        examples=["human_3f2a9c01_0"],
+    )
+    role: str = Field(
+        description="`caller`, whoever placed the call; or `human`, to whom it was passed on.",
+        examples=["human"],
+    )
+    target: str | None = Field(
+        description="Number or SIP address; null for a browser, and where it is withheld.",
+        examples=["+12015550155"],
+    )
+    state: str = Field(
+        description="`ringing`, `active`, `ended`, or `missed` when it was never answered.",
+        examples=["ended"],
+    )
+    outcome: str | None = Field(
+        description=(
+            "Of a human, the transfer's outcome, or `cancelled` when the call was over first; of"
+            " the caller, why the call ended. Null while that is open."
+        ),
+        examples=["accepted"],
+    )
+    sip_code: int | None = Field(description="Of a leg that was not answered.", examples=[None])
+    started_at: datetime
+    answered_at: datetime | None
+    ended_at: datetime | None
+    billed_s: int | None = Field(
+        description=(
+            "Started seconds from answer to end; null while it goes on, and where the worker was"
+            " lost before it told them leg by leg."
+        ),
+        examples=[21],
+    )
+
+    @classmethod
+    def of(cls, leg: CallLeg) -> Self:
+        """Return the answer for a leg."""
+        return cls(**asdict(leg), state=leg.state)
+
+
 class CallRecordAnswer(CallAnswer):
     """A call with everything that was said, happened and was charged."""
 
+    legs: list[LegAnswer] = Field(
+        description="The caller's, then those of everybody who was dialled to take the call."
+    )
     transcript: list[TurnAnswer]
     events: list[CallEventAnswer]
     ledger: list[CallLedgerAnswer]
@@ -98,6 +146,7 @@ class CallRecordAnswer(CallAnswer):
         """Return the answer for a call with all that is on record about it."""
         return cls(
             **_fields_of(details.record),
+            legs=[LegAnswer.of(leg) for leg in legs_of(details)],
             transcript=[TurnAnswer.model_validate(turn) for turn in details.transcript],
             events=[CallEventAnswer.model_validate(event) for event in details.events],
             ledger=[
