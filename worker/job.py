@@ -343,10 +343,14 @@ async def _keep_books(
 ) -> None:
     cause, at = await call.line.ending.wait()
     cause = seen_from(call.arrival, cause)
-    if commands is not None:
-        await commands.close()
-    if conversation is not None:
-        await conversation.close(_STOP_TIMEOUT_S)
+    try:
+        if commands is not None:
+            await commands.close()
+        if conversation is not None:
+            await conversation.close(_STOP_TIMEOUT_S)
+    except Exception:
+        # The bill must be settled however the agent takes its leave.
+        logger.exception("agent did not stop in order")
     timeout_s = services.worker_settings.settle_timeout.total_seconds()
     started_s = time.monotonic()
     await call.journal.flush(timeout_s)
