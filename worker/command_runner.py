@@ -6,14 +6,11 @@ import logging
 import uuid
 from typing import Final, Protocol
 
-from livekit.agents import APIError
-
 from dispatch.calls import EventType
 from dispatch.commands import Command, CommandName, CommandResult, CommandStatus
 from dispatch.errors import StoreUnavailable
 from dispatch.transfer_policy import TransferMode
 from telephony.dialling_rules import TargetRefused
-from telephony.errors import VendorError
 from worker.call_control import CallControl
 from worker.call_errors import CallOver, NotNow
 from worker.transcript import CallJournal
@@ -125,7 +122,8 @@ class CommandRunner:
             return _not_done(CommandStatus.REFUSED, exc.sentence)
         except TargetRefused as exc:
             return _not_done(CommandStatus.REFUSED, exc.sentence, "to")
-        except (VendorError, APIError, RuntimeError, ValueError):
+        except Exception:
+            # Also what nobody foresaw: somebody waits for the answer, and the call goes on.
             logger.exception("command failed", extra={"command": command.name.value})
             return _not_done(CommandStatus.FAILED, "The worker could not carry the command out.")
 

@@ -9,9 +9,11 @@ from typing import Final, TypeAlias
 
 import numpy as np
 from livekit import rtc
+from livekit.rtc.participant import PublishTrackError
 from numpy.typing import NDArray
 
 from dispatch.transfer_policy import BUILTIN_MUSIC
+from telephony.errors import VendorUnavailable
 from telephony.speech.resampling import resample
 
 logger = logging.getLogger(__name__)
@@ -95,7 +97,11 @@ class HoldMusic:
         self._playing: asyncio.Task[None] | None = None
 
     async def publish(self) -> None:
-        """Make the track, silent, so that listeners can be placed before it plays."""
+        """Make the track, silent, so that listeners can be placed before it plays.
+
+        Raises:
+            VendorUnavailable: LiveKit did not take it.
+        """
         if self._source is not None:
             return
         self._tune = await asyncio.to_thread(self._read)
@@ -103,7 +109,10 @@ class HoldMusic:
         track = rtc.LocalAudioTrack.create_audio_track(MUSIC_TRACK, source)
         # Not a microphone: whoever looks for the agent's voice must not find the music.
         options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_UNKNOWN)
-        await self._room.local_participant.publish_track(track, options)
+        try:
+            await self._room.local_participant.publish_track(track, options)
+        except PublishTrackError as exc:
+            raise VendorUnavailable("livekit", "publish_track", "not taken") from exc
         self._source = source
 
     def play(self) -> None:

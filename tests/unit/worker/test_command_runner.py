@@ -152,6 +152,8 @@ async def test_a_transfer_is_answered_by_its_outcome(desk: Desk) -> None:
         (TargetRefused(RefusalCode.NOT_ALLOWED, "No."), CommandStatus.REFUSED, "to"),
         (VendorUnavailable("livekit", "x", "gone"), CommandStatus.FAILED, ""),
         (RuntimeError("the session is over"), CommandStatus.FAILED, ""),
+        (TimeoutError(), CommandStatus.FAILED, ""),
+        (Exception("of a library"), CommandStatus.FAILED, ""),
     ],
 )
 async def test_what_cannot_be_done_is_answered_and_the_next_command_is_carried_out(
