@@ -6,19 +6,17 @@ import functools
 import logging
 import time
 from collections.abc import Coroutine
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from livekit import rtc
 from livekit.agents import JobContext, llm
 
-from dispatch.billing.pricing import PricedUsage, price_usage
-from dispatch.calls import Admitted, Arrival, RefusalReason, Refused, call_id_of_sip_room
+from dispatch.calls import Arrival, RefusalReason, Refused, call_id_of_sip_room
 from dispatch.errors import StoreUnavailable
 from dispatch.sip_arrivals import sip_arrival
-from dispatch.variables import Occasion, session_variables
 from telephony.calls import CallDirection, CallKind
+from worker.active_call import ActiveCall, able_to_talk, vendors_of
+from worker.attendant import attend, is_taken
 from worker.bootstrap import JobServices, open_services
 from worker.call_control import CallControl
 from worker.closing import hang_up, settle
@@ -29,7 +27,7 @@ from worker.held_keys import HeldKeys
 from worker.line import Line, LineDownError, join
 from worker.metering import Meter, MeterLimits, run_meter
 from worker.outbound import ANSWER_TIMEOUT_S, OutboundLeg, is_outbound, placed_arrival, seen_from
-from worker.pipelines import VendorModels, WarmModels, build_agent_session, build_models
+from worker.pipelines import VendorModels, WarmModels
 from worker.tools.call_tools import call_tools
 from worker.tools.http import http_tools
 from worker.tools.search_knowledge import search_knowledge_tools
@@ -40,30 +38,11 @@ from worker.vendors.account import ModelUnavailableError
 from worker.warm import WARM, WarmProcess, warm_up
 from worker.wiring import call_control_of
 
-if TYPE_CHECKING:
-    from worker.vendors.vendors import Vendors
-
 logger = logging.getLogger(__name__)
 
 _STOP_TIMEOUT_S: Final = 2.0
 """How long the agent may take to stop. Together with `settle_timeout` it stays under the 15 s
 that livekit-agents grants an entrypoint whose room is gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class ActiveCall:
-    """An admitted call and the parts that hold it."""
-
-    line: Line
-    arrival: Arrival
-    admitted: Admitted
-    journal: CallJournal
-    meter: Meter
-    usage: CallUsage
-
-    def priced_usage(self) -> PricedUsage:
-        """Return all that the call used by now, at the prices it was admitted with."""
-        return price_usage(self.usage.items(), self.admitted.prices)
 
 
 class CallTakenError(Exception):
@@ -169,7 +148,7 @@ async def admit(
 
 
 async def _hold(call: ActiveCall, warm: WarmModels, services: JobServices) -> None:
-    async with _vendors(call, services) as vendors:
+    async with vendors_of(call, services) as vendors:
         await _hold_with(vendors, call, warm, services)
 
 
@@ -182,7 +161,7 @@ async def _hold_with(
     control: CallControl | None = None
     commands: CommandRunner | None = None
     try:
-        conversation = await _build_conversation(call, warm, vendors)
+        call, conversation = await able_to_talk(call, warm, vendors)
         control = call_control_of(
             call.line, call.arrival, call.admitted.agent, call.journal, conversation, warm, services
         )
@@ -205,52 +184,6 @@ async def _hold_with(
             await control.close()
         await close(call, conversation, commands, services)
         writing.cancel()
-
-
-def _vendors(call: ActiveCall, services: JobServices) -> "Vendors":
-    # A call without vendors' models pays nothing for them: the process that all jobs are forked
-    # from has read the plugins, and only here they are asked for.
-    from worker.vendors.vendors import Vendors  # noqa: PLC0415
-
-    return Vendors(call.admitted.project_id, services.secrets, services.allowed_hosts)
-
-
-async def _build_conversation(
-    call: ActiveCall, warm: WarmModels, vendors: VendorModels
-) -> Conversation:
-    profile = call.admitted.agent
-    models = await build_models(profile, vendors)
-    session = build_agent_session(profile, models, warm)
-    call.usage.watch(models, session)
-    return Conversation(
-        call.line,
-        call.arrival,
-        profile,
-        session,
-        models,
-        _variables_of(call),
-        call.journal,
-        call.meter,
-    )
-
-
-def _variables_of(call: ActiveCall) -> dict[str, str]:
-    """Return what the call brings into the agent's texts: the client's values and the system's.
-
-    Source: Agntix's `sessionVariables`; other keys of the metadata serve just the same.
-    """
-    arrival, metadata = call.arrival, dict(call.admitted.metadata)
-    given = metadata.pop("sessionVariables", {})
-    occasion = Occasion(
-        at=datetime.now(UTC),
-        session_id=str(arrival.call_id),
-        platform="PHONE" if arrival.kind is CallKind.SIP else "WEB",
-        direction=arrival.direction.value.upper(),
-        customer_number=arrival.other_number or "",
-        room_name=arrival.room_name,
-    )
-    own = given if isinstance(given, dict) else {}
-    return session_variables({**metadata, **own}, occasion)
 
 
 async def converse(
@@ -288,21 +221,25 @@ async def converse(
         tools: list[llm.Tool] = [
             *call_tools(profile, control, conversation, ending, held),
             *http_tools(profile.tools, services.tool_runner, secrets, ending, held),
-            *search_knowledge_tools(
-                profile, services.knowledge.look_up, call.usage.count_look_up
-            ),
+            *search_knowledge_tools(profile, services.knowledge.look_up, call.usage.count_look_up),
         ]
         answer_timeout_s = settings.answer_timeout.total_seconds()
         if call.arrival.direction is CallDirection.OUTBOUND:
             allowed = functools.partial(may_dial, services.sip_hosts)
             leg = OutboundLeg(call.line, services.dialler, services.trunks, call.journal, allowed)
             conversation.place, answer_timeout_s = leg.place, ANSWER_TIMEOUT_S
+        plan = call.admitted.plan
+        if plan is not None and plan.fallback_number is not None:
+            conversation.pass_on = functools.partial(is_taken, plan.fallback_number, control)
         await conversation.open(tools, answer_timeout_s)
-        obeying = _watched(commands.run(), ending)
+        doing = [_watched(commands.run(), ending)]
+        if plan is not None and plan.is_attended:
+            doing.append(_watched(attend(plan, conversation, control, call.line), ending))
         try:
             await ending.wait()
         finally:
-            obeying.cancel()
+            for work in doing:
+                work.cancel()
     finally:
         metering.cancel()
         watching.cancel()

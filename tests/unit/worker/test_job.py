@@ -16,9 +16,10 @@ from dispatch.models.choices import AgentModels
 from dispatch.settings import DispatchSettings
 from dispatch.tools.addresses import AllowedHosts
 from telephony.calls import CallDirection, CallKind, CallState
+from worker.active_call import ActiveCall
 from worker.bootstrap import JobServices
 from worker.ending import CALLER_HUNG_UP, Ending
-from worker.job import ActiveCall, CallTakenError, admit, close
+from worker.job import CallTakenError, admit, close
 from worker.line import Line
 from worker.settings import WorkerSettings
 from worker.transcript import CallJournal

@@ -8,6 +8,7 @@ from pydantic.alias_generators import to_camel
 from dispatch.number_behaviour import (
     AgentAfterHours,
     CallerPattern,
+    Message,
     MessageAfterHours,
     NumberBehaviour,
     TransferAfterHours,
@@ -15,6 +16,7 @@ from dispatch.number_behaviour import (
 from dispatch.number_behaviours import NumbersBehaviour
 from dispatch.opening_hours import OpeningHours
 from gateway.schemas.base import Answer, without_defaults
+from gateway.schemas.targets import Target
 
 _REQUEST = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
 
@@ -58,11 +60,15 @@ class MessageAfterHoursBody(MessageAfterHours):
 
     model_config = _REQUEST
 
+    text: Annotated[Message, Field(json_schema_extra={"pattern": r"\S"})]
+
 
 class TransferAfterHoursBody(TransferAfterHours):
     """The call is passed on; `text` is said first."""
 
     model_config = _REQUEST
+
+    to: Target
 
 
 _AfterHours = Annotated[
@@ -84,6 +90,9 @@ class BehaviourPatch(NumberBehaviour):
     opening_hours: OpeningHoursBody | None = None
     after_hours: _AfterHours | None = Field(
         default=None, description="While it is closed; null: calls are not answered then."
+    )
+    fallback_number: Target | None = Field(
+        default=None, description="Whoever gets the call when the agent cannot take it, or fails."
     )
     allowed_callers: tuple[CallerPattern, ...] | None = Field(  # type: ignore[assignment]
         default=None,
