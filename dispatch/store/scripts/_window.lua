@@ -11,6 +11,12 @@ local function take(window, limit)
   local state = redis.call('HMGET', window, 'n', 'from')
   local n, from = tonumber(state[1] or 0), tonumber(state[2] or slot)
   local was = from
+  if from > slot then
+    -- The clock was set back. What was counted counts from now on, so that it leaves in time.
+    redis.call('DEL', window)
+    redis.call('HSET', window, string.format('%.0f', slot), string.format('%.0f', n))
+    from = slot
+  end
   while from <= slot - SLOTS or (from < slot and n == 0) do
     if n == 0 then
       from = slot

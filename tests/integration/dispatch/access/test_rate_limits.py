@@ -99,6 +99,15 @@ async def test_a_wait_as_told_is_enough_and_not_much_too_long(redis: RedisClient
     assert (await limits.take("thing", 3)).is_allowed
 
 
+async def test_a_clock_that_was_set_back_leaves_nothing_counted_for_ever(redis: RedisClient):
+    limits = RateLimits(CredentialCache(redis))
+    assert await taken(limits, 1, 3) == 1
+    await age(redis, -2_000)
+    assert await taken(limits, 4, 3) == 2
+    await age(redis, 61_000)
+    assert await taken(limits, 4, 3) == 3
+
+
 async def test_a_window_nobody_uses_is_forgotten(redis: RedisClient):
     await RateLimits(CredentialCache(redis)).take("thing", 3)
     (name,) = await redis.keys("dp:rate:*")
