@@ -16,13 +16,13 @@ from dispatch.access.audit import record_change
 from dispatch.accounts import Principal
 from dispatch.carrier_account import check_credentials, checked_host, store_account_password
 from dispatch.carrier_connections import create_implied_connection
-from dispatch.errors import AgentNotVoiceReady, InvalidField, NotFound
+from dispatch.errors import InvalidField, NotFound
 from dispatch.numbers import UNCHANGED, AgentChange, PhoneNumber, Unchanged
 from dispatch.paging import Page, PageRequest
-from dispatch.phone_numbers import PhoneNumbers
+from dispatch.phone_numbers import PhoneNumbers, require_voice_agent
 from dispatch.secrets.envelope import KeyRing
-from dispatch.store.engine import Database, ReadSession, WriteSession
-from dispatch.store.repositories import agents, carrier_connections, terminations
+from dispatch.store.engine import Database, WriteSession
+from dispatch.store.repositories import carrier_connections, terminations
 from dispatch.store.repositories.terminations import Termination
 
 _CARRIERS: Final = {
@@ -109,7 +109,8 @@ class ByocNumbers:
         provider = _provider_of(uri)
         async with self._database.transaction() as db:
             for agent_id in (inbound_agent_id, outbound_agent_id):
-                await _require_voice_agent(db, principal, agent_id)
+                if agent_id is not None:
+                    await require_voice_agent(db, principal, agent_id)
             connection_id = await self._ensure_connection(db, principal, uri, username, name)
             await self._seal(db, principal, connection_id, account.password)
         created = await self._phone_numbers.create(
@@ -336,15 +337,3 @@ def _checked_uri(text: str | Unchanged | None) -> str:
 
 def _check_credentials(username: str | None, password: SecretStr | None) -> None:
     check_credentials(username, password, field_prefix="sip_")
-
-
-async def _require_voice_agent(
-    db: ReadSession, principal: Principal, agent_id: uuid.UUID | None
-) -> None:
-    if agent_id is None:
-        return
-    agent = await agents.find_agent(db, principal.project_id, agent_id)
-    if agent is None:
-        raise NotFound("agent", agent_id)
-    if not agent.voice_enabled:
-        raise AgentNotVoiceReady("The agent is text-only; it cannot be put on a number.")

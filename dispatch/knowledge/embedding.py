@@ -11,7 +11,7 @@ import openai
 from openai import AsyncOpenAI
 from openai.types import CreateEmbeddingResponse
 
-from dispatch.billing.items import KeySource, Service, Unit, UsageItem
+from dispatch.billing.items import KeySource, Service, Unit, UsageItem, told_quantity
 from dispatch.knowledge.errors import EmbeddingRefused, EmbeddingUnavailable
 from dispatch.knowledge_base import EmbeddingModel
 from dispatch.tools.model_servers import NO_KEY
@@ -60,11 +60,18 @@ class Embedder:
         secrets: Where the tenants' keys are.
         client: The client that all tenants' requests are made from; its own key is never used.
             Its connections go only where `dispatch.tools.addresses` lets them.
+        query_timeout_s: How long the vector of a query is waited for.
     """
 
-    def __init__(self, secrets: SecretsForCalls, client: AsyncOpenAI) -> None:
+    def __init__(
+        self,
+        secrets: SecretsForCalls,
+        client: AsyncOpenAI,
+        query_timeout_s: float = _QUERY_TIMEOUT_S,
+    ) -> None:
         self._secrets = secrets
         self._client = client
+        self._query_timeout_s = query_timeout_s
 
     async def embed_chunks(
         self, project_id: uuid.UUID, model: EmbeddingModel, texts: Sequence[str]
@@ -83,7 +90,7 @@ class Embedder:
     async def embed_query(
         self, project_id: uuid.UUID, model: EmbeddingModel, query: str
     ) -> Embedded:
-        """Return the vector of a query, within two seconds.
+        """Return the vector of a query, within two seconds unless told otherwise.
 
         Raises:
             EmbeddingUnavailable: As above, or it took too long.
@@ -92,7 +99,7 @@ class Embedder:
         client = await self._client_of(project_id, model)
         hasty = client.with_options(max_retries=0)
         try:
-            async with asyncio.timeout(_QUERY_TIMEOUT_S):
+            async with asyncio.timeout(self._query_timeout_s):
                 return await _embed(hasty, model, [query])
         except TimeoutError as exc:
             raise EmbeddingUnavailable("The embedding server did not answer in time.") from exc
@@ -145,11 +152,13 @@ def _used(
     """Return the tokens that a server says it read, or an estimate when it does not say."""
     # The client takes whatever a server sends for what the protocol has there.
     told = getattr(getattr(answer, "usage", None), "prompt_tokens", None)
-    if not isinstance(told, int) or told < 0:
-        told = math.ceil(sum(map(len, texts)) / _CHARACTERS_A_TOKEN)
+    if isinstance(told, int):
+        tokens = told_quantity(told)
+    else:
+        tokens = math.ceil(sum(map(len, texts)) / _CHARACTERS_A_TOKEN)
     # Vendors are reached with the tenant's own keys only.
     return UsageItem(
-        Service.EMBEDDING, model.provider, model.model, Unit.INPUT_TOKENS, told, KeySource.OWN
+        Service.EMBEDDING, model.provider, model.model, Unit.INPUT_TOKENS, tokens, KeySource.OWN
     )
 
 

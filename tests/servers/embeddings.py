@@ -52,6 +52,7 @@ class EmbeddingServer:
         failing_with: A status to answer everything with, until it is None again.
         failing_after: So many requests are answered, all others with 503.
         dimensions: Length of the vectors.
+        usage: What it says it read, in place of the truth.
     """
 
     def __init__(self) -> None:
@@ -59,6 +60,7 @@ class EmbeddingServer:
         self.failing_with: int | None
         self.failing_after: int | None
         self.dimensions: int
+        self.usage: dict[str, Any] | None
         self.reset()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.base_url = f"http://127.0.0.1:{self._http.server_port}/v1"
@@ -69,6 +71,7 @@ class EmbeddingServer:
         self.failing_with = None
         self.failing_after = None
         self.dimensions = DIMENSIONS
+        self.usage = None
 
     def serve(self) -> None:
         """Serve until `close` is called."""
@@ -98,7 +101,7 @@ class EmbeddingServer:
                 for index, text in enumerate(inputs)
             ],
             "model": body["model"],
-            "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+            "usage": self.usage or {"prompt_tokens": tokens, "total_tokens": tokens},
         }
 
 

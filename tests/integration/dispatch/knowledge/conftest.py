@@ -111,7 +111,8 @@ async def library(
     """Knowledge, with everything up."""
     keys = Keys()
     async with AsyncOpenAI(api_key="none") as client:
-        embedder = Embedder(keys, client)
+        # On a busy machine a server in the same process may take longer than a caller would wait.
+        embedder = Embedder(keys, client, query_timeout_s=30)
         ingestion = Ingestion(database, embedder)
         charges = EmbeddingCharges(database, Usage(database, redis, settings()))
         yield Library(

@@ -169,6 +169,26 @@ async def test_a_question_over_the_api_is_charged_and_an_agents_is_left_to_its_c
     assert await record.events() == expected
 
 
+@pytest.mark.parametrize(
+    ("usage", "tokens"),
+    [
+        ({"total_tokens": 4}, 4),  # Sixteen characters.
+        ({"prompt_tokens": None, "total_tokens": 4}, 4),
+        ({"prompt_tokens": "many"}, 4),
+        ({"prompt_tokens": 9, "total_tokens": 9}, 9),
+        ({"prompt_tokens": -5, "total_tokens": -5}, 0),
+        ({"prompt_tokens": 10**30, "total_tokens": 10**30}, 10**8),
+    ],
+)
+async def test_what_a_server_says_it_read_is_believed_within_reason(
+    library: Library, owner, embedding_server, usage, tokens
+) -> None:
+    base = await library.base(owner.project_id)
+    embedding_server.usage = usage
+    found = await library.search.search_all(owner.project_id, [base.id], "when do you open")
+    assert [item.quantity for item in found.used] == [tokens]
+
+
 async def test_a_question_is_answered_when_it_cannot_be_charged(
     library: Library, owner, database, dead_redis
 ) -> None:

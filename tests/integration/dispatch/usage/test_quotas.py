@@ -1,5 +1,6 @@
 """What organisations have, and what their plans refuse."""
 
+import io
 import uuid
 
 import pytest
@@ -7,13 +8,17 @@ from sqlalchemy import update
 
 from dispatch.agent_profile import AgentDraft
 from dispatch.billing.plans import PLAN_LIMITS, Resource
+from dispatch.calls import Admitted, RefusalReason, Refused
 from dispatch.errors import QuotaExceeded
 from dispatch.knowledge.bases import KnowledgeBases
+from dispatch.knowledge.documents import Documents
 from dispatch.paging import PageRequest
 from dispatch.store.engine import Database
+from dispatch.store.lease_counts import count_organization_leases
+from dispatch.store.loop_signals import LoopSignals
 from dispatch.store.tables import OrganizationRow
 from dispatch.usage.quotas import Quotas
-from tests.builders.live_calls import settings
+from tests.builders.live_calls import Tenant, live_calls, settings
 
 pytestmark = pytest.mark.integration
 
@@ -77,6 +82,62 @@ async def test_plans_hold_for_projects_and_knowledge_bases_as_well(use_cases, ow
     await bases.create(owner.actor, owner.project_id, name="first", new_id=uuid.uuid4())
     with pytest.raises(QuotaExceeded, match="1 knowledge bases"):
         await bases.create(owner.actor, owner.project_id, name="second", new_id=uuid.uuid4())
+
+
+async def test_plans_hold_for_numbers_and_for_what_documents_weigh(
+    use_cases, owner, database, redis, monkeypatch
+):
+    free = {**PLAN_LIMITS["free"], Resource.KNOWLEDGE_BYTES: 10}
+    monkeypatch.setattr(
+        "dispatch.store.repositories.quotas.PLAN_LIMITS", {**PLAN_LIMITS, "free": free}
+    )
+    await set_plan(database, owner.organization_id, "free")
+    await use_cases.numbers.create(owner, provider="custom", number="+12015550100")
+    with pytest.raises(QuotaExceeded, match="1 phone numbers"):
+        await use_cases.numbers.create(owner, provider="custom", number="+12015550101")
+    base = await KnowledgeBases(database).create(
+        owner.actor, owner.project_id, name="Handbook", new_id=uuid.uuid4()
+    )
+    documents = Documents(database, LoopSignals(redis))
+
+    async def upload(data: bytes) -> None:
+        await documents.upload(
+            owner.actor,
+            owner.project_id,
+            base.id,
+            name="a.txt",
+            file=io.BytesIO(data),
+            new_id=uuid.uuid4(),
+        )
+
+    await upload(b"ten bytes.")
+    with pytest.raises(QuotaExceeded, match="10 knowledge bytes"):
+        await upload(b"x")
+
+
+def test_no_plan_promises_what_nobody_holds():
+    """Minutes are limited by credit, calls at once by the installation for all plans alike."""
+    held = {
+        Resource.PROJECTS,
+        Resource.AGENTS,
+        Resource.PHONE_NUMBERS,
+        Resource.KNOWLEDGE_BASES,
+        Resource.KNOWLEDGE_BYTES,
+    }
+    assert {resource for limits in PLAN_LIMITS.values() for resource in limits} == held
+
+
+async def test_the_calls_at_once_that_are_told_are_those_that_are_admitted(database, redis):
+    limit = 2
+    tenant = Tenant()
+    await tenant.publish(redis, balance=10_000_000)
+    calls = live_calls(redis, max_calls_per_organization=limit)
+    for _ in range(limit):
+        assert isinstance(await calls.admit(tenant.arrival()), Admitted)
+    refused = await calls.admit(tenant.arrival())
+    assert isinstance(refused, Refused)
+    assert refused.reason is RefusalReason.CAPACITY_ORGANIZATION
+    assert await count_organization_leases(redis, tenant.organization_id) == limit
 
 
 async def test_a_larger_plan_lets_go_on(use_cases, owner, database):
