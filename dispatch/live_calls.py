@@ -272,6 +272,10 @@ class LiveCalls:
         cancelled = CallEnd(EndedBy.CLIENT, EndReason.CANCELLED)
         return await self._store.end(call_id, "cancel", cancelled) is not None
 
+    async def now_s(self) -> float:
+        """Return the present by the clock that leases run on, in seconds."""
+        return await self._store.now_s()
+
     async def lapsed(self) -> list[uuid.UUID]:
         """Return the admitted calls whose heartbeat stopped for longer than `lease_ttl`."""
         return [uuid.UUID(found) for found in await self._store.overdue("calls_live", 0)]

@@ -2,6 +2,7 @@
 
 import logging
 import uuid
+from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
@@ -30,6 +31,10 @@ HEAL_S: Final = 6.0
 """After an outage of Redis the heartbeats of all calls look missed: until each worker has had time
 to try again (every 0.5 s, with a timeout of 4 s) nobody is taken for lost."""
 
+_STEP_S: Final = 5.0
+"""A clock of Redis that ran ahead by so much between two looks was set, or its machine was paused:
+all heartbeats look missed then, too. An answer that comes late looks like less."""
+
 
 class Reaper:
     """Makes the live view agree with LiveKit's rooms and the workers' heartbeats.
@@ -48,6 +53,7 @@ class Reaper:
         stale_ringing_s: float = STALE_RINGING_S,
         unanswered_s: float = UNANSWERED_S,
         heal_s: float = HEAL_S,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._live_calls = live_calls
         self._rooms = rooms
@@ -55,7 +61,9 @@ class Reaper:
         self._stale_ringing_s = stale_ringing_s
         self._unanswered_s = unanswered_s
         self._heal_s = heal_s
+        self._clock = clock
         self._reachable_since: float | None = None
+        self._ahead_s: float | None = None
         self._next_sweep = monotonic()
         self._left_behind: set[str] = set()
 
@@ -82,9 +90,10 @@ class Reaper:
     async def _end_lost_calls(self) -> int:
         ended = 0
         lapsed = await self._live_calls.lapsed()
+        await self._mistrust_a_clock_that_jumped()
         if self._reachable_since is None:
-            self._reachable_since = monotonic()
-        if monotonic() - self._reachable_since < self._heal_s:
+            self._reachable_since = self._clock()
+        if self._clock() - self._reachable_since < self._heal_s:
             return 0
         for call_id in lapsed:
             call = await self._live_calls.find(call_id)
@@ -95,6 +104,12 @@ class Reaper:
             _log.warning("Call ended: its worker was lost", extra={"call_id": str(call_id)})
             await self._delete_room(call)
         return ended
+
+    async def _mistrust_a_clock_that_jumped(self) -> None:
+        was_s, self._ahead_s = self._ahead_s, await self._live_calls.now_s() - self._clock()
+        if was_s is not None and self._ahead_s - was_s > _STEP_S:
+            _log.warning("Clock of Redis jumped; waiting for heartbeats")
+            self._reachable_since = None
 
     async def _delete_room(self, call: LiveCall) -> None:
         try:

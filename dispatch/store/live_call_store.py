@@ -215,6 +215,12 @@ class LiveCallStore:
         found: list[str] = await self._run("overdue", key, _milliseconds(age_s), _MOST_AT_ONCE)
         return found
 
+    async def now_s(self) -> float:
+        """Return the present by the clock of Redis, in seconds."""
+        with translate_redis_errors():
+            seconds, microseconds = await self._redis.time()
+        return seconds + microseconds / 1e6
+
     async def find(self, call_id: uuid.UUID) -> dict[str, str | None]:
         """Return kind, state, admitted_at_ms and room_name of a call, None where missing."""
         names = ["kind", "state", "admitted_at_ms", "room_name"]

@@ -52,6 +52,30 @@ async def test_a_lost_workers_call_is_ended_and_its_room_deleted(
     assert call.state is CallState.ENDED
 
 
+async def test_a_clock_that_jumps_ahead_is_not_the_end_of_the_calls_that_go_on(
+    redis: Redis, tenant: Tenant, rooms: FakeRooms
+) -> None:
+    now_s = 100.0
+    reaper = Reaper(live_calls(redis), rooms, heal_s=6, clock=lambda: now_s)
+    calls, goes_on, lost = live_calls(redis), tenant.arrival(), tenant.arrival()
+    for arrival in (goes_on, lost):
+        await calls.admit(arrival)
+        await calls.answered(arrival.call_id, datetime.now(UTC))
+    assert await reaper.run_once() == 0
+    now_s = 200
+    assert await reaper.run_once() == 0
+    # To a clock that stands at 190 now, that of Redis has jumped ahead by ten seconds.
+    now_s = 190
+    for arrival in (goes_on, lost):
+        await lapse(redis, tenant, arrival.call_id)
+    assert await reaper.run_once() == 0
+    await calls.beat(goes_on.call_id)
+    now_s = 197
+    assert await reaper.run_once() == 1
+    found = [await calls.find(arrival.call_id) for arrival in (goes_on, lost)]
+    assert [call and call.state for call in found] == [CallState.ACTIVE, CallState.ENDED]
+
+
 async def test_it_settles_though_livekit_is_down_and_deletes_the_room_later(
     redis: Redis, tenant: Tenant, rooms: FakeRooms, reaper: Reaper
 ) -> None:
