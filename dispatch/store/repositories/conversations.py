@@ -147,7 +147,7 @@ async def list_conversations(
         "created_at": ConversationRow.created_at,
         "last_active_at": ConversationRow.last_active_at,
     }
-    in_order = ordered(query, order, columns, ConversationRow.id.desc())
+    in_order = ordered(query, order, columns, ConversationRow.id)
     return await fetch_page(db, in_order, page, _to_conversation)
 
 
