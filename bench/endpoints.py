@@ -12,13 +12,14 @@ import psycopg
 from redis.asyncio import Redis
 
 from bench.agent import DRAFT
-from bench.http_load import Load, Target, compare_endpoints
+from bench.http_load import BLOCKS, Load, Target, compare_endpoints
 from stack.api_client import api_client
 from stack.ports import free_port
 from stack.supervisor import Stack
 from stack.tenant import Tenant, create_tenant, top_up
 
 _START_TIMEOUT_S = 20.0
+_WARM_UP = 500
 _CREDITS = 1_000_000_000
 _NO_RATE_LIMIT: Final = 1_000_000
 """A minute: the limiter works, and refuses nothing."""
@@ -70,14 +71,21 @@ async def measure_agents(
     return await compare_endpoints(ours, Target("GET", f"{bare_url}/row"), requests, clients)
 
 
-async def measure_number_lists(stack: Stack, requests: int, clients: int) -> tuple[Load, Load]:
-    """Return the load of listing numbers, (of a project with many, of one with few).
+async def projects_with_numbers(stack: Stack) -> tuple[Subject, Subject]:
+    """Return two tenants, (one with many numbers, one with few).
 
     Dispatch is stopped by the caller first: it would put the numbers on trunks.
     """
     crowded, lone = await new_subject(stack), await new_subject(stack)
     await _add_numbers(stack, crowded, "+8830", MANY)
     await _add_numbers(stack, lone, "+8835", FEW)
+    return crowded, lone
+
+
+async def measure_number_lists(
+    stack: Stack, crowded: Subject, lone: Subject, requests: int, clients: int
+) -> tuple[Load, Load]:
+    """Return the load of listing numbers, (of a project with many, of one with few)."""
     url = f"{stack.gateway_url}/v1/chat/phone-numbers"
     return await compare_endpoints(
         Target("GET", url, crowded.headers), Target("GET", url, lone.headers), requests, clients
@@ -86,18 +94,23 @@ async def measure_number_lists(stack: Stack, requests: int, clients: int) -> tup
 
 async def measure_route_lookups(stack: Stack, requests: int) -> tuple[Load, Load]:
     """Return the load of looking routes up, (among many, among few), as admission does."""
-    loads = Load(), Load()
+    among_few, among_many = Load(), Load()
     async with Redis.from_url(stack.redis_url) as redis:
-        for load, routes in ((loads[1], FEW), (loads[0], MANY)):
+        for _ in range(_WARM_UP):
+            await redis.ping()
+        # Few first: to come back to few, Redis would have to throw the many away meanwhile.
+        for load, routes in ((among_few, FEW), (among_many, MANY)):
             async with redis.pipeline(transaction=False) as pipe:
                 for number in range(routes):
                     pipe.set(f"dp:route:+8836{number:08}", "{}")
                 await pipe.execute()
-            for number in range(requests):
-                began_s = asyncio.get_running_loop().time()
-                await redis.get(f"dp:route:+8836{number % FEW:08}")
-                load.latencies_s.append(asyncio.get_running_loop().time() - began_s)
-    return loads
+            for _ in range(BLOCKS):
+                load.latencies_s.append([])
+                for number in range(requests // BLOCKS):
+                    began_s = asyncio.get_running_loop().time()
+                    await redis.get(f"dp:route:+8836{number % FEW:08}")
+                    load.latencies_s[-1].append(asyncio.get_running_loop().time() - began_s)
+    return among_many, among_few
 
 
 async def _add_numbers(stack: Stack, subject: Subject, prefix: str, count: int) -> None:
@@ -122,7 +135,7 @@ async def _add_numbers(stack: Stack, subject: Subject, prefix: str, count: int) 
             """,
             {"project": subject.tenant.project_id, "prefix": prefix, "count": count},
         )
-        await connection.execute("ANALYZE phone_numbers")
+        await connection.execute("VACUUM ANALYZE phone_numbers")
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import aiohttp
 
 _WARM_UP = 20
-_BLOCKS = 6
+BLOCKS = 6
 """Blocks of either side, in the order A B B A."""
 
 
@@ -25,8 +25,8 @@ class Target:
 class Load:
     """What one side did."""
 
-    latencies_s: list[float] = field(default_factory=list)
-    """Of each request."""
+    latencies_s: list[list[float]] = field(default_factory=list)
+    """Of each request, block by block."""
     rates: list[float] = field(default_factory=list)
     """Requests a second, of each block."""
 
@@ -46,22 +46,24 @@ async def compare_endpoints(
         for _ in range(_WARM_UP):
             await _send(http, ours)
             await _send(http, bare)
-        for turn in range(_BLOCKS):
+        for turn in range(BLOCKS):
             pair = list(zip((ours, bare), loads, strict=True))
             for target, load in pair if turn % 2 == 0 else reversed(pair):
-                await _block(http, target, load, requests // _BLOCKS // clients, clients)
+                await _block(http, target, load, requests // BLOCKS // clients, clients)
     return loads
 
 
 async def _block(
     http: aiohttp.ClientSession, target: Target, load: Load, each: int, clients: int
 ) -> None:
+    latencies_s: list[float] = []
+
     async def client() -> None:
-        for _ in range(each):
-            load.latencies_s.append(await _send(http, target))
+        latencies_s.extend([await _send(http, target) for _ in range(each)])
 
     began_s = time.perf_counter()
     await asyncio.gather(*(client() for _ in range(clients)))
+    load.latencies_s.append(latencies_s)
     load.rates.append(each * clients / (time.perf_counter() - began_s))
 
 
