@@ -19,6 +19,7 @@ from worker.hearing import RoomHearing
 from worker.hold_music import HoldMusic, read_tune
 from worker.line import Line
 from worker.pipelines import WarmModels
+from worker.subscriptions import everybody_asked
 from worker.transcript import CallJournal
 from worker.transfers.hosts import may_dial
 from worker.transfers.targets import Targets
@@ -60,7 +61,9 @@ def call_control_of(
         caller_identity=arrival.caller_identity,
         from_number=own_number or _NO_NUMBER,
         journal=journal,
-        hearing=RoomHearing(services.hearing, room, parties),
+        hearing=RoomHearing(
+            services.hearing, room, parties, functools.partial(everybody_asked, room)
+        ),
         dialler=services.dialler,
         voice=agent,
         detection=warm.vad,

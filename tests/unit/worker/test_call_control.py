@@ -114,7 +114,7 @@ class Office:
             caller_identity="caller",
             from_number=DID,
             journal=cast("Any", self.journal),
-            hearing=RoomHearing(self.livekit, room, parties),
+            hearing=RoomHearing(self.livekit, room, parties, asyncio.Event().wait),
             dialler=self.dialler,
             voice=self.agent,
             detection=cast("Any", None),
