@@ -174,6 +174,13 @@ async def test_gets_a_call_with_all_that_is_on_record(gateway: Gateway, database
     [listed] = (await tenant.http.get("/v1/calls")).json()["data"]
     assert {name: body[name] for name in listed} == listed
     at = "2026-01-01T12:00:00Z"
+    assert body["legs"] == [
+        {
+            **{"id": "caller", "role": "caller", "target": "+12015550123", "state": "ended"},
+            **{"outcome": "hang_up", "sipCode": None, "billedS": 31},
+            **{name: listed[name] for name in ("startedAt", "answeredAt", "endedAt")},
+        }
+    ]
     assert body["transcript"] == [{"seq": 4, "speaker": "agent", "text": "Hello.", "at": at}]
     assert [event["seq"] for event in body["events"]] == [1, 2, 3]
     assert body["events"][0] == {"seq": 1, "type": "call.ringing", "at": at, "data": {}}
