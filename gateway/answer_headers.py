@@ -19,7 +19,7 @@ _PREFLIGHT: Final = {
     "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE",
     "Access-Control-Allow-Headers": (
         "authorization, content-type, idempotency-key, x-api-key, x-project-id, x-request-id, "
-        "x-studio-token"
+        "x-session-token, x-studio-token"
     ),
     "Access-Control-Max-Age": "600",
     "Vary": "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",

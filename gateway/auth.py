@@ -35,6 +35,9 @@ from gateway.services import services_of
 
 _BEARER: Final = "bearer "
 
+SESSION_HEADER: Final = "X-Session-Token"
+"""What a page shows beside its widget key: that one chat is its own."""
+
 key_header = APIKeyHeader(
     name="x-api-key", scheme_name="ApiKey", description="The project's key.", auto_error=False
 )
@@ -214,6 +217,9 @@ class TenantRoute(ApiRoute):
         principal: Principal = request.state.principal
         # The tokens of a user are new every minute; the user is the same.
         credential = principal.user_id or presented_key(request)
+        if principal.kind == "widget":
+            # Whoever sees the page has the key, and must not be told what another was answered.
+            credential += request.headers.get(SESSION_HEADER, "")
         idempotency = services_of(request).idempotency
         tenant = str(principal.project_id)
         return await serve_once(idempotency, request, tenant, credential, serve)

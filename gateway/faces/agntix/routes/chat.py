@@ -17,6 +17,7 @@ from dispatch.errors import NotFound
 from dispatch.paging import Order, PageRequest
 from gateway.auth import CurrentPrincipal, Forbidden, TenantRoute, key_bearer, key_header, requires
 from gateway.dependencies import NewId, ServicesOf
+from gateway.faces.agntix.chat_access import ReachedSession, token_for
 from gateway.faces.agntix.errors import AnswerFailed, SessionClosed
 from gateway.faces.agntix.paging import RequestedPage, paged_by, sorted_by
 from gateway.faces.agntix.schemas.chat import (
@@ -25,6 +26,7 @@ from gateway.faces.agntix.schemas.chat import (
     CloseBody,
     MessageAnswer,
     MessageBody,
+    NewChatSessionAnswer,
     Platform,
     State,
 )
@@ -62,8 +64,11 @@ _ANSWERED: Final[dict[int | str, dict[str, Any]]] = {
 )
 async def open_session(
     body: ChatSessionBody, principal: CurrentPrincipal, services: ServicesOf, new_id: NewId
-) -> ChatSessionAnswer:
-    """Open a chat with an agent, for voice or not; its greeting is the first message."""
+) -> NewChatSessionAnswer:
+    """Open a chat with an agent, for voice or not; its greeting is the first message.
+
+    With a widget key a session token comes along, without which the key does not reach the session.
+    """
     conversation, _ = await services.chat_sessions.open(
         principal,
         body.agent_id,
@@ -72,7 +77,8 @@ async def open_session(
         metadata=body.to_metadata(),
         user_identifier=None if body.contact is None else body.contact.external_id,
     )
-    return ChatSessionAnswer.of(conversation)
+    token = token_for(principal, services, conversation)
+    return NewChatSessionAnswer.of_new(conversation, token)
 
 
 @router.get(
@@ -104,11 +110,9 @@ async def list_sessions(
     dependencies=_READ,
     responses=native_errors(404),
 )
-async def get_session(
-    session_id: uuid.UUID, principal: CurrentPrincipal, services: ServicesOf
-) -> ChatSessionAnswer:
+async def get_session(session: ReachedSession) -> ChatSessionAnswer:
     """Return one chat session, open or closed."""
-    return ChatSessionAnswer.of(await services.chat_sessions.get(principal, session_id))
+    return ChatSessionAnswer.of(session)
 
 
 @router.patch(
@@ -118,25 +122,16 @@ async def get_session(
     responses=native_errors(400, 404, 413),
 )
 async def close_session(
-    session_id: uuid.UUID,
-    principal: CurrentPrincipal,
-    services: ServicesOf,
-    body: CloseBody | None = None,
+    session: ReachedSession, services: ServicesOf, body: CloseBody | None = None
 ) -> ChatSessionAnswer:
     """Close a chat session and settle what it cost; closing it again changes nothing."""
     del body
-    session = await services.chat_sessions.get(principal, session_id)
     return ChatSessionAnswer.of(await services.chat_sessions.end(session.id))
 
 
 async def _begun_turn(
-    session_id: uuid.UUID,
-    body: MessageBody,
-    turn_id: NewId,
-    principal: CurrentPrincipal,
-    services: ServicesOf,
+    session: ReachedSession, body: MessageBody, turn_id: NewId, services: ServicesOf
 ) -> Turn:
-    session = await services.chat_sessions.get(principal, session_id)
     try:
         return await services.chat_turns.begin(session.id, body.content, turn_id)
     except NotFound as exc:
@@ -178,13 +173,11 @@ async def send_message(
     responses=native_errors(400, 404),
 )
 async def list_messages(
-    session_id: uuid.UUID,
-    principal: CurrentPrincipal,
+    session: ReachedSession,
     services: ServicesOf,
     page: Annotated[PageRequest, paged_by(MESSAGES)],
 ) -> PageAnswer[MessageAnswer]:
     """List what user and agent said to each other, oldest first."""
-    session = await services.chat_sessions.get(principal, session_id)
     found = await services.chat_sessions.messages(session.id, page)
     return PageAnswer[MessageAnswer].of(found, MessageAnswer.of)
 

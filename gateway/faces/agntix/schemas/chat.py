@@ -102,6 +102,22 @@ class ChatSessionAnswer(Answer):
         )
 
 
+class NewChatSessionAnswer(ChatSessionAnswer):
+    """A chat session just opened."""
+
+    session_token: str | None = Field(
+        default=None,
+        exclude_if=lambda token: token is None,
+        description="With a widget key only: to be sent as `X-Session-Token` from now on.",
+    )
+
+    @classmethod
+    def of_new(cls, conversation: Conversation, session_token: str | None) -> Self:
+        """Return the answer for a conversation that was opened."""
+        opened = cls.of(conversation)
+        return opened.model_copy(update={"session_token": session_token})
+
+
 class CloseBody(RequestBody):
     """Why a session is closed."""
 

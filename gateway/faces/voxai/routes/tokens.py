@@ -28,8 +28,11 @@ async def get_token(
 
     The room's name is given the project's prefix. Without `agent_config_id` and
     `agent_config_ids` no agent is sent. Each agent's conversation is a call with a bill of its own,
-    from the moment it has answered; the room closes when one of them ends it.
+    from the moment it has answered; the room closes when one of them ends it. A widget key opens
+    voice sessions instead: with it anybody could join a room whose name they guess.
     """
+    if principal.kind == "widget":
+        raise Forbidden("A widget key opens voice sessions, but no room by its name.")
     if body.grants.asks_for_power and Scope.ROOMS_WRITE not in principal.scopes:
         raise Forbidden("hidden and roomAdmin need a key with the scope rooms:write.")
     access = await services.rooms.open(
