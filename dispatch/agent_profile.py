@@ -112,7 +112,9 @@ class AgentDraft(BaseModel):
     """Knowledge bases that the agent may search."""
     handoff_agent_ids: tuple[uuid.UUID, ...] = Field(default=(), max_length=20)
     """Other agents of the project that it may hand a chat over to."""
-    variables: dict[VariableName, VariableValue] = Field(default_factory=dict, max_length=100)
+    variables: dict[VariableName, VariableValue] = Field(
+        default_factory=dict, max_length=100, json_schema_extra={"additionalProperties": False}
+    )
     """Values for `{{name}}` in prompt, greeting and goodbye; a call may bring others."""
     turn_taking: TurnTaking = TurnTaking()
     tools_allowed: tuple[CallTool, ...] = Field(default=USUAL_CALL_TOOLS, max_length=20)
@@ -124,7 +126,9 @@ class AgentDraft(BaseModel):
     max_duration_s: StrictInt = Field(default=3_600, ge=10, le=86_400)
     silence_timeout_s: StrictInt = Field(default=60, ge=5, le=3_600)
     """Nobody speaks for this long: the agent says goodbye and ends the call."""
-    extensions: dict[FaceName, JsonValue] = Field(default_factory=dict, max_length=10)
+    extensions: dict[FaceName, JsonValue] = Field(
+        default_factory=dict, max_length=10, json_schema_extra={"additionalProperties": False}
+    )
     """What a product's clients set and Dialplane gives no meaning to, by product, word for word;
     16 KiB of JSON at most."""
 

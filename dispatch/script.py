@@ -73,7 +73,8 @@ Phrase = Annotated[
 ]
 Key = Annotated[str, StringConstraints(pattern=r"^[0-9A-D*#]$")]
 MenuName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
-ToolName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")]
+_TOOL_NAME = r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$"
+ToolName = Annotated[str, StringConstraints(pattern=_TOOL_NAME)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +85,30 @@ class ToolCall:
     arguments: dict[str, Any]
 
 
+def _has(field: str, **limits: JsonValue) -> dict[str, Any]:
+    return {"required": [field], "properties": {field: limits}}
+
+
+_STEP_RULES: dict[str, Any] = {
+    "allOf": [
+        {"anyOf": [_has("phrases", minItems=1), _has("keys", minItems=1)]},
+        {
+            "anyOf": [
+                _has("reply", minLength=1),
+                _has("action", type="object"),
+                _has("goto", type="string"),
+            ]
+        },
+        {"if": _has("then", minLength=1), "then": _has("action", type="object")},
+    ]
+}
+"""What `Step` asks of its fields together, in JSON Schema."""
+
+
 class Step(BaseModel):
     """One thing a caller can say or press, and what the agent does about it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=_STEP_RULES)
 
     phrases: tuple[Phrase, ...] = Field(default=(), max_length=50)
     """What the caller may say; any of them."""
@@ -95,7 +116,14 @@ class Step(BaseModel):
     """What the caller may press; any of them."""
     reply: str = Field(default="", max_length=_TEXT_MAX)
     """What the agent says, before the action."""
-    action: dict[ToolName, dict[str, JsonValue]] | None = None
+    action: dict[ToolName, dict[str, JsonValue]] | None = Field(
+        default=None,
+        json_schema_extra={
+            "minProperties": 1,
+            "maxProperties": 1,
+            "propertyNames": {"pattern": _TOOL_NAME},
+        },
+    )
     """One tool and its arguments: ``{"end_call": {}}``, ``{"transfer_call": {"to": "tel:…"}}``."""
     then: str = Field(default="", max_length=_TEXT_MAX)
     """What the agent says when the action has succeeded: ``{result}`` stands for the tool's answer,
@@ -151,7 +179,9 @@ class Script(BaseModel):
 
     steps: tuple[Step, ...] = Field(default=(), max_length=200)
     """The main menu. Its steps work in every other menu too, after that menu's own."""
-    menus: dict[MenuName, Menu] = Field(default_factory=dict, max_length=50)
+    menus: dict[MenuName, Menu] = Field(
+        default_factory=dict, max_length=50, json_schema_extra={"additionalProperties": False}
+    )
     fallback: str = Field(
         default="Sorry, I did not catch that.", min_length=1, max_length=_TEXT_MAX
     )

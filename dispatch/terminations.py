@@ -15,8 +15,8 @@ from dispatch.secrets.envelope import KeyRing
 from dispatch.store.engine import Database
 from dispatch.store.repositories import carrier_connections, outbound_calls, terminations
 
-_MOST_A_SECOND: Final = 100
-_MOST_AT_ONCE: Final = 10_000
+MOST_A_SECOND: Final = 100
+MOST_AT_ONCE: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +117,8 @@ def _checked(draft: TerminationDraft) -> SetTermination:
     host = checked_host(draft.uri, wrong)
     check_credentials(draft.username, draft.password)
     for name, value, most in (
-        ("calls_per_second", draft.calls_per_second, _MOST_A_SECOND),
-        ("max_outbound_calls", draft.max_outbound_calls, _MOST_AT_ONCE),
+        ("calls_per_second", draft.calls_per_second, MOST_A_SECOND),
+        ("max_outbound_calls", draft.max_outbound_calls, MOST_AT_ONCE),
     ):
         if value is not None and not 1 <= value <= most:
             raise InvalidField(name, f"From 1 to {most}.")

@@ -24,7 +24,7 @@ LONGEST_ARGUMENTS_BYTES: Final = 16_384
 _DEEPEST: Final = 32
 _MOST_COMPLAINTS: Final = 3
 _LONGEST_COMPLAINT: Final = 300
-_NOT_AT_THE_TOP: Final = ("$ref", "allOf", "anyOf", "oneOf", "not", "enum", "const", "if")
+NOT_AT_THE_TOP: Final = ("$ref", "allOf", "anyOf", "oneOf", "not", "enum", "const", "if")
 """Language models' APIs want a plain object at the top."""
 
 _USELESS: Final = ("$id", "$anchor", "$dynamicRef", "$dynamicAnchor", "$vocabulary")
@@ -40,7 +40,7 @@ def check_parameters(schema: Mapping[str, JsonValue]) -> None:
         raise ValueError(f"the schema may take {LONGEST_SCHEMA_BYTES} bytes at most")
     if schema.get("type") != "object":
         raise ValueError('the schema of a function\'s arguments has "type": "object"')
-    for keyword in _NOT_AT_THE_TOP:
+    for keyword in NOT_AT_THE_TOP:
         if keyword in schema:
             raise ValueError(f"{keyword} may not stand at the top; describe properties instead")
     _Walk(schema).check()

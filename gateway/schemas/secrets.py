@@ -1,12 +1,23 @@
 """Bodies of secrets: they go in, and only their ends come out."""
 
 from datetime import datetime
-from typing import Self
+from typing import Annotated, Self
 
+from fastapi import Path
 from pydantic import ConfigDict, Field, SecretStr
 
 from dispatch.secrets.values import MOST_VALUES, MaskedSecret
 from gateway.schemas.base import Answer, RequestBody
+
+ProviderName = Annotated[
+    str,
+    Path(
+        description="The provider in one word.",
+        examples=["openai"],
+        json_schema_extra={"pattern": "^[a-z0-9][a-z0-9_-]{0,39}$"},
+    ),
+]
+"""Where a path names whose secret is kept."""
 
 
 class SecretBody(RequestBody):

@@ -2,13 +2,15 @@
 
 import uuid
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 from pydantic.alias_generators import to_camel
 
 from dispatch.tool_definition import HttpRequest, ToolDefinition, ToolDraft
+from dispatch.tool_parameters import NOT_AT_THE_TOP
 from gateway.schemas.base import Answer, without_defaults
+from gateway.schemas.conditions import described, has, if_there, implies
 
 _REQUEST = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
 _ANSWER = ConfigDict(alias_generator=to_camel, extra="ignore", frozen=True, populate_by_name=True)
@@ -31,16 +33,44 @@ _EXAMPLE: dict[str, Any] = {
 }
 
 
+_PATTERN_OF_URLS: Final = (
+    r"^https?://[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:[1-9][0-9]{0,3})?"
+    r'([/?][!"$-~]*)?$'
+)
+
+ARGUMENTS: Final[dict[str, Any]] = has("type", const="object") | {
+    "propertyNames": {"not": {"enum": list(NOT_AT_THE_TOP)}}
+}
+"""What is asked of the schema of a tool's arguments, before it is read as a schema."""
+
+describe_request: Final = described(
+    implies(has("method", const="GET"), if_there("body", type="null")),
+    fields={
+        "url": {"pattern": _PATTERN_OF_URLS},
+        "headers": {
+            "propertyNames": {"pattern": r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$"},
+            "additionalProperties": {
+                "type": "string",
+                "maxLength": 2_000,
+                "pattern": r"^[ -~\t]*$",
+            },
+        },
+    },
+)
+
+
 class HttpRequestBody(HttpRequest):
     """The request behind the tool."""
 
-    model_config = _REQUEST
+    model_config = _REQUEST | ConfigDict(json_schema_extra=describe_request)
 
 
 class ToolBody(ToolDraft):
     """A tool to create."""
 
-    model_config = _REQUEST | ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+    model_config = _REQUEST | ConfigDict(
+        json_schema_extra=described(examples=[_EXAMPLE], fields={"parameters": ARGUMENTS})
+    )
 
     http: HttpRequestBody
 
@@ -51,6 +81,7 @@ class ToolBody(ToolDraft):
 
 def _describe_patch(schema: dict[str, Any]) -> None:
     without_defaults(schema)
+    schema["properties"]["parameters"].update(ARGUMENTS)
     schema["examples"] = [{"description": "Finds out where an order is."}]
 
 

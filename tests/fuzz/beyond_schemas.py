@@ -1,67 +1,66 @@
 """What a JSON Schema cannot say: requests that fit theirs and are refused for a rule in words.
 
-The schemas here tell types, lengths, patterns and what is required. Rules between two fields, of
-whole grammars (numbers, networks, URLs that may be called), or about the world (a moment that must
-lie ahead) are told in the field's description and in the refusal. Every such refusal is listed
-here; one that is not is an error of the schema.
+The schemas tell types, lengths, patterns, what is required, and rules between fields of one body.
+What is left is told in the field's description and in the refusal, and listed here with the reason
+why no schema can say it. A refusal that is not listed is an error of the schema.
 """
 
 import re
 from typing import Any, Final
 
-_RULES: Final = (
-    "A password goes with a user name",
-    "send scopes or permissions, not both",
-    "must lie in the future",
-    "A number cannot call itself",
-    "Invalid phone number format",
-    "must start with \\+ and its country code",
-    "must not lie before",
-    "leave the agents away, or no_agent",
-    # What Postgres cannot keep, in any text.
-    "may not hold a NUL character",
-    "no NUL among them",
-    # What the request names exists, but does not go together with the rest of the request.
-    "The agent is inactive",
-    "Agent must be Pipeline or Realtime",
-    "The carrier connection's provider is",
-    "From where .* may call in is not known here",
-    "no (LLM|STT|TTS|STS) model has this id or name",
-    "there is no (LLM|STT|TTS|STS) model of this id",
-    "builtin runs here and has no base URL",
-    "is none of builtin, deepgram, openai",
-    "is not known to have",
-    "unknown voice",
-    "which is not allowed here",
-    "Say which number to call from",
-    "The project has no (agent|knowledge base|tool)",
-    "is needed when",
-    "a step needs phrases or keys",
-    "action names exactly one tool",
-    "a GET has none",
-    "otherwise anybody could call in",
-    # Empty means nothing was said, which only one of two fields may do.
-    "A user name and a password go together",
-    "1 to 255 characters",
-    "A widget key needs the domains of its pages",
-    # Grammars.
-    "allowedOrigins holds domains",
-    "must be the carrier's host",
-    "a header's name has",
-    "keys are pressed in one go",
-    "no key to send",
-    "a DTMF key is one of",
-    "provider must be one word",
-    "not a URL",
-    "not an absolute https:// URL",
-    "not a JSON Schema",
-    "the schema of a function's arguments has",
-    "the name must end in one",
-    "A value's name has lower-case letters",
-    "a pattern is a number",
-)
+_EVERY_TEXT = "Postgres keeps no NUL; a pattern in each of a thousand texts would say it."
+_STORED = "It depends on what else is stored."
+_CLOCK = "It depends on the time."
+_SETTING = "It depends on the installation's settings."
+_NUMBERING = "The world's numbering plans."
+_CATALOGUE = "The lists of models and voices are data, with paths of their own."
+_CALENDARS = "Names of time zones and of calendars of holidays are other people's lists."
+_TWO_VALUES = "It compares two values."
+_LANGUAGE = "A whole language: JSON Schema, URLs, networks, Unicode's classes of characters."
+_FORM = "The name of a file is no part of a form's schema."
 
-_RULE: Final = re.compile("|".join(_RULES))
+_RULES: Final[dict[str, str]] = {
+    "may not hold a NUL character": _EVERY_TEXT,
+    "no NUL among them": _EVERY_TEXT,
+    # What the request names exists, but does not go together with the rest of the request.
+    "The agent is inactive": _STORED,
+    "Agent must be Pipeline or Realtime": _STORED,
+    "The carrier connection's provider is": _STORED,
+    "Say which number to call from": _STORED,
+    "The project has no (agent|carrier connection|knowledge base|tool)": _STORED,
+    "A password goes with a user name": _STORED,
+    "is needed when welcomeMode is": _STORED,
+    "From where .* may call in is not known here": _SETTING,
+    "Tools are called over https": _SETTING,
+    "must lie in the future": _CLOCK,
+    "must not lie before": _TWO_VALUES,
+    "A number cannot call itself": _TWO_VALUES,
+    "which is not allowed here": _TWO_VALUES,
+    "Invalid phone number format": _NUMBERING,
+    "Not a (possible )?phone number": _NUMBERING,
+    "no (LLM|STT|TTS|STS) model has this id or name": _CATALOGUE,
+    "is not known to have": _CATALOGUE,
+    "has no voice": _CATALOGUE,
+    "unknown voice": _CATALOGUE,
+    r"models\.\w+\.voice is required": _CATALOGUE,
+    "The agent is text-only": _STORED,
+    "which would loop": _STORED,
+    "cannot pass calls on to itself": _TWO_VALUES,
+    "must differ from opens": _TWO_VALUES,
+    "the same date stands there twice": _TWO_VALUES,
+    "The target is (a|in a) ": _NUMBERING,
+    "no such time zone in the IANA database": _CALENDARS,
+    "no country of this code": _CALENDARS,
+    "It is none of .*'s subdivisions": _CALENDARS,
+    "not a JSON Schema": _LANGUAGE,
+    "none of them a control character": _LANGUAGE,
+    "other control characters": _LANGUAGE,
+    "Not an IP address or a CIDR range": _LANGUAGE,
+    "the name must end in one": _FORM,
+}
+"""What a refusal says, as a pattern, and why it is not in the schema."""
+
+_MET: Final[set[str]] = set()
 
 
 def is_beyond_its_schema(response: Any) -> bool:
@@ -69,7 +68,20 @@ def is_beyond_its_schema(response: Any) -> bool:
     if response.status_code != 400:
         return False
     told = _sentences(response.json())
-    return bool(told) and all(_RULE.search(sentence) for sentence in told)
+    rules = [_rule_of(sentence) for sentence in told]
+    if not rules or None in rules:
+        return False
+    _MET.update(rule for rule in rules if rule is not None)
+    return True
+
+
+def rules_never_met() -> list[str]:
+    """Return the rules that refused nothing, and so may be no rules any more."""
+    return [rule for rule in _RULES if rule not in _MET]
+
+
+def _rule_of(sentence: str) -> str | None:
+    return next((rule for rule in _RULES if re.search(rule, sentence)), None)
 
 
 def _sentences(body: dict[str, Any]) -> list[str]:

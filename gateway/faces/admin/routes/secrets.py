@@ -8,7 +8,7 @@ from gateway.auth import CurrentAdministrator
 from gateway.dependencies import ServicesOf
 from gateway.faces.admin.routes.routers import admin_router
 from gateway.schemas.errors import native_errors
-from gateway.schemas.secrets import SecretAnswer, SecretBody, SecretsAnswer
+from gateway.schemas.secrets import ProviderName, SecretAnswer, SecretBody, SecretsAnswer
 
 router = admin_router()
 
@@ -20,7 +20,7 @@ router = admin_router()
 )
 async def put_secret_of_project(
     project_id: uuid.UUID,
-    provider: str,
+    provider: ProviderName,
     body: SecretBody,
     admin: CurrentAdministrator,
     services: ServicesOf,

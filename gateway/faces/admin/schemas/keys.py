@@ -3,13 +3,15 @@
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints, field_validator
 
 from dispatch.access.key_drafts import KeyDraft
-from dispatch.accounts import Scope
+from dispatch.accounts import WIDGET_SCOPES
 from gateway.schemas.base import Answer, Instant, Label, RequestBody, without_defaults
+from gateway.schemas.conditions import both, described, has, if_there, implies
+from gateway.schemas.scopes import Scopes
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
 Domains = Annotated[
@@ -22,10 +24,32 @@ Domains = Annotated[
 ]
 
 
+_LABEL: Final = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_DOMAIN: Final = rf"(localhost|{_LABEL}(\.{_LABEL})+)"
+_DOMAINS: Final = {
+    "items": {
+        "type": "string",
+        "maxLength": 253,
+        "pattern": rf"^({_DOMAIN}|https?://{_DOMAIN}(:[1-9][0-9]{{0,3}})?)$",
+    }
+}
+_WIDGETS: Final = implies(
+    has("kind", const="widget"),
+    both(
+        has("allowedOrigins", minItems=1),
+        if_there("scopes", items={"enum": sorted(WIDGET_SCOPES)}),
+    ),
+)
+
+
 class KeyBody(RequestBody):
     """An API key to create."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "backend"}]})
+    model_config = ConfigDict(
+        json_schema_extra=described(
+            _WIDGETS, examples=[{"name": "backend"}], fields={"allowedOrigins": _DOMAINS}
+        )
+    )
 
     name: Label
     prefix: Literal["pk", "tk"] = Field(default="pk", description="How the key begins.")
@@ -33,7 +57,7 @@ class KeyBody(RequestBody):
         default="server",
         description="A `widget` key is made for web pages: `tk_widget_…`, on its domains only.",
     )
-    scopes: frozenset[Scope] | None = Field(
+    scopes: Scopes | None = Field(
         default=None, description="What it may do; when absent all but `secrets:read`."
     )
     allowed_origins: Domains = ()
@@ -50,6 +74,7 @@ class KeyBody(RequestBody):
 
 def _describe_patch(schema: dict[str, Any]) -> None:
     without_defaults(schema)
+    schema["properties"]["allowedOrigins"].update(_DOMAINS)
     schema["examples"] = [{"scopes": ["agents:read", "voice:write"]}]
 
 
@@ -59,7 +84,7 @@ class KeyPatch(RequestBody):
     model_config = ConfigDict(json_schema_extra=_describe_patch)
 
     name: Label = ""
-    scopes: frozenset[Scope] | None = Field(
+    scopes: Scopes | None = Field(
         default=None, description="What it may do; null for all but `secrets:read`."
     )
     allowed_origins: Domains = ()

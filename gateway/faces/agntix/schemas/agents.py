@@ -16,6 +16,7 @@ from gateway.faces.agntix.schemas.voice_params import (
     VoiceParams,
 )
 from gateway.schemas.base import Answer, RequestBody, without_defaults
+from gateway.schemas.conditions import described, has, if_there, implies
 
 _Text = Annotated[str, StringConstraints(max_length=2_000)]
 
@@ -132,6 +133,18 @@ class AgentPatchV2(RequestBody):
     intelligence: Intelligence | None = None
 
 
+_OF_NEW_ONES: Final = (
+    implies(has("voiceEnabled", const=True), has("voicePipelineMode", type="string")),
+    if_there(
+        "voiceParams",
+        **implies(
+            has("welcomeMode", const="aiInitiatesDynamic"), has("welcomePrompt", minLength=1)
+        ),
+    ),
+)
+"""Rules that a change cannot tell: they are about the agent as it will be."""
+
+
 class AgentBodyV2(AgentPatchV2):
     """An agent to create.
 
@@ -139,7 +152,7 @@ class AgentBodyV2(AgentPatchV2):
     and the builtin one when it keeps none.
     """
 
-    model_config = ConfigDict(json_schema_extra={"examples": [AGENT_EXAMPLE]})
+    model_config = ConfigDict(json_schema_extra=described(*_OF_NEW_ONES, examples=[AGENT_EXAMPLE]))
 
     full_name: Name
     description: str = limited_like(AgentDraft, "description", ...)
@@ -201,16 +214,17 @@ class AgentBodyV1(AgentPatchV1):
     """An agent to create, as the first version of this API does: a name is enough."""
 
     model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
+        json_schema_extra=described(
+            *_OF_NEW_ONES,
+            examples=[
                 {
                     "name": "Support bot",
                     "modelId": "gpt-4o-mini",
                     "systemPrompt": "You are helpful.",
                     "config": {"temperature": 0.3},
                 }
-            ]
-        }
+            ],
+        )
     )
 
     name: Name

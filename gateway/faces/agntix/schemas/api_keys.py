@@ -3,19 +3,26 @@
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from dispatch.access.key_drafts import KeyDraft
-from dispatch.accounts import ApiKey, Scope
+from dispatch.accounts import ApiKey
 from gateway.schemas.base import Answer, Instant, Label, RequestBody, without_defaults
+from gateway.schemas.conditions import described
+from gateway.schemas.scopes import Scopes
 
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
 
 
+_ONE_NAME: Final = {"not": {"required": ["scopes", "permissions"]}}
+_describe_rules = described(_ONE_NAME)
+
+
 def _describe_patch(schema: dict[str, Any]) -> None:
     without_defaults(schema)
+    _describe_rules(schema)
     schema["examples"] = [{"scopes": ["agents:read", "voice:write"]}]
 
 
@@ -26,12 +33,10 @@ class ProjectKeyPatch(RequestBody):
 
     name: Label = "unchanged"
     description: _Text = ""
-    scopes: frozenset[Scope] | None = Field(
+    scopes: Scopes | None = Field(
         default=None, description="What it may do; null for all but `secrets:read`."
     )
-    permissions: frozenset[Scope] | None = Field(
-        default=None, description="Another name of `scopes`."
-    )
+    permissions: Scopes | None = Field(default=None, description="Another name of `scopes`.")
     metadata: dict[str, Any] = Field(default={}, description="JSON of your own, up to 4 KiB.")
     expires_at: Instant | None = Field(default=None, description="Null for never.")
 
@@ -55,7 +60,9 @@ class ProjectKeyBody(ProjectKeyPatch):
     """An API key to create."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"name": "backend", "scopes": ["chat:write"]}]}
+        json_schema_extra=described(
+            _ONE_NAME, examples=[{"name": "backend", "scopes": ["chat:write"]}]
+        )
     )
 
     name: Label

@@ -11,6 +11,7 @@ from dispatch.errors import InvalidField
 from dispatch.tool_definition import MOST_HEADERS, HttpMethod, ToolDefinition, ToolDraft
 from gateway.faces.agntix.schemas.limits import limited_like
 from gateway.schemas.base import Answer, RequestBody, without_defaults
+from gateway.schemas.tools import describe_request
 
 _EXAMPLE: Final[dict[str, Any]] = {
     "name": "order_status",
@@ -35,6 +36,8 @@ class ApiTool(RequestBody):
     Arguments go where `{{name}}` stands in the URL and the body. Without a body those that the URL
     does not name are sent as JSON, or in a GET's query.
     """
+
+    model_config = ConfigDict(json_schema_extra=describe_request)
 
     url: Annotated[str, StringConstraints(min_length=1, max_length=2_000)]
     method: HttpMethod = HttpMethod.POST

@@ -7,7 +7,7 @@ from dispatch.accounts import Scope
 from gateway.auth import CurrentPrincipal, NativeRoute, key_bearer, key_header, requires
 from gateway.dependencies import ServicesOf
 from gateway.schemas.errors import native_errors
-from gateway.schemas.secrets import SecretAnswer, SecretBody, SecretsAnswer
+from gateway.schemas.secrets import ProviderName, SecretAnswer, SecretBody, SecretsAnswer
 
 router = APIRouter(
     route_class=NativeRoute,
@@ -26,7 +26,7 @@ _WRITE = [requires(Scope.SECRETS_WRITE)]
     responses=native_errors(400, 413),
 )
 async def put_secret(
-    provider: str, body: SecretBody, principal: CurrentPrincipal, services: ServicesOf
+    provider: ProviderName, body: SecretBody, principal: CurrentPrincipal, services: ServicesOf
 ) -> SecretAnswer:
     """Keep a provider's values, such as its API key, in place of those before.
 

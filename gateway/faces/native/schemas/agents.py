@@ -6,15 +6,17 @@ repeated here is only which nested part has a camelCase form of its own.
 
 import uuid
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from dispatch.agent_profile import AgentDraft, AgentProfile, AgentVersion, Name, TurnTaking
+from dispatch.models.catalogue import catalogue
 from dispatch.models.choices import (
     AgentModels,
     LlmChoice,
+    ModelChoice,
     RealtimeChoice,
     SttChoice,
     TtsChoice,
@@ -22,6 +24,7 @@ from dispatch.models.choices import (
 from dispatch.script import Script
 from dispatch.transfer_policy import TransferPolicy
 from gateway.schemas.base import Answer, without_defaults
+from gateway.schemas.conditions import described, either, has, if_there
 
 _REQUEST = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
 _ANSWER = ConfigDict(alias_generator=to_camel, extra="ignore", frozen=True, populate_by_name=True)
@@ -46,28 +49,42 @@ AGENT_EXAMPLE: dict[str, Any] = {
 }
 
 
+def _providers_of(choice: type[ModelChoice]) -> ConfigDict:
+    """Return the configuration of a choice, whose schema tells who has such models."""
+    able = {model.provider for model in catalogue().list_models(choice.kind)}
+    names = [each.slug for each in catalogue().providers if each.slug in able]
+    servers = [each.slug for each in catalogue().providers if each.takes_base_url]
+    default = choice.model_fields["provider"].default in servers
+    named = has("provider", enum=servers)
+    elsewhere = either(named, {"not": {"required": ["provider"]}}) if default else named
+    rule = either(elsewhere, if_there("baseUrl", type="null"))
+    filled_in = ("model", "voice")
+    extra = described(rule, fields={"provider": {"enum": names}}, optional=filled_in)
+    return _REQUEST | ConfigDict(json_schema_extra=extra)
+
+
 class SttBody(SttChoice):
     """Who listens."""
 
-    model_config = _REQUEST
+    model_config = _providers_of(SttChoice)
 
 
 class LlmBody(LlmChoice):
     """Who thinks: a language model, or the script."""
 
-    model_config = _REQUEST
+    model_config = _providers_of(LlmChoice)
 
 
 class TtsBody(TtsChoice):
     """Who speaks, and in which voice."""
 
-    model_config = _REQUEST
+    model_config = _providers_of(TtsChoice)
 
 
 class RealtimeBody(RealtimeChoice):
     """Who listens, thinks and speaks in one."""
 
-    model_config = _REQUEST
+    model_config = _providers_of(RealtimeChoice)
 
 
 class ModelsBody(AgentModels):
@@ -96,16 +113,43 @@ class ScriptBody(Script):
     model_config = _REQUEST
 
 
+_PORT: Final = (
+    ":([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+)
+_HOST: Final = "[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?"
+_SIP: Final = rf"sip:[A-Za-z0-9_.!~*'()&=+$,;?/%-]{{1,128}}@{_HOST}({_PORT})?"
+_TARGET: Final = rf"^((tel:)?\+[1-9][0-9]{{5,14}}|{_SIP})$"
+_PATTERN: Final = r"^(\+[0-9]{0,15}\*?|sip:[^\s@]{1,128}@[^\s@]{1,260})$"
+
+
 class TransferBody(TransferPolicy):
     """Whom the agent may pass calls to, and how."""
 
-    model_config = _REQUEST
+    model_config = _REQUEST | ConfigDict(
+        json_schema_extra=described(
+            fields={
+                "targets": {"items": {"type": "string", "maxLength": 400, "pattern": _TARGET}},
+                "allow": {"items": {"type": "string", "maxLength": 400, "pattern": _PATTERN}},
+            }
+        )
+    )
+
+
+_DIFFERENT: Final = {"uniqueItems": True}
+_ALL_DIFFERENT: Final = dict.fromkeys(("toolIds", "knowledgeBaseIds", "toolsAllowed"), _DIFFERENT)
+_describe_ids = described(fields=_ALL_DIFFERENT)
 
 
 class AgentBody(AgentDraft):
     """An agent to create."""
 
-    model_config = _REQUEST | ConfigDict(json_schema_extra={"examples": [AGENT_EXAMPLE]})
+    model_config = _REQUEST | ConfigDict(
+        json_schema_extra=described(
+            either(has("voiceEnabled", const=False), if_there("voicePipelineMode", type="string")),
+            examples=[AGENT_EXAMPLE],
+            fields=_ALL_DIFFERENT,
+        )
+    )
 
     models: ModelsBody = Field(default_factory=ModelsBody)
     script: ScriptBody = Field(default_factory=ScriptBody)
@@ -126,6 +170,7 @@ class AgentBody(AgentDraft):
 
 def _describe_patch(schema: dict[str, Any]) -> None:
     without_defaults(schema)
+    _describe_ids(schema)
     schema["examples"] = [{"greeting": "Good morning!", "isActive": True}]
 
 

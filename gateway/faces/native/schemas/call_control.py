@@ -8,7 +8,7 @@ from pydantic import AfterValidator, ConfigDict, Field, StrictBool, StringConstr
 from dispatch.commands import CommandName, CommandResult
 from dispatch.transfer_policy import TransferMode
 from gateway.schemas.base import Answer, RequestBody
-from telephony.dtmf import check_keys
+from telephony.dtmf import MOST_KEYS, check_keys
 
 Spoken = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000)]
 
@@ -42,7 +42,8 @@ class DtmfCommand(RequestBody):
     )
 
     keys: Annotated[str, StringConstraints(max_length=2_000), AfterValidator(check_keys)] = Field(
-        description="`0-9`, `*`, `#`, `A-D`; `w` waits half a second, `,` two seconds."
+        json_schema_extra={"pattern": rf"^[w, -]*([0-9A-Da-d*#][w, -]*){{1,{MOST_KEYS}}}$"},
+        description="`0-9`, `*`, `#`, `A-D`; `w` waits half a second, `,` two seconds.",
     )
     sensitive: StrictBool = Field(
         default=False, description="Whether the record shall say only how many keys there were."

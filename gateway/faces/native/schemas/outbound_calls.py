@@ -14,6 +14,7 @@ from dispatch.outbound.requests import (
 )
 from dispatch.outbound_call import RequestedCall
 from gateway.schemas.base import Answer, Instant, RequestBody
+from gateway.schemas.numbers import E164_PATTERN
 
 
 class OutboundCallBody(RequestBody):
@@ -32,13 +33,19 @@ class OutboundCallBody(RequestBody):
         }
     )
 
-    to: str = Field(max_length=40, description="Whom to call, in E.164.", examples=["+12015550123"])
+    to: str = Field(
+        max_length=40,
+        description="Whom to call, in E.164.",
+        examples=["+12015550123"],
+        json_schema_extra=E164_PATTERN,
+    )
     from_number: str | None = Field(
         default=None,
         alias="from",
         max_length=40,
         description="A number of the project; may be left out when it has just one.",
         examples=["+12015550100"],
+        json_schema_extra=E164_PATTERN,
     )
     agent_id: uuid.UUID | None = Field(
         default=None, description="Who talks; the number's outbound agent when left out."

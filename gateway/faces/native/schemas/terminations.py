@@ -2,15 +2,19 @@
 
 from pydantic import ConfigDict, Field, SecretStr, StrictInt
 
+from dispatch.terminations import MOST_A_SECOND, MOST_AT_ONCE
 from gateway.schemas.base import Answer, RequestBody
+from gateway.schemas.conditions import described, has, implies
+from gateway.schemas.numbers import CREDENTIAL_LENGTH, HOST
 
 
 class TerminationBody(RequestBody):
     """Where calls to a carrier go."""
 
     model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
+        json_schema_extra=described(
+            implies(has("password", type="string"), has("username", type="string")),
+            examples=[
                 {
                     "uri": "example.pstn.twilio.com",
                     "username": "dialplane",
@@ -18,8 +22,15 @@ class TerminationBody(RequestBody):
                     "callsPerSecond": 1,
                     "maxOutboundCalls": 20,
                 }
-            ]
-        }
+            ],
+            fields={
+                "uri": HOST,
+                "username": CREDENTIAL_LENGTH,
+                "password": CREDENTIAL_LENGTH,
+                "callsPerSecond": {"minimum": 1, "maximum": MOST_A_SECOND},
+                "maxOutboundCalls": {"minimum": 1, "maximum": MOST_AT_ONCE},
+            },
+        )
     )
 
     uri: str = Field(max_length=300, description="The carrier's host, with its port if not 5060.")

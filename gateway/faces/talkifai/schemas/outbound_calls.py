@@ -4,6 +4,8 @@ import uuid
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gateway.schemas.numbers import E164_PATTERN
+
 
 class OutboundCallBody(BaseModel):
     """A call to place; both numbers in E.164."""
@@ -16,8 +18,8 @@ class OutboundCallBody(BaseModel):
         },
     )
 
-    to_number: str = Field(max_length=40)
-    from_number: str = Field(max_length=40)
+    to_number: str = Field(max_length=40, json_schema_extra=E164_PATTERN)
+    from_number: str = Field(max_length=40, json_schema_extra=E164_PATTERN)
 
 
 class CallingAgent(BaseModel):

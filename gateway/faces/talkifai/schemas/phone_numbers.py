@@ -10,7 +10,8 @@ from pydantic import ConfigDict, Field, SecretStr
 from dispatch.byoc_numbers import ByocNumber, SipAccount
 from dispatch.numbers import UNCHANGED, AgentChange
 from gateway.schemas.base import Answer, RequestBody, without_defaults
-from gateway.schemas.numbers import PhoneNumber
+from gateway.schemas.conditions import described, has, implies
+from gateway.schemas.numbers import CREDENTIAL_LENGTH, PUBLIC_HOST, PhoneNumber
 
 
 def _patch(example: dict[str, Any]) -> Callable[[dict[str, Any]], None]:
@@ -26,12 +27,19 @@ def _patch(example: dict[str, Any]) -> Callable[[dict[str, Any]], None]:
 _AGENT = "5b710eca-4a0e-4b52-9c53-3b2f6f0f8d11"
 
 
+_WITH_USER_NAME = implies(has("sipPassword", type="string"), has("sipUsername", type="string"))
+
+
 class _Account(RequestBody):
     """Where and as whom the number's carrier is called; what is absent stays as it is."""
 
-    termination_uri: str | None = Field(default=None, examples=["myaccount.pstn.twilio.com"])
-    sip_username: str | None = None
-    sip_password: SecretStr | None = Field(default=None, description="Never returned.")
+    termination_uri: str | None = Field(
+        default=None, examples=["myaccount.pstn.twilio.com"], json_schema_extra=PUBLIC_HOST
+    )
+    sip_username: str | None = Field(default=None, json_schema_extra=CREDENTIAL_LENGTH)
+    sip_password: SecretStr | None = Field(
+        default=None, description="Never returned.", json_schema_extra=CREDENTIAL_LENGTH
+    )
 
     def account(self) -> SipAccount | None:
         """Return the account as far as it was sent."""
@@ -64,20 +72,23 @@ class NumberBody(_Account):
     """A number to register."""
 
     model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
+        json_schema_extra=described(
+            _WITH_USER_NAME,
+            examples=[
                 {
                     "number": "+12015550100",
                     "terminationUri": "myaccount.pstn.twilio.com",
                     "sipUsername": "myaccount",
                     "sipPassword": "secure_password_here",
                 }
-            ]
-        }
+            ],
+        )
     )
 
     number: PhoneNumber
-    termination_uri: str = Field(examples=["myaccount.pstn.twilio.com"])
+    termination_uri: str = Field(
+        examples=["myaccount.pstn.twilio.com"], json_schema_extra=PUBLIC_HOST
+    )
 
 
 class AccountBody(_Account):
@@ -102,20 +113,23 @@ class ByocNumberBody(_Account, _Agents):
     """A number to register, with its agents."""
 
     model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
+        json_schema_extra=described(
+            _WITH_USER_NAME,
+            examples=[
                 {
                     "phoneNumber": "+12015550100",
                     "inboundAgentId": _AGENT,
                     "terminationUri": "your-trunk.pstn.twilio.com",
                     "friendlyName": "Main Support Line",
                 }
-            ]
-        }
+            ],
+        )
     )
 
     phone_number: PhoneNumber
-    termination_uri: str = Field(examples=["your-trunk.pstn.twilio.com"])
+    termination_uri: str = Field(
+        examples=["your-trunk.pstn.twilio.com"], json_schema_extra=PUBLIC_HOST
+    )
     friendly_name: str | None = Field(
         default=None, max_length=100, description="Names the carrier connection if one is made."
     )

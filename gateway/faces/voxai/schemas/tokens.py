@@ -1,12 +1,13 @@
 """Bodies of room tokens."""
 
-from typing import Self
+from typing import Final, Self
 
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from dispatch.voice_sessions import SessionGrants
 from gateway.faces.voxai.schemas.base import Answer, ConfigId, Name, RequestBody
+from gateway.schemas.conditions import both, described, has, if_there, implies
 
 MOST_AGENTS = 10
 
@@ -40,16 +41,22 @@ class GrantsBody(RequestBody):
         )
 
 
+_NOBODY: Final = both(
+    if_there("agent_config_id", type="null"), if_there("agent_config_ids", maxItems=0)
+)
+
+
 class TokenBody(RequestBody):
     """Who joins which room, and which agents shall be there."""
 
     model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
+        json_schema_extra=described(
+            implies(has("no_agent", const=True), _NOBODY),
+            examples=[
                 {"identity": "user-123", "room": "my-room"},
                 {"identity": "user-123", "room": "my-room", "agent_config_id": 1},
-            ]
-        }
+            ],
+        )
     )
 
     identity: Name
