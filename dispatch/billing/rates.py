@@ -1,11 +1,11 @@
 """What time on the line costs: from the price table, or as the installation's settings have it."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from dispatch.billing.items import KeySource, Service
-from dispatch.billing.prices import PriceBook, PriceTable
+from dispatch.billing.items import KeySource, Service, Unit
+from dispatch.billing.prices import ANY, Price, PriceBook, PriceTable
 from dispatch.settings import DispatchSettings
 from telephony.calls import CallKind
 
@@ -29,12 +29,21 @@ class TimeRates:
     """The rates of an installation."""
 
     def __init__(self, settings: DispatchSettings) -> None:
-        self.prices = PriceBook.load(settings.dialplane_price_table)
-        self._block_s = settings.credit_block.total_seconds()
-        self._set = {
-            CallKind.SIP: settings.sip_price_microcredits_per_minute,
-            CallKind.WEB: settings.web_price_microcredits_per_minute,
+        book = PriceBook.load(settings.dialplane_price_table)
+        set_here = {
+            (SERVICE_OF[kind], ANY, ANY, Unit.SECONDS, keys): Price(per_minute, 60)
+            for kind, per_minute in (
+                (CallKind.SIP, settings.sip_price_microcredits_per_minute),
+                (CallKind.WEB, settings.web_price_microcredits_per_minute),
+            )
+            if per_minute is not None
+            for keys in KeySource
         }
+        self.prices = PriceBook(
+            tuple(replace(table, prices={**table.prices, **set_here}) for table in book.tables)
+        )
+        """Every version of the prices; time on the line costs what the settings say."""
+        self._block_s = settings.credit_block.total_seconds()
 
     def table(self, at: datetime) -> PriceTable:
         """Return the price table in force at a time."""
@@ -42,7 +51,5 @@ class TimeRates:
 
     def rate(self, table: PriceTable, kind: CallKind, keys: KeySource) -> TimeRate:
         """Return the rate for a kind of call, by whose keys its models are used."""
-        per_minute = self._set[kind]
-        if per_minute is None:
-            per_minute = table.per_minute(SERVICE_OF[kind], keys)
+        per_minute = table.per_minute(SERVICE_OF[kind], keys)
         return TimeRate(per_minute, math.ceil(per_minute * self._block_s / 60))

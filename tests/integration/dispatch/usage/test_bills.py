@@ -249,6 +249,16 @@ async def test_an_agent_on_the_tenants_own_keys_pays_the_price_for_those(
     assert (part.keys, part.cost_microcredits) == ("own", 70_000)
 
 
+async def test_the_settings_price_also_the_time_of_legs_a_call_placed(redis, database, tenant):
+    cheap = live_calls(redis, sip_price_microcredits_per_minute=30_000)
+    call = Call(redis, database, tenant, cheap)
+    leg = UsageItem(Service.TELEPHONY, "sip", "outbound_leg", Unit.SECONDS, 30)
+    await call.talk(59.5, [leg])
+    await call.hang_up([leg])
+    parts = (await call.drained()).usage
+    assert [part.cost_microcredits for part in parts] == [30_000, 15_000]
+
+
 @pytest.mark.parametrize("group_by", GroupBy)
 async def test_a_report_adds_up_to_the_bills_however_it_is_grouped(
     redis, database, tenant, principal, group_by
