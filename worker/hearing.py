@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, Final
 
 from livekit import rtc
@@ -12,16 +13,23 @@ from telephony.errors import VendorError, VendorNotFound
 from telephony.hearing import Hearing, KeyStep, Party, Role, Source, SourceKind, Step, changes
 from telephony.ports import HearingControl
 from worker.hold_music import MUSIC_TRACK
+from worker.subscriptions import PROBE_TRACK
 
 logger = logging.getLogger(__name__)
 
 Arrangement = Callable[[Sequence[Party]], Hearing]
 """A named matrix of `telephony.hearing`."""
 
-_LOOK_AGAIN_S: Final = (0.05, 0.05, 0.1, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
-"""A telephone leg subscribes to each new track on its own, and on a busy machine may do so well
-after it was told not to hear it. Nothing says when it has, so it is told again, after each of these
-waits; meanwhile a telephone that was just dialled still rings."""
+_LOOK_AGAIN_S: Final = (*(0.05,) * 10, *(0.1,) * 5, 0.2, 0.3, 0.5, 1.0)
+"""A telephone leg subscribes to the tracks it finds on its own, when it is answered and when it
+comes back, and on a busy machine may do so after it was told not to hear them. So it is told again,
+after each of these waits."""
+
+_SOON_S: Final = 0.02
+"""Less than it takes from the wish of a leg to hear a track to the first sound of it, some 0.1 s: a
+wish taken back so soon was never heard."""
+
+_ASKED_TIMEOUT_S: Final = 10.0
 
 
 class RoomHearing:
@@ -35,9 +43,17 @@ class RoomHearing:
         control: Changes who hears what.
         room: The call's room.
         parties: Who is in it, the agent first arranged to talk with the caller.
+        asked: Returns once every leg has asked for the tracks that are there.
     """
 
-    def __init__(self, control: HearingControl, room: rtc.Room, parties: Sequence[Party]) -> None:
+    def __init__(
+        self,
+        control: HearingControl,
+        room: rtc.Room,
+        parties: Sequence[Party],
+        asked: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._asked = asked
         self._control = control
         self._room = room
         self._parties = {party.identity: party for party in parties}
@@ -108,8 +124,7 @@ class RoomHearing:
                 await self._place_back()
                 raise
             self._now = after
-        for listener in list(self._parties):
-            self._later(self._place_again(listener))
+        self._later(self._place_again(identity))
 
     async def shut_ear(self, identity: str) -> None:
         """Let somebody hear nothing, whatever they subscribe to.
@@ -172,13 +187,15 @@ class RoomHearing:
         except VendorError as exc:
             logger.warning("hearing not restored", extra={"operation": exc.operation})
 
-    async def _place(self, identity: str, matrix: Hearing) -> None:
-        """Tell somebody everything to hear and everything not to hear."""
+    async def _place(
+        self, identity: str, matrix: Hearing, wanted: Sequence[bool] = (False, True)
+    ) -> None:
+        """Tell somebody everything not to hear and everything to hear, or one of these."""
         heard = matrix.heard_by(identity)
         sources = {source for one in self._parties.values() for source in (one.voice, one.music)}
-        for wanted in (False, True):
-            some = tuple(sorted(one for one in sources if (one in heard) is wanted))
-            await self._take(Step(identity, some, wanted))
+        for begins in wanted:
+            some = tuple(sorted(one for one in sources if (one in heard) is begins))
+            await self._take(Step(identity, some, begins))
 
     def _track_ids(self, source: Source) -> list[str]:
         local = self._room.local_participant
@@ -194,6 +211,7 @@ class RoomHearing:
             publication.sid
             for publication in participant.track_publications.values()
             if publication.kind == rtc.TrackKind.KIND_AUDIO
+            and publication.name != PROBE_TRACK
             and (publication.name == MUSIC_TRACK) is is_music
         ]
 
@@ -201,9 +219,13 @@ class RoomHearing:
         self, _publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant
     ) -> None:
         """Place everybody for a new track: it is heard by whom it was arranged for, or nobody."""
-        for party in self._parties.values():
-            if party.role is not Role.AGENT and party.identity != participant.identity:
-                self._later(self._place_for_sure(party.identity))
+        listeners = [
+            one.identity
+            for one in self._parties.values()
+            if one.role is not Role.AGENT and one.identity != participant.identity
+        ]
+        if listeners:
+            self._later(self._place_until_asked(listeners))
 
     def _on_participant(self, participant: rtc.RemoteParticipant) -> None:
         """Give somebody who comes back their place again."""
@@ -219,20 +241,30 @@ class RoomHearing:
             logger.warning("keys not placed", extra={"operation": exc.operation})
         await self._place_again(identity)
 
-    async def _place_for_sure(self, identity: str) -> None:
-        await self._place_once(identity)
-        await self._place_again(identity)
+    async def _place_until_asked(self, identities: Sequence[str]) -> None:
+        """Tell them what not to hear until they have asked for all there is; then place them."""
+        asking = asyncio.ensure_future(self._asked())
+        deadline_s = time.monotonic() + _ASKED_TIMEOUT_S
+        try:
+            while not asking.done() and time.monotonic() < deadline_s:
+                await asyncio.gather(*(self._place_once(one, (False,)) for one in identities))
+                await asyncio.wait({asking}, timeout=_SOON_S)
+            if not asking.done() or asking.exception() is not None:
+                logger.warning("not known who asked to hear what")
+            await asyncio.gather(*(self._place_once(one) for one in identities))
+        finally:
+            asking.cancel()
 
     async def _place_again(self, identity: str) -> None:
         for wait_s in _LOOK_AGAIN_S:
             await asyncio.sleep(wait_s)
             await self._place_once(identity)
 
-    async def _place_once(self, identity: str) -> None:
+    async def _place_once(self, identity: str, wanted: Sequence[bool] = (False, True)) -> None:
         try:
             async with self._lock:
                 if identity in self._room.remote_participants:
-                    await self._place(identity, self._now)
+                    await self._place(identity, self._now, wanted)
         except VendorError as exc:
             logger.warning("listener not placed", extra={"operation": exc.operation})
 

@@ -1,6 +1,7 @@
 """Who hears whom in a call's room, kept as arranged whoever comes, goes or fails."""
 
 import asyncio
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -40,6 +41,7 @@ class Room(rtc.EventEmitter[Any]):
         super().__init__()
         self.local_participant = participant("agent", "voice", "hold_music")
         self.remote_participants = {"caller": participant("caller", "mic")}
+        self.asked = asyncio.Event()
 
 
 VOICE, MUSIC = "TR_agent_voice", "TR_agent_hold_music"
@@ -59,7 +61,7 @@ def control() -> FakeHearing:
 
 @pytest.fixture
 def heard(control: FakeHearing, room: Room) -> RoomHearing:
-    return RoomHearing(control, cast("rtc.Room", room), [CALLER, AGENT])
+    return RoomHearing(control, cast("rtc.Room", room), [CALLER, AGENT], room.asked.wait)
 
 
 def human_joins(room: Room, control: FakeHearing) -> None:
@@ -162,6 +164,8 @@ async def test_a_step_that_is_still_on_its_way_when_another_fails_is_undone_too(
     answers.set()
     with pytest.raises(VendorUnavailable):
         await merging
+    for _ in range(20):
+        await asyncio.sleep(0)
 
     assert control.heard_by("caller") == {MUSIC}
 
@@ -271,3 +275,48 @@ async def test_a_closed_room_is_watched_no_longer(
     await asyncio.sleep(0)
 
     assert HUMAN_MIC in control.heard_by("caller")
+
+
+async def test_a_leg_that_asks_for_a_track_after_it_was_told_not_to_hear_it_is_told_until_it_has(
+    heard: RoomHearing, control: FakeHearing, room: Room
+) -> None:
+    told = asyncio.Event()
+    set_heard = control.set_heard
+
+    async def watched(
+        room_name: str, identity: str, track_ids: Sequence[str], *, heard: bool
+    ) -> None:
+        await set_heard(room_name, identity, track_ids, heard=heard)
+        if identity == "caller" and HUMAN_MIC in track_ids and not heard:
+            told.set()
+
+    await heard.arrange(hearing.hold)
+    heard.expect(HUMAN)
+    human_joins(room, control)
+    control.wanted -= {("caller", HUMAN_MIC)}
+    control.set_heard = watched  # type: ignore[method-assign]
+    for _ in range(3):
+        told.clear()
+        async with asyncio.timeout(2):
+            await told.wait()
+    # The loaded machine: only now the caller's leg has heard of the human's track.
+    control.wanted |= {("caller", HUMAN_MIC)}
+    room.asked.set()
+    async with asyncio.timeout(2):
+        while HUMAN_MIC in control.heard_by("caller"):
+            await asyncio.sleep(0)
+
+    assert control.heard_by("caller") == {MUSIC}
+
+
+async def test_a_leg_that_asks_for_everything_after_its_ear_was_opened_is_told_again(
+    heard: RoomHearing, control: FakeHearing, room: Room
+) -> None:
+    await heard.arrange(hearing.hold)
+    heard.expect(HUMAN)
+    human_joins(room, control)
+    await heard.open_ear("human", hearing.consult)
+    control.wanted |= {("human", CALLER_MIC), ("human", MUSIC)}
+    async with asyncio.timeout(2):
+        while control.heard_by("human") != {VOICE}:
+            await asyncio.sleep(0.01)
