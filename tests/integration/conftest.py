@@ -1,6 +1,6 @@
-"""Real Postgres and Redis: one of each for the whole run, emptied before each test."""
+"""Real Postgres and Redis: one of each for every process of a run, emptied before each test."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -50,13 +50,34 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
-def clean_postgres(postgres_url: str) -> str:
-    """URL of the migrated Postgres with every table empty."""
-    tables = ", ".join(Table.metadata.tables)
+@pytest.fixture(scope="session")
+def empty_postgres(postgres_url: str) -> Iterator[Callable[[], None]]:
+    """Empties every table of the migrated Postgres; numbers begin at 1 again.
+
+    Row by row: tests leave few rows, and TRUNCATE makes new files for every table and its indexes,
+    fifty times as slow.
+    """
     with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
-        # Table names come from our own metadata.
-        connection.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE".encode())
+        # No triggers and foreign keys; and what still holds a row would wait for us to no end.
+        connection.execute("SET session_replication_role = replica; SET lock_timeout = '10s'")
+        sequences = connection.execute("SELECT sequencename FROM pg_sequences").fetchall()
+        # Names come from our own metadata and migrations.
+        statements = [
+            *(f"DELETE FROM {table}" for table in Table.metadata.tables),
+            *(f"SELECT setval('{name}', 1, false)" for (name,) in sequences),
+        ]
+        everything = "; ".join(statements).encode()
+
+        def empty() -> None:
+            connection.execute(everything)
+
+        yield empty
+
+
+@pytest.fixture
+def clean_postgres(postgres_url: str, empty_postgres: Callable[[], None]) -> str:
+    """URL of the migrated Postgres with every table empty."""
+    empty_postgres()
     return postgres_url
 
 

@@ -17,6 +17,7 @@ from redis.exceptions import AuthenticationError
 
 from stack.postgres import PostgresServer
 from stack.redis import RedisServer
+from tests.integration.conftest import lendable_directory
 
 pytestmark = pytest.mark.integration
 
@@ -40,8 +41,8 @@ def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
 
 
 @pytest.fixture(scope="module")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    with PostgresServer(tmp_path_factory.mktemp("postgres")) as server:
+def postgres_server() -> Iterator[PostgresServer]:
+    with lendable_directory() as directory, PostgresServer(directory) as server:
         yield server
 
 
@@ -97,9 +98,9 @@ def test_the_password_is_for_the_owner_only(
     assert stat.S_IMODE((tmp_path / "password").stat().st_mode) == 0o600
 
 
-def test_no_server_outlives_a_killed_owner(tmp_path: Path) -> None:
+def test_no_server_outlives_a_killed_owner(server_dir: Path) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", OWNER_WITHOUT_A_CHANCE, str(tmp_path)],
+        [sys.executable, "-c", OWNER_WITHOUT_A_CHANCE, str(server_dir)],
         stdout=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONPATH": str(Path.cwd())},
