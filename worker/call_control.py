@@ -171,7 +171,14 @@ class CallControl:
             if self._activity is CallActivity.TALKING:
                 await self._unless_over(self._put_on_hold())
             transfer = Transfer(self._parts, targets, mode, summary)
-            outcome = await self._unless_over(transfer.run(by_carrier=by_carrier))
+            try:
+                outcome = await self._unless_over(transfer.run(by_carrier=by_carrier))
+            except CallOver:
+                raise
+            except Exception:
+                # Nobody else would take the caller off hold.
+                await self._unless_over(self._take_off_hold())
+                raise
             if transfer.leg is not None:
                 await self._leave_to(transfer.leg)
             elif outcome.is_accepted:

@@ -32,7 +32,8 @@ async def may_dial(allowed: AllowedHosts, hostname: str) -> bool:
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-    except OSError:
+    except (OSError, UnicodeError):
+        # A name with an empty or too long label is none that could be asked for.
         logger.info("host of a SIP target not found")
         return False
     addresses = [ipaddress.ip_address(address[0]) for *_, address in found]

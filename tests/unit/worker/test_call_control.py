@@ -246,6 +246,17 @@ async def test_a_human_who_hangs_up_in_the_briefing_leaves_the_caller_with_the_a
     assert office.livekit.heard_by("caller") == {"voice"}
 
 
+async def test_a_transfer_that_breaks_as_nobody_foresaw_gives_the_caller_back() -> None:
+    office = Office()
+    office.dialler.answers = [RuntimeError("of a library")]
+    with pytest.raises(RuntimeError):
+        await office.control.transfer()
+
+    assert office.control.activity is CallActivity.TALKING
+    assert office.livekit.heard_by("caller") == {"voice"}
+    assert (office.music.plays, office.agent.is_aside) == (False, False)
+
+
 async def test_targets_are_tried_in_order_and_the_last_outcome_counts() -> None:
     office = Office(targets=[DESK, OTHER])
     office.dialler.answers = [

@@ -29,3 +29,8 @@ async def test_a_host_the_operator_names_is_dialled_wherever_it_is() -> None:
 
 async def test_a_name_that_cannot_be_looked_up_is_not_dialled() -> None:
     assert not await may_dial(AllowedHosts(), "nobody.invalid")
+
+
+@pytest.mark.parametrize("host", ["a..b", f"{'x' * 64}.example", "-.example:5080"])
+async def test_a_name_that_is_none_is_not_dialled(host: str) -> None:
+    assert not await may_dial(AllowedHosts(), host)
