@@ -33,6 +33,9 @@ MAX_TRANSFERS: Final = 5
 
 _LAST_WORDS_TIMEOUT_S: Final = 20.0
 
+_AGAIN_S: Final = 1.0
+"""Pause after LiveKit did not take a caller off hold."""
+
 _T = TypeVar("_T")
 
 
@@ -134,7 +137,9 @@ class CallControl:
                     await self._unless_over(self._changed.wait())
         except TimeoutError:
             with contextlib.suppress(NotNow):
-                await self.resume()
+                async with self._command():
+                    if self._activity is CallActivity.ON_HOLD:
+                        await self._give_back()
         return self._activity is CallActivity.TALKING
 
     async def transfer(
@@ -159,7 +164,7 @@ class CallControl:
             TargetRefused: The target may not be dialled; nothing happened.
             CallOver: The call has ended, before or meanwhile.
             NotNow: The caller talks with somebody else, or was passed on too often.
-            VendorError: LiveKit did not put the caller on hold or take them back.
+            VendorError: LiveKit did not put the caller on hold.
         """
         targets = await self._targets.allowed(to, self._parts.line.hops, by_owner=by_owner)
         mode = mode or self._parts.policy.mode
@@ -176,15 +181,14 @@ class CallControl:
             except CallOver:
                 raise
             except Exception:
-                # Nobody else would take the caller off hold.
-                await self._unless_over(self._take_off_hold())
+                await self._give_back()
                 raise
             if transfer.leg is not None:
                 await self._leave_to(transfer.leg)
             elif outcome.is_accepted:
                 self._parts.line.ending.cut_off(TRANSFERRED)
             else:
-                await self._unless_over(self._take_off_hold())
+                await self._give_back()
         if explain and not outcome.is_accepted:
             await self._agent.say(outcome.sentence)
         return outcome
@@ -281,6 +285,15 @@ class CallControl:
         self._agent.come_back()
         self._become(CallActivity.TALKING)
         self._parts.journal.event(EventType.HOLD_ENDED)
+
+    async def _give_back(self) -> None:
+        """Take the caller off hold, however often LiveKit must be asked: nobody else would."""
+        while True:
+            try:
+                return await self._unless_over(self._take_off_hold())
+            except VendorError as exc:
+                logger.warning("caller still on hold", extra={"operation": exc.operation})
+            await self._unless_over(asyncio.sleep(_AGAIN_S))
 
     async def _leave_to(self, leg: HumanLeg) -> None:
         await self._music.stop()
