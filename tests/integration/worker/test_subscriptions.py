@@ -1,0 +1,61 @@
+"""What telephone legs ask for, on a real livekit-server."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from livekit import rtc
+
+from telephony.adapters.livekit_client import LiveKitClient
+from telephony.adapters.livekit_rooms import LiveKitRooms
+from telephony.ports import RoomSpec, TokenSpec
+from tests.servers.livekit_server import LiveKitServer, running_livekit
+from worker.subscriptions import PROBE_TRACK, everybody_asked
+
+pytestmark = pytest.mark.integration
+
+ROOM = "call_probed"
+
+
+@asynccontextmanager
+async def joined(server: LiveKitServer, identity: str) -> AsyncIterator[rtc.Room]:
+    """Join the room as somebody who asks for each track by itself, as a telephone leg does."""
+    async with LiveKitClient(server.settings) as client:
+        rooms = LiveKitRooms(client)
+        await rooms.create_room(RoomSpec(ROOM, worker_name=None))
+        token = rooms.mint_token(TokenSpec(identity, ROOM, timedelta(minutes=5)))
+    room = rtc.Room()
+    options = rtc.RoomOptions(auto_subscribe=False)
+    await room.connect(server.settings.livekit_url, token, options)
+    try:
+        yield room
+    finally:
+        await room.disconnect()
+
+
+async def test_a_leg_that_takes_its_time_is_known_to_have_asked_only_once_it_has(
+    tmp_path: Path,
+) -> None:
+    with running_livekit(tmp_path) as server:
+        async with (
+            joined(server, "leg") as leg,
+            joined(server, "human") as human,
+            joined(server, "agent") as agent,
+        ):
+            told: asyncio.Queue[rtc.RemoteTrackPublication] = asyncio.Queue()
+            leg.on("track_published", lambda publication, _: told.put_nowait(publication))
+            source = rtc.AudioSource(48_000, 1)
+            voice = rtc.LocalAudioTrack.create_audio_track("voice", source)
+            await human.local_participant.publish_track(voice)
+            probing = asyncio.ensure_future(everybody_asked(agent))
+            async with asyncio.timeout(10):
+                to_ask_for = [await told.get(), await told.get()]
+                assert [one.name for one in to_ask_for] == ["voice", PROBE_TRACK]
+                assert not probing.done()
+                for publication in to_ask_for:
+                    publication.set_subscribed(True)
+                await probing
+            assert not agent.local_participant.track_publications
