@@ -12,6 +12,7 @@ from dispatch.accounts import Principal
 from dispatch.errors import AgentNotVoiceReady, InvalidField, NotFound
 from dispatch.number_behaviour import AgentAfterHours, NumberBehaviour, TransferAfterHours
 from dispatch.numbers import PhoneNumber
+from dispatch.opening_hours import calendar_problem
 from dispatch.paging import PageRequest
 from dispatch.phone_numbers import NOT_ROUTED, publish_number, require_voice_agent
 from dispatch.routes import Routes
@@ -114,6 +115,10 @@ class NumberBehaviours:
     async def _check(
         self, db: WriteSession, principal: Principal, number: PhoneNumber, wanted: NumberBehaviour
     ) -> None:
+        problem = wanted.opening_hours and calendar_problem(wanted.opening_hours)
+        if problem:
+            field, sentence = problem
+            raise InvalidField(f"opening_hours.{field}", sentence)
         after = wanted.after_hours
         if isinstance(after, AgentAfterHours):
             try:

@@ -14,8 +14,8 @@ from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
 import holidays
+import holidays.countries  # loaded with the first country otherwise, while a call waits
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -52,12 +52,6 @@ def _known_zones() -> frozenset[str]:
     return frozenset(files("tzdata").joinpath("zones").read_text("utf-8").split())
 
 
-def _known_zone(name: str) -> str:
-    if name not in _known_zones():
-        raise ValueError("no time zone of the IANA database, such as Europe/Berlin")
-    return name
-
-
 def _written_date(value: object) -> object:
     # Pydantic also reads seconds since 1970 where a date is expected.
     if not isinstance(value, str | date):
@@ -65,8 +59,8 @@ def _written_date(value: object) -> object:
     return value
 
 
-TimeZoneName = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_zone)]
-"""Of the IANA database."""
+TimeZoneName = Annotated[str, StringConstraints(max_length=64, pattern=r"^[A-Za-z0-9_+/-]+$")]
+"""As the IANA database spells it; `calendar_problem` knows which there are."""
 OpensAt = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 ClosesAt = Annotated[str, StringConstraints(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
 WrittenDate = Annotated[date, BeforeValidator(_written_date)]
@@ -125,24 +119,9 @@ class HolidayCalendar(BaseModel):
     """State or province, as its ISO 3166-2 code after the country's; None for the whole country's
     holidays only."""
 
-    @model_validator(mode="after")
-    def _is_kept(self) -> "HolidayCalendar":
-        subdivisions = _calendars().get(self.country)
-        if subdivisions is None:
-            raise ValueError("country: no country whose holidays are known")
-        if self.subdivision is not None and self.subdivision not in subdivisions:
-            known = ", ".join(subdivisions) or "none"
-            raise ValueError(f"subdivision: not one of {self.country}'s, which are {known}")
-        return self
-
     def has(self, day: date) -> bool:
         """Whether a day is a holiday there."""
         return day in _calendar(self.country, self.subdivision)
-
-
-@cache
-def _calendars() -> dict[str, list[str]]:
-    return holidays.list_supported_countries(include_aliases=False)
 
 
 @cache
@@ -221,3 +200,27 @@ class OpeningHours(BaseModel):
             return ()
         weekday = _WEEKDAYS[day.weekday()]
         return [hours for hours in self.weekly if weekday in hours.days]
+
+
+def calendar_problem(hours: OpeningHours) -> tuple[str, str] | None:
+    """Return which field names a zone or a calendar that does not exist, and what it should be.
+
+    Hours that are read again are not asked this: it takes files, and what was once known stays
+    known.
+    """
+    if hours.time_zone not in _known_zones():
+        return "time_zone", "There is no such time zone in the IANA database."
+    if hours.holidays is None:
+        return None
+    country, subdivision = hours.holidays.country, hours.holidays.subdivision
+    try:
+        subdivisions = _calendar(country, None).subdivisions
+    except NotImplementedError:
+        return "holidays.country", "There is no country of this code whose holidays are known."
+    if subdivision is not None and subdivision not in subdivisions:
+        known = ", ".join(subdivisions) or "none"
+        return (
+            "holidays.subdivision",
+            f"It is none of {country}'s subdivisions, which are: {known}.",
+        )
+    return None

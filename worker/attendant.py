@@ -91,6 +91,10 @@ async def pass_on(to: str, control: PassesOn) -> TransferCode:
     except (NotNow, VendorError) as exc:
         logger.warning("call not passed on", extra={"error": type(exc).__name__})
         return TransferCode.FAILED
+    except Exception:
+        # Whatever broke, the caller is back and must be told.
+        logger.exception("call not passed on")
+        return TransferCode.FAILED
     return outcome.code
 
 

@@ -158,7 +158,8 @@ class CallControl:
             mode: How; as the agent's profile says when not given.
             summary: What a human is told about the call before they take it.
             explain: Let the agent tell the caller when nobody took the call.
-            by_owner: Whether the number's owner names them, whatever the agent's policy allows.
+            by_owner: Whether the number's owner names them, whatever the agent's policy allows;
+                where the carrier does not pass the call on, it is connected here.
 
         Raises:
             TargetRefused: The target may not be dialled; nothing happened.
@@ -177,7 +178,9 @@ class CallControl:
                 await self._unless_over(self._put_on_hold())
             transfer = Transfer(self._parts, targets, mode, summary)
             try:
-                outcome = await self._unless_over(transfer.run(by_carrier=by_carrier))
+                outcome = await self._unless_over(
+                    transfer.run(by_carrier=by_carrier, or_here=by_owner)
+                )
             except CallOver:
                 raise
             except Exception:

@@ -33,6 +33,10 @@ _CODE_OF_DECISION: Final = {
 }
 
 
+_NOT_BY_CARRIER: Final = frozenset({TransferCode.REFUSED, TransferCode.FAILED})
+"""What a carrier says that takes no REFER, or not from us."""
+
+
 class SpeaksAside(Protocol):
     """The part of a conversation that a briefing needs."""
 
@@ -91,17 +95,20 @@ class Transfer:
         self.leg: HumanLeg | None = None
         """Who has the call, once it was accepted here."""
 
-    async def run(self, *, by_carrier: bool) -> TransferOutcome:
+    async def run(self, *, by_carrier: bool, or_here: bool = False) -> TransferOutcome:
         """Try the targets until one takes the call; return the last outcome otherwise.
 
         Args:
             by_carrier: Ask the caller's carrier (REFER) instead of dialling.
+            or_here: Dial all the same where the carrier does not pass the call on.
         """
         texts = [target.text for target in self._targets]
         self._note(EventType.TRANSFER_STARTED, mode=self._mode.value, targets=texts)
         outcome = TransferOutcome(TransferCode.FAILED, texts[0])
         for target in self._targets:
             outcome = await (self._refer(target) if by_carrier else self._try(target))
+            if by_carrier and or_here and outcome.code in _NOT_BY_CARRIER:
+                outcome = await self._try(target)
             if outcome.is_accepted:
                 break
             self._note(

@@ -135,7 +135,7 @@ async def test_an_agent_takes_calls_after_hours_if_it_is_this_projects_and_can_s
         (
             "openingHours.holidays.country",
             {"openingHours": {"timeZone": "UTC", "holidays": {"country": "ZZ"}}},
-            "no country",
+            "no country of this code",
         ),
         ("afterHours", {"afterHours": {"action": "voicemail"}}, "action"),
         ("hours", {"hours": None}, "not a known field"),
