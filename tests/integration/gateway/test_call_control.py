@@ -3,15 +3,19 @@
 import asyncio
 import uuid
 from collections.abc import Awaitable
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
+from dispatch.access.idempotency import Idempotency
 from dispatch.calls import Admitted, CallEnd
 from dispatch.commands import CommandName, CommandQueue, CommandResult, CommandStatus
 from dispatch.store.redis_client import RedisClient
+from dispatch.store.request_claims import RequestClaims
 from telephony.calls import EndedBy, EndReason
 from tests.builders import live_calls as builders
 from tests.integration.gateway.serving import Gateway
@@ -150,3 +154,34 @@ async def test_a_repeated_command_is_carried_out_once(gateway: Gateway, redis: R
     assert again.json() == first.json()
     assert again.headers["Idempotency-Replayed"] == "true"
     assert await CommandQueue(redis).take(call_id, 0.05) is None
+
+
+async def test_a_transfer_that_takes_long_is_not_begun_again_by_a_repetition(
+    gateway: Gateway, redis: RedisClient
+):
+    lease_s = 0.3
+    lease = timedelta(seconds=lease_s)
+    short = Idempotency(RequestClaims(redis), SecretStr("pepper-of-the-tests"), lease)
+    gateway.app.state.services = replace(gateway.services, idempotency=short)
+    client = await gateway.tenant(credits_microcredits=1_000_000)
+    call_id = await talking(redis, client)
+    headers = {"Idempotency-Key": "pass-on"}
+
+    def ask() -> Awaitable[httpx.Response]:
+        path = f"/v1/calls/{call_id}/transfer"
+        return client.http.post(path, json=COMMANDS["transfer"], headers=headers)
+
+    first = asyncio.ensure_future(ask())
+    queue = CommandQueue(redis)
+    command = await queue.take(call_id, 1.5)
+    assert command is not None
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
+    while loop.time() - began_s < 3 * lease_s:
+        meanwhile = await ask()
+        assert meanwhile.status_code == 409
+        assert meanwhile.headers["Retry-After"] == "1"
+    await queue.finish(command, CommandResult(CommandStatus.DONE, "They have the call."))
+    assert (await first).status_code == 200
+    assert (await ask()).json() == (await first).json()
+    assert await queue.take(call_id, 0.05) is None
