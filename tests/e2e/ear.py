@@ -5,7 +5,7 @@ at its notes; speech by being loud and neither.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -24,6 +24,8 @@ _HOP_S: Final = 0.02
 _WINDOW: Final = round(_WINDOW_S * SAMPLE_RATE_HZ)
 _HUM_DBFS: Final = -20.0
 _WIDTH_HZ: Final = 50.0
+_AHEAD_S: Final = 0.25
+"""How far a sound may stand before its arrival; beyond, the recorder sets its clock anew."""
 _PURE: Final = 0.5
 
 
@@ -60,7 +62,7 @@ class Window:
     """What 40 ms of a recording hold."""
 
     at_s: float
-    """Monotonic seconds of its middle."""
+    """Monotonic seconds: of its middle, or of its arrival."""
     level_dbfs: float
     caller_dbfs: float
     """Level at the caller's pitch."""
@@ -80,23 +82,70 @@ class Window:
 
 
 def windows(call: PhoneCall) -> list[Window]:
-    """Read everything a call heard."""
+    """Read everything a call heard, on a time line."""
     heard = call.heard
+    return _read(heard.pcm, lambda end: heard.started_s + (end - _WINDOW / 2) / SAMPLE_RATE_HZ)
+
+
+def tone_dbfs(call: PhoneCall, hz: float, start_s: float, end_s: float) -> float:
+    """Return the loudest level of a tone in any packet that arrived between two moments.
+
+    Whatever else is heard must have nothing at that pitch: hold music, not speech.
+    """
+    levels = [SILENCE_DBFS]
+    for packet in call.heard_packets:
+        if start_s <= packet.arrived_s <= end_s:
+            pcm = packet.codec.decode(packet.payload).astype(float)
+            shape = np.hanning(len(pcm))
+            turns = np.exp(-2j * np.pi * hz * np.arange(len(pcm)) / SAMPLE_RATE_HZ)
+            peak = 2 * abs((pcm * shape * turns).sum()) / shape.sum() / 32_767
+            levels.append(20 * float(np.log10(max(peak / np.sqrt(2), 1e-9))))
+    return max(levels)
+
+
+def loudest_before(call: PhoneCall, pitch: str, moment_s: float) -> float:
+    """Return the loudest level at a pitch of all that had reached a phone by a moment.
+
+    On the time line a sound may stand before its arrival, by as much as the sender fell behind its
+    own clock; so what came last is read by its arrival.
+    """
+    return max(
+        loudest(windows(call), pitch, 0, moment_s - _AHEAD_S),
+        loudest(_arrivals(call), pitch, 0, moment_s),
+    )
+
+
+def _arrivals(call: PhoneCall) -> list[Window]:
+    """Read everything a call heard, each window at the moment in which the last of it arrived."""
+    packets = call.heard_packets
+    sounds = [packet.codec.decode(packet.payload) for packet in packets]
+    ends = np.cumsum([len(sound) for sound in sounds])
+    pcm = np.concatenate([np.zeros(0, np.int16), *sounds])
+    return _read(pcm, lambda end: packets[int(np.searchsorted(ends, end))].arrived_s)
+
+
+def _read(sound: Pcm, at_s: Callable[[int], float]) -> list[Window]:
+    """Read a sound in windows.
+
+    Args:
+        sound: int16, mono, 8000 Hz.
+        at_s: Returns the moment of the window that ends before a sample.
+    """
     hop = round(_HOP_S * SAMPLE_RATE_HZ)
     pitches = np.fft.rfftfreq(_WINDOW, 1 / SAMPLE_RATE_HZ)
     shape = np.hanning(_WINDOW)
     near = {hz: np.abs(pitches - hz) <= _WIDTH_HZ for hz in (*NOTES_HZ, CALLER_HZ, HUMAN_HZ)}
     notes = np.any([near[hz] for hz in NOTES_HZ], axis=0)
     found = []
-    for start in range(0, len(heard.pcm) - _WINDOW, hop):
-        pcm = heard.pcm[start : start + _WINDOW]
+    for start in range(0, len(sound) - _WINDOW, hop):
+        pcm = sound[start : start + _WINDOW]
         energy = np.abs(np.fft.rfft(pcm * shape)) ** 2
         total = float(energy.sum()) or 1.0
         shares = {hz: float(energy[mask].sum()) / total for hz, mask in near.items()}
         level = level_dbfs(pcm)
         found.append(
             Window(
-                heard.started_s + (start + _WINDOW / 2) / SAMPLE_RATE_HZ,
+                at_s(start + _WINDOW),
                 level,
                 _at_pitch(level, shares[CALLER_HZ]),
                 _at_pitch(level, shares[HUMAN_HZ]),

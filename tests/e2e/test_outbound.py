@@ -7,14 +7,17 @@ from typing import Any
 import pytest
 
 from stack.errors import ApiRefused
+from telephony.softphone.call import PhoneCall
 from telephony.softphone.incoming import never_answer, reject_with
 from telephony.softphone.phone import Softphone
+from tests.e2e import ear
 from tests.e2e.conftest import NUMBERS, Office
 from tests.e2e.waiting import event_types, ledger_sum, until
 
 pytestmark = pytest.mark.e2e
 
 CALLEE = "+12015550177"
+RINGBACK_HZ = 425.0
 SILENCE_DBFS = -50.0
 
 
@@ -54,19 +57,27 @@ async def record_in(office: Office, call_id: str, *states: str) -> dict[str, Any
     return await until(find, timeout_s=30)
 
 
+def first_sound_s(call: PhoneCall) -> float:
+    """Return how long after the pickup anything but silence was first heard, from the INVITE on."""
+    assert call.timings.answered_at is not None
+    first = next(one for one in call.heard_packets if one.level_dbfs > SILENCE_DBFS)
+    return first.arrived_s - call.timings.answered_at.monotonic_s
+
+
 async def test_an_answered_call_is_greeted_after_pickup_and_not_before(office: Office) -> None:
     async with Softphone() as phone:
         number, _ = await ready_to_call(office, phone)
         call_id = await placed(office, number, variables={"name": "Ada"})
         incoming = await phone.next_call(timeout_s=20)
         assert (incoming.callee, incoming.caller) == (CALLEE, number)
-        incoming.ring()
+        # A carrier that connects the sound before anybody has answered.
+        early = incoming.ring_with_sound()
+        await early.play(ear.hum(RINGBACK_HZ))
         ringing = await record_in(office, call_id, "ringing")
         assert ringing["direction"] == "outbound"
         call = await incoming.answer()
-        answered_s = time.monotonic()
         await call.wait_for_audio(timeout_s=15)
-        assert time.monotonic() - answered_s < 5
+        assert 0 < first_sound_s(call) < 5
         await call.wait_for_quiet(quiet_s=0.7)
         await call.hang_up()
         record = await record_in(office, call_id, "ended")
@@ -122,6 +133,7 @@ async def test_calls_are_cancelled_while_they_ring_or_wait_but_not_once_answered
         second = await phone.next_call(timeout_s=20)
         second.ring()
         call = await second.answer()
+        answered_s = time.monotonic()
         await record_in(office, waiting, "active")
         with pytest.raises(ApiRefused) as refused:
             await office.api.post(f"/v1/calls/{waiting}/cancel", {})
@@ -130,5 +142,7 @@ async def test_calls_are_cancelled_while_they_ring_or_wait_but_not_once_answered
         await office.api.post(f"/v1/calls/{third}/cancel", {})
         queued = await office.api.get(f"/v1/calls/{third}")
         assert (queued["state"], queued["endReason"]) == ("missed", "cancelled")
+        await call.wait_for_audio(timeout_s=15, since_s=answered_s)
+        assert first_sound_s(call) > 0
         await call.hang_up()
         await record_in(office, waiting, "ended")

@@ -1,4 +1,4 @@
-"""Agents that pass calls on, the telephones they are passed to, and what is read of it afterwards."""
+"""Agents that pass calls on, who they are passed to, and what is read of it afterwards."""
 
 from typing import Any
 
