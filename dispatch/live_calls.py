@@ -251,7 +251,8 @@ class LiveCalls:
                 is put on record as ended and costs what was reserved before; one that was never
                 answered costs nothing.
             call_end: Who ended it and why.
-            at: When it ended; moved into [answer, now]; now when not given.
+            at: When it ended, by the clock that `answered_at` is told by, which may be wrong; moved
+                into [answer, now]; now when not given.
             answered_at: When it was answered, if it was: noted should `answered` not have been.
             usage: All that the call used, at the prices it was admitted with.
         """

@@ -50,6 +50,10 @@ if mode == 'lost' then
   ended_at_ms = tonumber(call[4])
 end
 
+-- Where the worker's clock is wrong, what passed on it since the answer is still right.
+if ended_at_ms and answered_at_ms and call[3] then
+  ended_at_ms = ended_at_ms + tonumber(call[3]) - answered_at_ms
+end
 note_usage(call_id, usage_total, usage_cost, usage)
 local earliest = tonumber(call[3] or admitted_at_ms or '0')
 return finish(call_id, at_ms, math.min(at_ms, math.max(earliest, ended_at_ms or at_ms)), ending,

@@ -61,3 +61,17 @@ async def test_a_call_that_was_not_answered_stays_free(redis: Redis, arrival: Ar
     await calls.beat(arrival.call_id)
     settlement = await calls.end(arrival.call_id, HANG_UP)
     assert (settlement.state, settlement.cost_microcredits) == (CallState.MISSED, 0)
+
+
+@pytest.mark.parametrize("wrong_by_s", [-3_600, 3_600])
+async def test_a_worker_whose_clock_is_wrong_bills_the_time_that_passed_on_it(
+    redis: Redis, arrival: Arrival, wrong_by_s: int
+) -> None:
+    calls, answered_at = live_calls(redis), seconds_ago(-wrong_by_s)
+    await calls.answered(arrival.call_id, answered_at)
+    await shift_clock(redis, arrival.call_id, 40)
+    settlement = await calls.end(
+        arrival.call_id, HANG_UP, answered_at + timedelta(seconds=17), answered_at
+    )
+    assert settlement.billed_s == 17
+    assert abs(settlement.ended_at - datetime.now(UTC)) < timedelta(minutes=2)
