@@ -25,6 +25,7 @@ from dispatch.script import Script
 from dispatch.transfer_policy import TransferPolicy
 from gateway.schemas.base import Answer, without_defaults
 from gateway.schemas.conditions import described, either, has, if_there
+from gateway.schemas.targets import TARGET
 
 _REQUEST = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
 _ANSWER = ConfigDict(alias_generator=to_camel, extra="ignore", frozen=True, populate_by_name=True)
@@ -113,12 +114,6 @@ class ScriptBody(Script):
     model_config = _REQUEST
 
 
-_PORT: Final = (
-    ":([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
-)
-_HOST: Final = "[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?"
-_SIP: Final = rf"sip:[A-Za-z0-9_.!~*'()&=+$,;?/%-]{{1,128}}@{_HOST}({_PORT})?"
-_TARGET: Final = rf"^((tel:)?\+[1-9][0-9]{{5,14}}|{_SIP})$"
 _PATTERN: Final = r"^(\+[0-9]{0,15}\*?|sip:[^\s@]{1,128}@[^\s@]{1,260})$"
 
 
@@ -128,7 +123,7 @@ class TransferBody(TransferPolicy):
     model_config = _REQUEST | ConfigDict(
         json_schema_extra=described(
             fields={
-                "targets": {"items": {"type": "string", "maxLength": 400, "pattern": _TARGET}},
+                "targets": {"items": TARGET},
                 "allow": {"items": {"type": "string", "maxLength": 400, "pattern": _PATTERN}},
             }
         )
