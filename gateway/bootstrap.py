@@ -36,8 +36,8 @@ from dispatch.knowledge.documents import Documents
 from dispatch.knowledge.embedding import Embedder
 from dispatch.knowledge.search import KnowledgeSearch
 from dispatch.live_calls import LiveCalls
-from dispatch.outbound.requests import OutboundCalls
 from dispatch.number_behaviours import NumberBehaviours
+from dispatch.outbound.requests import OutboundCalls
 from dispatch.phone_numbers import PhoneNumbers
 from dispatch.room_events import RoomEventsHandler
 from dispatch.room_sessions import RoomSessions
@@ -175,8 +175,8 @@ def build_services(
         terminations=Terminations(database, routes, keys),
         phone_numbers=phone_numbers,
         byoc_numbers=ByocNumbers(database, keys, phone_numbers, default_addresses),
-        explain=Explain(database, redis, clients.trunks, dispatch_settings),
         number_behaviours=NumberBehaviours(database, routes, dispatch_settings),
+        explain=Explain(database, redis, clients.trunks, dispatch_settings),
         voice_sessions=voice_sessions,
         rooms=Rooms(database, rooms, voice_sessions),
         room_sessions=RoomSessions(database),
