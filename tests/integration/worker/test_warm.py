@@ -1,5 +1,6 @@
 """Job processes are born warm: forked from one that has done the work."""
 
+import base64
 import multiprocessing
 from multiprocessing.connection import Connection
 
@@ -10,9 +11,10 @@ from telephony.speech import espeak, pocketsphinx
 pytestmark = pytest.mark.integration
 
 UNUSED_SETTINGS = (
-    *("DATABASE_URL", "REDIS_URL", "DIALPLANE_KEY_PEPPER", "DIALPLANE_SECRETS_KEYS"),
+    *("DATABASE_URL", "REDIS_URL", "DIALPLANE_KEY_PEPPER"),
     *("LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"),
 )
+SECRETS_KEYS = f"k1:{base64.b64encode(bytes(32)).decode()}"
 PHRASE = "what are your opening hours"
 
 
@@ -29,6 +31,7 @@ def speak_and_listen(answer: Connection) -> None:
 def test_every_process_inherits_engines_that_work(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in UNUSED_SETTINGS:
         monkeypatch.setenv(name, "unused")
+    monkeypatch.setenv("DIALPLANE_SECRETS_KEYS", SECRETS_KEYS)
     monkeypatch.setenv("LIVEKIT_URL", "ws://127.0.0.1:1")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["worker.preload"])
