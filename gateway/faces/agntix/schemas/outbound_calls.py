@@ -58,7 +58,10 @@ class CallStartBody(BaseModel):
         default=None, description="The number's outbound agent when left out."
     )
     ttl: StrictInt = Field(
-        default=100, ge=1, description="Seconds that it may ring; brought within 5 to 75."
+        default=100,
+        ge=1,
+        le=2**31 - 1,
+        description="Seconds that it may ring; brought within 5 to 75.",
     )
     session_variables: Metadata = Field(
         default_factory=dict, description="Filled into the agent's texts."

@@ -120,7 +120,7 @@ class VoiceParams(RequestBody):
         AgentDraft, "greeting", description="What the first words are about (aiInitiatesDynamic)."
     )
     max_duration_in_seconds: StrictInt | None = limited_like(AgentDraft, "max_duration_s")
-    max_active_sessions: StrictInt | None = Field(default=None, ge=1)
+    max_active_sessions: StrictInt | None = Field(default=None, ge=1, le=2**31 - 1)
     idle_timeout_in_seconds: StrictInt | None = limited_like(AgentDraft, "silence_timeout_s")
     allow_interruptions: StrictBool | None = None
     interrupt_speech_duration: float | None = limited_like(
