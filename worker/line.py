@@ -158,14 +158,16 @@ class Line:
         """
         while True:
             try:
-                answer = await self.room.local_participant.perform_rpc(
-                    destination_identity=identity,
-                    method=_ASK_LEG,
-                    payload=_HOPS_QUESTION,
-                    response_timeout=_ANSWER_TIMEOUT_S,
-                )
-            except rtc.RpcError as exc:
-                logger.debug("leg did not answer", extra={"code": exc.code})
+                # The SDK's own timeout begins when the leg has confirmed the question.
+                async with asyncio.timeout(_ANSWER_TIMEOUT_S):
+                    answer = await self.room.local_participant.perform_rpc(
+                        destination_identity=identity,
+                        method=_ASK_LEG,
+                        payload=_HOPS_QUESTION,
+                        response_timeout=_ANSWER_TIMEOUT_S,
+                    )
+            except (rtc.RpcError, TimeoutError) as exc:
+                logger.debug("leg did not answer", extra={"error": type(exc).__name__})
                 if await self._sounds(identity):
                     self._seen_at = datetime.now(UTC)
             else:
