@@ -4,6 +4,7 @@ import itertools
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import httpx
@@ -143,6 +144,7 @@ async def serving(
         yield services
 
     app = create_app(open_services)
+    app.openapi = _description  # type: ignore[method-assign]
 
     def new_client(headers: dict[str, str]) -> httpx.AsyncClient:
         transport = httpx.ASGITransport(app)
@@ -154,6 +156,16 @@ async def serving(
         admin = await clients.enter_async_context(new_client({"x-api-key": ADMIN_KEY}))
         yield Gateway(http, admin, rooms, trunks, services, app, clients, new_client)
         await services.chat_turns.aclose(patience_s=1)
+
+
+@cache
+def _description() -> dict[str, Any]:
+    """Describe the API, which is the same for every gateway and takes a second."""
+
+    def never_opened() -> Any:
+        raise AssertionError("describing the API opens nothing")
+
+    return create_app(never_opened).openapi()
 
 
 def error_of(answer: httpx.Response) -> tuple[int, str, str]:

@@ -122,8 +122,18 @@ def server() -> Iterator[OpenAIChatServer]:
 
 
 @pytest.fixture
+def patience_s() -> float:
+    """How long a message waits for the one before it."""
+    return 10.0
+
+
+@pytest.fixture
 async def house(
-    database: Database, redis: RedisClient, server: OpenAIChatServer, use_cases: UseCases
+    database: Database,
+    redis: RedisClient,
+    server: OpenAIChatServer,
+    use_cases: UseCases,
+    patience_s: float,
 ) -> AsyncIterator[ChatHouse]:
     """The use cases of chats, for a customer with credit and a key of their own."""
     balances, routes = Balances(redis), Routes(redis)
@@ -148,7 +158,7 @@ async def house(
                 KnowledgeSearch(database, Embedder(call_secrets, client)),
                 EmbeddingCharges(database, usage),
             ),
-            patience_s=0.3,
+            patience_s=patience_s,
         )
         yield ChatHouse(
             owner=owner,

@@ -177,6 +177,7 @@ class TestOneAtATime:
         contents = [each.content for each in await house.messages(chat)]
         assert contents[1:] == ["One", "first", "Two", "second"]
 
+    @pytest.mark.parametrize("patience_s", [0.1])
     async def test_a_message_does_not_wait_for_ever(self, house: ChatHouse):
         chat = await house.chat()
         house.server.gate.clear()
