@@ -11,6 +11,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 VAR := $(or $(DIALPLANE_VAR),var)
 INSTALLED := $(VENV)/.installed
+# A process of tests for each processor, each with a Postgres and a Redis of its own; one that is
+# done takes over some of what another has left.
+SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist worksteal
 # What only tests need, and is not here: clients of the API.
 CLIENTS := $(strip \
 	$(if $(shell command -v chromium chromium-browser google-chrome 2>/dev/null),,chromium) \
@@ -30,9 +33,11 @@ demo: servers ## Place a real call to an agent, show what was said, and stop aga
 up: servers ## Keep the same stack running until Ctrl-C
 	@$(BIN)/python -m stack up
 
+# In two parts: what places calls measures by ear, and needs the machine to itself.
 .PHONY: test
 test: servers clients check ## Run all checks and all tests
-	@$(BIN)/pytest
+	@$(BIN)/pytest $(SIDE_BY_SIDE) --ignore tests/e2e
+	@$(BIN)/pytest tests/e2e
 
 .PHONY: unit
 unit: $(INSTALLED) ## Run the tests that take milliseconds
@@ -48,9 +53,16 @@ fuzz: $(INSTALLED) ## Ask every operation of the API with made-up data, 50 examp
 
 .PHONY: check
 check: $(INSTALLED) ## Format, lint, types and import rules, without changing anything
+	@$(MAKE) -j2 check-types check-style
+
+.PHONY: check-types
+check-types:
+	@$(BIN)/mypy
+
+.PHONY: check-style
+check-style:
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
 .PHONY: fmt
