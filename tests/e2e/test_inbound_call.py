@@ -44,31 +44,6 @@ async def only_record(office: Office, number: str, state: str = "ended") -> dict
 
 
 class TestAConversation:
-    async def test_the_greeting_is_heard_and_understood(self, office: Office, dial: Dial) -> None:
-        number = await office.number((await office.agent())["id"])
-        async with dial(number) as call:
-            conversation = await converse(call)
-        assert heard(conversation) == [GREETING]
-
-    async def test_words_and_keys_lead_to_different_replies(
-        self, office: Office, dial: Dial
-    ) -> None:
-        number = await office.number((await office.agent())["id"])
-        async with dial(number) as call:
-            conversation = await converse(call, Say("what are your opening hours"), Press("2"))
-        assert heard(conversation) == [GREETING, HOURS, ADDRESS]
-
-    async def test_the_agent_ends_the_call_after_its_goodbye_was_heard_in_full(
-        self, office: Office, dial: Dial
-    ) -> None:
-        number = await office.number((await office.agent())["id"])
-        async with dial(number) as call:
-            conversation = await converse(call, Press("9"))
-        assert heard(conversation) == [GREETING, FAREWELL]
-        assert conversation.ended_by_agent
-        record = await only_record(office, number)
-        assert (record["endedBy"], record["endReason"]) == ("agent", "hang_up")
-
     async def test_the_caller_can_talk_over_the_agent(self, office: Office, dial: Dial) -> None:
         number = await office.number(
             (await office.agent(greeting="Harbour Books. " + "We sell all kinds of books. " * 12))[
@@ -114,7 +89,7 @@ class TestAConversation:
 
 
 class TestTheRecord:
-    async def test_transcript_and_times_agree_with_what_the_caller_met(
+    async def test_words_and_keys_lead_to_replies_and_the_record_has_all_of_it_to_the_goodbye(
         self, office: Office, dial: Dial
     ) -> None:
         agent = await office.agent()
@@ -123,6 +98,8 @@ class TestTheRecord:
             conversation = await converse(
                 call, Say("what are your opening hours"), Press("2"), Press("9")
             )
+        assert heard(conversation) == [GREETING, HOURS, ADDRESS, FAREWELL]
+        assert conversation.ended_by_agent
         record = await only_record(office, number)
         assert said(record) == [
             ("agent", GREETING),
@@ -140,26 +117,17 @@ class TestTheRecord:
         talked_s = (moment(record, "endedAt") - moment(record, "answeredAt")).total_seconds()
         assert talked_s == pytest.approx(conversation.duration_s, abs=0.7)
 
-    async def test_a_caller_who_hangs_up_pays_to_that_moment_at_most(
+    async def test_a_caller_who_hangs_up_pays_to_that_moment_at_most_and_the_ledger_proves_it(
         self, office: Office, dial: Dial
     ) -> None:
         number = await office.number((await office.agent())["id"])
+        before = await office.balance_microcredits()
         async with dial(number) as call:
             conversation = await converse(call, Press("1"))
         record = await only_record(office, number)
         assert record["endedBy"] == "caller"
         talked_s = (moment(record, "endedAt") - moment(record, "answeredAt")).total_seconds()
         assert conversation.duration_s - HEARTBEAT_S - 1 < talked_s < conversation.duration_s + 0.7
-
-    async def test_the_bill_is_the_talk_and_the_ledger_proves_it(
-        self, office: Office, dial: Dial
-    ) -> None:
-        number = await office.number((await office.agent())["id"])
-        before = await office.balance_microcredits()
-        async with dial(number) as call:
-            await converse(call, Press("1"))
-        record = await only_record(office, number)
-        talked_s = (moment(record, "endedAt") - moment(record, "answeredAt")).total_seconds()
         assert record["billedS"] == math.ceil(talked_s)
         assert record["costMicrocredits"] == math.ceil(
             record["billedS"] * SIP_PRICE_MICROCREDITS_PER_MINUTE / 60
@@ -171,12 +139,6 @@ class TestTheRecord:
         assert costs.keys() >= {"telephony", "tts"}
         assert sum(costs.values()) == costs["telephony"] == record["costMicrocredits"]
         assert await office.balance_microcredits() == before - record["costMicrocredits"]
-
-    async def test_events_tell_the_call_in_order(self, office: Office, dial: Dial) -> None:
-        number = await office.number((await office.agent())["id"])
-        async with dial(number) as call:
-            await converse(call, Press("1"))
-        record = await only_record(office, number)
         types = event_types(record)
         assert [event["seq"] for event in record["events"]] == list(range(1, len(types) + 1))
         milestones = ("call.ringing", "call.admitted", "call.answered", "keys", "call.ended")
@@ -233,24 +195,24 @@ class TestWhoAnswers:
     async def test_a_call_that_outlives_its_credit_is_told_and_ended(
         self, penniless_office: Office, dial: Dial
     ) -> None:
-        # One block of a minute is the least a call needs; this is that and one second.
+        # One block is the least a call needs; this is that and one second.
         await penniless_office.admin.post(
             f"/admin/v1/organizations/{penniless_office.tenant.organization_id}/credits",
             {
-                "amountMicrocredits": 101_667,
-                "reason": "One minute",
-                "operationId": f"minute-{time.time_ns()}",
+                "amountMicrocredits": 68_334,
+                "reason": "One block",
+                "operationId": f"block-{time.time_ns()}",
             },
         )
         number = await penniless_office.number(
             (await penniless_office.agent(silenceTimeoutS=600))["id"]
         )
         async with dial(number) as call:
-            await asyncio.wait_for(asyncio.shield(call.ended), 80)
+            await asyncio.wait_for(asyncio.shield(call.ended), 60)
         record = await only_record(penniless_office, number)
         assert (record["endedBy"], record["endReason"]) == ("system", "credit_spent")
         assert "credit.low" in event_types(record)
-        assert 50 <= record["billedS"] <= 61
+        assert 30 <= record["billedS"] <= 41
         assert await penniless_office.balance_microcredits() >= 0
 
     async def test_a_caller_who_gives_up_while_it_rings_is_not_billed(
