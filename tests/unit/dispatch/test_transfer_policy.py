@@ -57,3 +57,8 @@ def test_hold_music_is_the_name_of_a_file_and_no_way_to_another(name: str) -> No
 def test_a_refused_target_is_named_with_its_reason() -> None:
     with pytest.raises(ValidationError, match="country code"):
         TransferPolicy(targets=("12015550155",))
+
+
+def test_the_mode_of_a_transfer_is_warm_unless_the_agent_says_otherwise() -> None:
+    assert TransferPolicy().mode is TransferMode.WARM
+    assert TransferPolicy().patterns == ()

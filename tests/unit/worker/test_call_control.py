@@ -394,8 +394,3 @@ async def test_everybody_hears_the_agents_last_words() -> None:
 
     assert office.livekit.heard_by("caller") == {"voice", "human_mic"}
     assert office.livekit.heard_by(office.human.identity) == {"voice", "mic"}
-
-
-def test_the_mode_of_a_transfer_is_warm_unless_the_agent_says_otherwise() -> None:
-    assert TransferPolicy().mode is TransferMode.WARM
-    assert TransferPolicy().patterns == ()
