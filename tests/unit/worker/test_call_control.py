@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from livekit import rtc
 
-from dispatch.transfer_policy import TransferMode, TransferPolicy
+from dispatch.transfer_policy import TransferPolicy
 from telephony.dialling_rules import DiallingRules, RefusalCode, TargetRefused
 from telephony.e164 import E164, parse_e164
 from telephony.errors import DialError, DialOutcome, VendorUnavailable
