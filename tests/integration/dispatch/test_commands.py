@@ -80,9 +80,17 @@ class Desk:
             )
         )
 
+    async def queued(self, count: int) -> None:
+        """Return once so many commands wait for the worker."""
+        lanes = [redis_keys.commands(lane, self.call_id) for lane in ("ordered", "urgent")]
+        async with asyncio.timeout(10):
+            while sum([await self.redis.llen(lane) for lane in lanes]) < count:
+                await asyncio.sleep(0.005)
+
     async def take(self) -> Command:
-        command = await self.queue.take(self.call_id, 1.5)
-        assert command is not None
+        async with asyncio.timeout(10):
+            while (command := await self.queue.take(self.call_id, 1.5)) is None:
+                pass
         return command
 
 
@@ -116,7 +124,7 @@ async def test_commands_are_taken_in_the_order_they_came_but_an_end_goes_first(d
     asked = []
     for name in (CommandName.HOLD, CommandName.RESUME, CommandName.END):
         asked.append(desk.ask(name))
-        await asyncio.sleep(0.05)
+        await desk.queued(len(asked))
     taken = [(await desk.take()).name for _ in asked]
     assert taken == [CommandName.END, CommandName.HOLD, CommandName.RESUME]
     for task in asked:
@@ -127,10 +135,10 @@ async def test_an_end_can_be_taken_while_something_else_is_at_work(desk: Desk) -
     transfer = desk.ask(CommandName.TRANSFER)
     await desk.take()
     hold = desk.ask(CommandName.HOLD)
-    await asyncio.sleep(0.05)
+    await desk.queued(1)
     assert await desk.queue.take_urgent(desk.call_id) is None
     end = desk.ask(CommandName.END)
-    await asyncio.sleep(0.05)
+    await desk.queued(2)
     urgent = await desk.queue.take_urgent(desk.call_id)
     assert urgent is not None
     assert urgent.name is CommandName.END
@@ -165,7 +173,7 @@ class TestRefusals:
 
     async def test_too_many_waiting_commands_are_a_conflict(self, desk: Desk) -> None:
         waiting = [desk.ask() for _ in range(MOST_WAITING)]
-        await asyncio.sleep(0.2)
+        await desk.queued(MOST_WAITING)
         with pytest.raises(Conflict, match="wait already"):
             await desk.ask()
         for task in waiting:
@@ -208,7 +216,7 @@ class TestDeaths:
     async def test_of_a_command_that_takes_long_it_is_said_that_it_goes_on(
         self, redis: RedisClient, database: Database
     ) -> None:
-        desk = Desk(redis, database, patience_s=0.4)
+        desk = Desk(redis, database, patience_s=1)
         await desk.answer()
         asked = desk.ask()
         await desk.take()
@@ -217,7 +225,7 @@ class TestDeaths:
 
     async def test_a_call_that_ends_takes_its_waiting_commands_along(self, desk: Desk) -> None:
         asked = desk.ask()
-        await asyncio.sleep(0.05)
+        await desk.queued(1)
         await desk.hang_up()
         with pytest.raises(CallNotLive):
             await asked
@@ -237,7 +245,7 @@ class TestDeaths:
     ) -> None:
         new_id = uuid.uuid4()
         first = desk.ask(new_id=new_id)
-        await asyncio.sleep(0.05)
+        await desk.queued(1)
         first.cancel()
         again = desk.ask(new_id=new_id)
         await desk.queue.finish(await desk.take(), DONE)
@@ -254,7 +262,7 @@ class TestDeaths:
         with pytest.raises(CommandUnanswered):
             await desk.ask(new_id=new_id)
         again = desk.ask(new_id=new_id)
-        await asyncio.sleep(0.05)
+        await desk.queued(2)
         # The first entry is still in the queue: both name the one command, begun once.
         await desk.queue.finish(await desk.take(), DONE)
         assert await again == DONE

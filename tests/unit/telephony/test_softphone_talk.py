@@ -61,7 +61,7 @@ async def test_what_is_said_is_heard(pair: Pair) -> None:
     assert played.is_complete
     packet = await pair.there.wait_for_audio(since_s=0.0)
     assert played.started_s is not None
-    assert 0 <= packet.arrived_s - played.started_s < 0.05
+    assert 0 <= packet.arrived_s - played.started_s < 0.25
     await pair.there.wait_for_quiet(quiet_s=0.05)
     assert likeness(pair.there.heard.pcm, said) > 0.99
 
@@ -77,7 +77,7 @@ async def test_both_ends_may_speak_at_once(pair: Pair) -> None:
 async def test_speaking_takes_as_long_as_the_sound(pair: Pair) -> None:
     began_s = time.monotonic()
     await pair.here.play(speech(0.3))
-    assert 0.28 <= time.monotonic() - began_s < 0.4
+    assert 0.28 <= time.monotonic() - began_s < 0.6
 
 
 async def test_a_late_event_loop_does_not_put_the_stream_behind_the_clock(pair: Pair) -> None:
@@ -87,7 +87,7 @@ async def test_a_late_event_loop_does_not_put_the_stream_behind_the_clock(pair: 
     while (last := pair.there.heard_packets[-1]).arrived_s < time.monotonic() - 0.03:
         await pair.there.media.progress(1.0)
     clock_s, stream_s = last.arrived_s - first.arrived_s, (last.timestamp - first.timestamp) / 8000
-    assert stream_s == pytest.approx(clock_s, abs=0.03)
+    assert stream_s == pytest.approx(clock_s, abs=0.1)
     assert pair.here.statistics.sent.skipped_frames > 0
 
 
