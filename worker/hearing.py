@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from livekit import rtc
@@ -58,6 +59,7 @@ class RoomHearing:
         self._room = room
         self._parties = {party.identity: party for party in parties}
         self._now = hearing.talk(parties)
+        self._coming = hearing.SILENCE
         self._lock = asyncio.Lock()
         self._placing: set[asyncio.Task[None]] = set()
         room.on("track_published", self._on_track)
@@ -92,8 +94,7 @@ class RoomHearing:
         Raises:
             VendorError: A step failed; everything is as it was, as far as LiveKit can be reached.
         """
-        async with self._lock:
-            after = arrangement(list(self._parties.values()))
+        async with self._changing(arrangement) as after:
             done: list[Step | KeyStep] = []
             try:
                 for first in (True, False):
@@ -103,7 +104,6 @@ class RoomHearing:
             except VendorError:
                 await self._undo(done)
                 raise
-            self._now = after
 
     async def open_ear(self, identity: str, arrangement: Arrangement) -> None:
         """Let somebody hear whose ear was shut, once everybody has their place in a named matrix.
@@ -115,15 +115,13 @@ class RoomHearing:
             VendorError: LiveKit could not be reached, or they are gone; the others have the places
                 they had, as far as LiveKit can be reached.
         """
-        async with self._lock:
-            after = arrangement(list(self._parties.values()))
+        async with self._changing(arrangement) as after:
             try:
                 await self._place_all(after)
                 await self._control.set_ear(self._room.name, identity, is_open=True)
             except VendorError:
                 await self._place_back()
                 raise
-            self._now = after
         self._later(self._place_again(identity))
 
     async def shut_ear(self, identity: str) -> None:
@@ -133,6 +131,17 @@ class RoomHearing:
             VendorError: LiveKit could not be reached, or they are gone.
         """
         await self._control.set_ear(self._room.name, identity, is_open=False)
+
+    @asynccontextmanager
+    async def _changing(self, arrangement: Arrangement) -> AsyncIterator[Hearing]:
+        """Change the room to a named matrix, in an `async with`; if that fails it is as it was."""
+        async with self._lock:
+            self._coming = arrangement(list(self._parties.values()))
+            try:
+                yield self._coming
+                self._now = self._coming
+            finally:
+                self._coming = hearing.SILENCE
 
     async def _take(self, step: Step | KeyStep) -> None:
         if isinstance(step, KeyStep):
@@ -187,15 +196,27 @@ class RoomHearing:
         except VendorError as exc:
             logger.warning("hearing not restored", extra={"operation": exc.operation})
 
-    async def _place(
-        self, identity: str, matrix: Hearing, wanted: Sequence[bool] = (False, True)
-    ) -> None:
-        """Tell somebody everything not to hear and everything to hear, or one of these."""
+    async def _place(self, identity: str, matrix: Hearing) -> None:
+        """Tell somebody everything not to hear and everything to hear."""
         heard = matrix.heard_by(identity)
-        sources = {source for one in self._parties.values() for source in (one.voice, one.music)}
-        for begins in wanted:
-            some = tuple(sorted(one for one in sources if (one in heard) is begins))
-            await self._take(Step(identity, some, begins))
+        for wanted in (False, True):
+            some = tuple(sorted(one for one in self._sources() if (one in heard) is wanted))
+            await self._take(Step(identity, some, wanted))
+
+    async def _deafen(self, identity: str) -> None:
+        """Tell somebody what not to hear, neither now nor once a change that is under way is over.
+
+        Nothing is waited for. Whoever calls this places them when all is done.
+        """
+        heard = self._now.heard_by(identity) | self._coming.heard_by(identity)
+        try:
+            some = tuple(sorted(one for one in self._sources() if one not in heard))
+            await self._take(Step(identity, some, begins=False))
+        except VendorError as exc:
+            logger.warning("listener not deafened", extra={"operation": exc.operation})
+
+    def _sources(self) -> set[Source]:
+        return {source for one in self._parties.values() for source in (one.voice, one.music)}
 
     def _track_ids(self, source: Source) -> list[str]:
         local = self._room.local_participant
@@ -247,7 +268,7 @@ class RoomHearing:
         deadline_s = time.monotonic() + _ASKED_TIMEOUT_S
         try:
             while not asking.done() and time.monotonic() < deadline_s:
-                await asyncio.gather(*(self._place_once(one, (False,)) for one in identities))
+                await asyncio.gather(*(self._deafen(one) for one in identities))
                 await asyncio.wait({asking}, timeout=_SOON_S)
             if not asking.done() or asking.exception() is not None:
                 logger.warning("not known who asked to hear what")
@@ -260,11 +281,11 @@ class RoomHearing:
             await asyncio.sleep(wait_s)
             await self._place_once(identity)
 
-    async def _place_once(self, identity: str, wanted: Sequence[bool] = (False, True)) -> None:
+    async def _place_once(self, identity: str) -> None:
         try:
             async with self._lock:
                 if identity in self._room.remote_participants:
-                    await self._place(identity, self._now, wanted)
+                    await self._place(identity, self._now)
         except VendorError as exc:
             logger.warning("listener not placed", extra={"operation": exc.operation})
 

@@ -75,6 +75,25 @@ def human_joins(room: Room, control: FakeHearing) -> None:
     room.emit("track_published", joined.track_publications[HUMAN_MIC], joined)
 
 
+async def wait_until_told(control: FakeHearing, identity: str) -> Sequence[str]:
+    """Return the tracks that somebody is told next not to hear."""
+    told: asyncio.Future[Sequence[str]] = asyncio.get_running_loop().create_future()
+    set_heard = control.set_heard
+
+    async def watched(
+        room_name: str, listener: str, track_ids: Sequence[str], *, heard: bool
+    ) -> None:
+        await set_heard(room_name, listener, track_ids, heard=heard)
+        if listener == identity and not heard and not told.done():
+            told.set_result(track_ids)
+
+    control.set_heard = watched  # type: ignore[method-assign]
+    try:
+        return await told
+    finally:
+        control.set_heard = set_heard  # type: ignore[method-assign]
+
+
 async def test_on_hold_the_caller_hears_the_music_alone_and_then_the_agent_alone(
     heard: RoomHearing, control: FakeHearing
 ) -> None:
@@ -280,25 +299,13 @@ async def test_a_closed_room_is_watched_no_longer(
 async def test_a_leg_that_asks_for_a_track_after_it_was_told_not_to_hear_it_is_told_until_it_has(
     heard: RoomHearing, control: FakeHearing, room: Room
 ) -> None:
-    told = asyncio.Event()
-    set_heard = control.set_heard
-
-    async def watched(
-        room_name: str, identity: str, track_ids: Sequence[str], *, heard: bool
-    ) -> None:
-        await set_heard(room_name, identity, track_ids, heard=heard)
-        if identity == "caller" and HUMAN_MIC in track_ids and not heard:
-            told.set()
-
     await heard.arrange(hearing.hold)
     heard.expect(HUMAN)
     human_joins(room, control)
     control.wanted -= {("caller", HUMAN_MIC)}
-    control.set_heard = watched  # type: ignore[method-assign]
-    for _ in range(3):
-        told.clear()
-        async with asyncio.timeout(2):
-            await told.wait()
+    async with asyncio.timeout(2):
+        for _ in range(3):
+            assert HUMAN_MIC in await wait_until_told(control, "caller")
     # The loaded machine: only now the caller's leg has heard of the human's track.
     control.wanted |= {("caller", HUMAN_MIC)}
     room.asked.set()
@@ -320,3 +327,55 @@ async def test_a_leg_that_asks_for_everything_after_its_ear_was_opened_is_told_a
     async with asyncio.timeout(2):
         while control.heard_by("human") != {VOICE}:
             await asyncio.sleep(0.01)
+
+
+async def test_a_leg_is_told_what_not_to_hear_also_while_a_slow_change_is_under_way(
+    heard: RoomHearing, control: FakeHearing, room: Room
+) -> None:
+    slow = asyncio.Event()
+    set_ear = control.set_ear
+
+    async def slowly(room_name: str, identity: str, *, is_open: bool) -> None:
+        await slow.wait()
+        await set_ear(room_name, identity, is_open=is_open)
+
+    await heard.arrange(hearing.hold)
+    heard.expect(HUMAN)
+    human_joins(room, control)
+    control.set_ear = slowly  # type: ignore[method-assign]
+    opening = asyncio.ensure_future(heard.open_ear("human", hearing.consult))
+    await asyncio.sleep(0)
+    control.wanted |= {("caller", HUMAN_MIC)}
+    async with asyncio.timeout(2):
+        while HUMAN_MIC in control.heard_by("caller"):
+            await asyncio.sleep(0.01)
+    assert not opening.done()
+    slow.set()
+    await opening
+    assert heard.now.heard_by("human") == {AGENT.voice}
+
+
+async def test_what_a_change_under_way_lets_somebody_hear_is_not_taken_from_them(
+    heard: RoomHearing, control: FakeHearing, room: Room
+) -> None:
+    slow = asyncio.Event()
+    set_ear = control.set_ear
+
+    async def slowly(room_name: str, identity: str, *, is_open: bool) -> None:
+        await set_ear(room_name, identity, is_open=is_open)
+        await slow.wait()
+
+    await heard.arrange(hearing.hold)
+    heard.expect(HUMAN)
+    human_joins(room, control)
+    control.set_ear = slowly  # type: ignore[method-assign]
+    opening = asyncio.ensure_future(heard.open_ear("human", hearing.merge))
+    async with asyncio.timeout(2):
+        while HUMAN_MIC not in control.heard_by("caller"):
+            await asyncio.sleep(0)
+        for _ in range(3):
+            told = await wait_until_told(control, "caller")
+            assert HUMAN_MIC not in told
+    assert HUMAN_MIC in control.heard_by("caller")
+    slow.set()
+    await opening
