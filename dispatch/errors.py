@@ -19,6 +19,7 @@ DispatchError
 ├── ModelUnavailable      the agent's model cannot be asked
 ├── CapacityReached       every slot the tenant (or the installation) may use is taken
 ├── StoreUnavailable      Postgres or Redis could not be reached
+│   └── BalanceUnknown    one organisation's balance is being rebuilt
 ├── SecretUnreadable      a secret on record does not open with the configured keys
 └── RoomUnavailable       LiveKit did not create the room
 """
@@ -153,6 +154,10 @@ class CapacityReached(DispatchError):
 
 class StoreUnavailable(DispatchError):
     """Postgres or Redis could not be reached; nothing was changed."""
+
+
+class BalanceUnknown(StoreUnavailable):
+    """One organisation's balance is being rebuilt; nothing was changed. Others' are known."""
 
 
 class SecretUnreadable(DispatchError):

@@ -12,7 +12,13 @@ from dispatch.accounts import Principal
 from dispatch.agent_profile import GreetingMode
 from dispatch.chat.charging import ChatCharges
 from dispatch.conversations import ClosedBy, Conversation, Item, Message, Role
-from dispatch.errors import AgentIsForCalls, AgentNotChatReady, NotFound, StoreUnavailable
+from dispatch.errors import (
+    AgentIsForCalls,
+    AgentNotChatReady,
+    BalanceUnknown,
+    NotFound,
+    StoreUnavailable,
+)
 from dispatch.paging import Order, Page, PageRequest
 from dispatch.store.engine import Database
 from dispatch.store.repositories import agents, chat_turns, conversations, keys, tools
@@ -248,8 +254,15 @@ class ChatSessions:
         for conversation_id in idle:
             await self.end(conversation_id, ClosedBy.IDLE)
         settled = 0
+        failure: BalanceUnknown | None = None
         for conversation_id in due:
-            settled += await self.settle(conversation_id)
+            try:
+                settled += await self.settle(conversation_id)
+            except BalanceUnknown as exc:
+                # Others' are known.
+                failure = exc
+        if failure is not None:
+            raise failure
         return Expired(len(idle), settled)
 
 

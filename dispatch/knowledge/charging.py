@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dispatch.billing.items import UsageItem
-from dispatch.errors import StoreUnavailable
+from dispatch.errors import BalanceUnknown, StoreUnavailable
 from dispatch.store.engine import Database
 from dispatch.store.repositories import embedding_uses
 from dispatch.usage.usage import Payer, Usage, UsageSource
@@ -48,15 +48,15 @@ class EmbeddingCharges:
         """
         async with self._database.reading() as db:
             due = await embedding_uses.list_uses(db, _BATCH)
-        failure: StoreUnavailable | None = None
+        failure: BalanceUnknown | None = None
         charged = 0
         for use in due:
             payer = Payer(use.organization_id, use.project_id)
             try:
                 # Dead from here to the deletion, the next run charges again by the same id.
                 await self._usage.charge(payer, use.operation_id, UsageSource.KNOWLEDGE, [use.item])
-            except StoreUnavailable as exc:
-                # One organisation's balance may be unknown; the others' are charged.
+            except BalanceUnknown as exc:
+                # The others' are known.
                 failure = exc
                 continue
             async with self._database.transaction() as db:

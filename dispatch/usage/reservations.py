@@ -11,7 +11,7 @@ from dispatch.billing.reservation import (
     UsageSource,
     lease_args,
 )
-from dispatch.errors import Conflict, InsufficientCredits, StoreUnavailable
+from dispatch.errors import BalanceUnknown, Conflict, InsufficientCredits
 from dispatch.store import redis_keys
 from dispatch.store.lua_scripts import LuaScripts
 from dispatch.store.redis_client import RedisClient, translate_redis_errors
@@ -88,7 +88,7 @@ class Reservations:
         lapsed, or that Redis lost, is charged from the balance alone.
 
         Raises:
-            StoreUnavailable: Redis did not answer, or its balances are being rebuilt.
+            BalanceUnknown: The organisation's balance is being rebuilt; charge again.
         """
         answer = await self._run(
             "charge",
@@ -101,7 +101,7 @@ class Reservations:
             lease_args()[1],
         )
         if answer == ["balance_unknown"]:
-            raise StoreUnavailable("The organisation's balance is being rebuilt; charge again.")
+            raise BalanceUnknown("The organisation's balance is being rebuilt; charge again.")
         cost, uncollected, repeated = answer
         return Charge(int(cost), int(uncollected), repeated == "1")
 
