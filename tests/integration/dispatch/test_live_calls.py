@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from dispatch.balances import Balances
 from dispatch.calls import Admitted, CallEnd, RefusalReason, Refused, Turn
+from dispatch.errors import StoreUnavailable
 from dispatch.routes import Routes
 from dispatch.store import redis_keys
 from dispatch.store.lua_scripts import LuaScripts
@@ -374,6 +375,24 @@ class TestConnections:
         answers = await asyncio.gather(*(calls.admit(tenant.arrival()) for _ in range(10)))
         await client.aclose()
         assert all(isinstance(answer, Admitted) for answer in answers)
+
+    async def test_whoever_waits_for_a_connection_gets_the_next_one_or_is_told_in_time(
+        self, redis_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        client = connect_redis(redis_url, max_connections=1)
+        calls, pool = live_calls(client), client.connection_pool
+        only = await pool.get_connection()  # type: ignore[no-untyped-call]
+        waiting = asyncio.ensure_future(calls.find(uuid.uuid4()))
+        await asyncio.sleep(0)
+        await pool.release(only)
+        assert await waiting is None
+        only = await pool.get_connection()  # type: ignore[no-untyped-call]
+        monkeypatch.setattr("dispatch.store.redis_client.TIMEOUT_S", 0.05)
+        with pytest.raises(StoreUnavailable):
+            await calls.find(uuid.uuid4())
+        await pool.release(only)
+        assert await calls.find(uuid.uuid4()) is None
+        await client.aclose()
 
     async def test_a_turn_sent_twice_after_a_lost_connection_is_recorded_once(
         self, redis: Redis, tenant: Tenant
