@@ -153,8 +153,11 @@ class VoiceSessions:
         )
         if answer[0] != "opened":
             raise _refusal(answer[0], agent_id)
-        # The token is signed while LiveKit works; without the room it is of no use to anybody.
+        # The token is signed while LiveKit works; without the room it is of no use to anybody. It
+        # takes two turns of the loop until the request is made and then written.
         creating = asyncio.ensure_future(self._call_agent(arrival, room_is_open=room_is_open))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
         token = self.token(room_name, identity, grants or SessionGrants())
         await creating
         return OpenedVoiceSession(
