@@ -45,7 +45,7 @@ def session_stack() -> Iterator[Stack]:
         # Vendors' stand-ins and tools of tests are on this machine.
         environment.setenv("DIALPLANE_TOOL_ALLOWED_HOSTS", '["127.0.0.1"]')
         # Shorter than usual: a test waits until one is used up.
-        environment.setenv("CREDIT_BLOCK", "PT40S")
+        environment.setenv("CREDIT_BLOCK", "PT25S")
         # Where tests of opening hours set the clock; without the file it is the real one.
         environment.setenv("DIALPLANE_CLOCK_FILE", f"{directory}/clock")
         with background_stack(Path(directory), bin_dir) as stack:

@@ -11,7 +11,7 @@ from stack.cli import environment_of
 from stack.demo_agent import AGENT
 from stack.env_file import write_env_file
 from stack.supervisor import Stack
-from tests.e2e.conftest import Dial, Office
+from tests.e2e.conftest import Office
 
 pytestmark = pytest.mark.e2e
 
@@ -58,13 +58,3 @@ async def test_explain_names_the_first_failure_in_a_sentence(var: Path, office: 
     code, output = await dialplane(var, "explain", number)
     assert code == 1
     assert "no agent" in output
-
-
-async def test_explain_says_that_there_is_no_worker(
-    var: Path, stack: Stack, office: Office, dial: Dial
-) -> None:
-    number = await office.number((await office.agent())["id"])
-    await stack.stop("worker")
-    code, output = await dialplane(var, "explain", number)
-    assert code == 1
-    assert "worker" in output
