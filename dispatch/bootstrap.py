@@ -99,7 +99,7 @@ async def open_rotation(settings: DispatchSettings) -> AsyncIterator[Rotation]:
     redis = connect_redis(settings.redis_url.get_secret_value(), max_connections=2)
     keys = KeyRing.parse(settings.dialplane_secrets_keys.get_secret_value())
     try:
-        yield Rotation(database, CallSecrets(redis, keys), keys)
+        yield Rotation(database, CallSecrets(redis, keys), Routes(redis), keys)
     finally:
         await redis.aclose()
         await database.aclose()

@@ -5,13 +5,14 @@ import uuid
 from dataclasses import dataclass, field
 
 from dispatch.errors import SecretUnreadable, StoreUnavailable
+from dispatch.routes import Routes
 from dispatch.secrets.call_secrets import CallSecrets
 from dispatch.secrets.data_keys import read_project_secrets
 from dispatch.secrets.envelope import DataKey, KeyRing
 from dispatch.secrets.passwords import password_purpose_of, termination_purpose_of
 from dispatch.secrets.values import purpose_of
 from dispatch.store.engine import Database, WriteSession
-from dispatch.store.repositories import secrets
+from dispatch.store.repositories import outbound_calls, secrets
 
 logger = logging.getLogger(__name__)
 
@@ -58,9 +59,12 @@ class Rotation:
     keys are configured.
     """
 
-    def __init__(self, database: Database, call_secrets: CallSecrets, keys: KeyRing) -> None:
+    def __init__(
+        self, database: Database, call_secrets: CallSecrets, routes: Routes, keys: KeyRing
+    ) -> None:
         self._database = database
         self._call_secrets = call_secrets
+        self._routes = routes
         self._keys = keys
 
     async def run(self) -> Rotated:
@@ -100,8 +104,11 @@ class Rotation:
         # Read again: what was put since the commit must not be lost from the copy.
         async with self._database.reading() as db:
             now = await read_project_secrets(db, project_id)
+            trunks = await outbound_calls.list_trunks_of(db, project_id)
         try:
             await self._call_secrets.publish(project_id, now)
+            for trunk in trunks:
+                await self._routes.publish_trunk(trunk)
         except StoreUnavailable:
             done.unpublished += 1
 

@@ -184,6 +184,13 @@ async def find_trunk(db: ReadSession, connection_id: uuid.UUID) -> CarrierTrunk 
     return found[0][1] if found else None
 
 
+async def list_trunks_of(db: ReadSession, project_id: uuid.UUID) -> Sequence[CarrierTrunk]:
+    """Return where a project's calls go, by connection; without those that only call in."""
+    query = select(CarrierConnectionRow.id).where(CarrierConnectionRow.project_id == project_id)
+    found = await _trunks(db, (await db.scalars(query)).all())
+    return [trunk for _, trunk in found if trunk is not None]
+
+
 async def list_trunks_changed_since(
     db: ReadSession, since: datetime | None, after: uuid.UUID | None, limit: int
 ) -> Sequence[tuple[uuid.UUID, CarrierTrunk | None]]:

@@ -11,6 +11,7 @@ from dispatch.byoc_numbers import ByocNumbers, SipAccount
 from dispatch.numbers import SyncState
 from dispatch.paging import PageRequest
 from dispatch.provisioning import Provisioning
+from dispatch.routes import Routes
 from dispatch.secrets.call_secrets import CallSecrets
 from dispatch.secrets.data_keys import data_key_for_writing
 from dispatch.secrets.envelope import KEY_BYTES, KeyRing
@@ -97,7 +98,7 @@ async def test_a_rotation_takes_the_password_along(
 ):
     await byoc.register(owner, FIRST, TWILIO)
     newer = KeyRing({"newer": b"n" * KEY_BYTES, "tests": b"\0" * KEY_BYTES})
-    await Rotation(database, CallSecrets(redis, newer), newer).run()
+    await Rotation(database, CallSecrets(redis, newer), Routes(redis), newer).run()
     async with database.transaction() as db:
         data_key = await data_key_for_writing(db, newer, owner.project_id)
         rows: Sequence[CarrierConnectionRow] = (

@@ -1,6 +1,7 @@
 """Outbound calls from the request to the room with its job, over real stores and a fake LiveKit."""
 
 import asyncio
+import base64
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,10 @@ from dispatch.outbound.requests import CallRequest, OutboundCalls
 from dispatch.outbound_call import outbound_room_of
 from dispatch.reaper import Reaper
 from dispatch.room_events import NO_WORKER
+from dispatch.routes import Routes
+from dispatch.secrets.call_secrets import CallSecrets
+from dispatch.secrets.envelope import KEY_BYTES, KeyRing
+from dispatch.secrets.rotation import Rotation
 from dispatch.store import redis_keys
 from dispatch.store.engine import Database
 from dispatch.terminations import TerminationDraft, Terminations
@@ -360,3 +365,14 @@ async def test_the_record_tells_of_a_call_from_the_queue_to_its_end(
     await EventDrain(redis, board.database).run_once()
     over = (await records.get(board.owner, call_id)).record
     assert (over.state, over.end_reason) == (CallState.MISSED, EndReason.CANCELLED)
+
+
+async def test_a_rotation_leaves_no_carrier_under_the_old_key(
+    board: Switchboard, redis: Redis, database: Database
+) -> None:
+    both = KeyRing({"new": b"n" * KEY_BYTES, "tests": b"\0" * KEY_BYTES})
+    await board.place()
+    await Rotation(database, CallSecrets(redis, both), Routes(redis), both).run()
+    only_new = settings(dialplane_secrets_keys="new:" + base64.b64encode(b"n" * KEY_BYTES).decode())
+    found = await CarrierTrunks(redis, only_new).find(board.number.connection_id)
+    assert found == SipServer("sip.example.com:5080", "us", "hunter2-hunter2")

@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from dispatch.accounts import Principal
 from dispatch.errors import InvalidField, NotFound, SecretUnreadable
+from dispatch.routes import Routes
 from dispatch.secrets.call_secrets import CallSecrets
 from dispatch.secrets.envelope import KEY_BYTES, KeyRing
 from dispatch.secrets.passwords import open_password
@@ -205,7 +206,7 @@ class TestRotation:
         await put(secrets, owner)
         await put(secrets, stranger, "deepgram", "another")
 
-        done = await Rotation(database, CallSecrets(redis, NEW), NEW).run()
+        done = await Rotation(database, CallSecrets(redis, NEW), Routes(redis), NEW).run()
 
         assert (done.renewed, done.unreadable, done.in_use) == (2, [], {"new": 2})
         rotated = Secrets(database, CallSecrets(redis, ONLY_NEW), ONLY_NEW)
@@ -223,7 +224,7 @@ class TestRotation:
             owner, provider="twilio", number="+12015550101", connection_id=connection.id
         )
 
-        await Rotation(database, CallSecrets(redis, NEW), NEW).run()
+        await Rotation(database, CallSecrets(redis, NEW), Routes(redis), NEW).run()
 
         async with database.reading() as db:
             [wanted], _ = await list_wanted(db)
@@ -236,7 +237,7 @@ class TestRotation:
         await put(secrets, owner)
         calls = CallSecrets(redis, NEW)
         changing = Secrets(database, calls, NEW)
-        rotation = asyncio.create_task(Rotation(database, calls, NEW).run())
+        rotation = asyncio.create_task(Rotation(database, calls, Routes(redis), NEW).run())
         reads = 0
         while not rotation.done() or not reads:
             await changing.put(owner.actor, owner.project_id, "crm", {"key": f"{reads}"})
@@ -253,7 +254,7 @@ class TestRotation:
         self, secrets: Secrets, owner: Principal, database: Database, redis: RedisClient
     ) -> None:
         await put(secrets, owner)
-        rotation = Rotation(database, CallSecrets(redis, NEW), NEW)
+        rotation = Rotation(database, CallSecrets(redis, NEW), Routes(redis), NEW)
         await rotation.run()
 
         assert (await rotation.run()).renewed == 0
@@ -268,7 +269,7 @@ class TestRotation:
     ) -> None:
         await put(secrets, owner)
 
-        done = await Rotation(database, CallSecrets(dead_redis, NEW), NEW).run()
+        done = await Rotation(database, CallSecrets(dead_redis, NEW), Routes(dead_redis), NEW).run()
 
         assert (done.renewed, done.unpublished) == (1, 1)
         calls = CallSecrets(redis, NEW)
@@ -279,7 +280,7 @@ class TestRotation:
     ) -> None:
         await put(secrets, owner)
 
-        done = await Rotation(database, CallSecrets(redis, ONLY_NEW), ONLY_NEW).run()
+        done = await Rotation(database, CallSecrets(redis, ONLY_NEW), Routes(redis), ONLY_NEW).run()
 
         assert (done.renewed, done.unreadable) == (0, [owner.project_id])
         assert "cannot be read" in done.sentence
