@@ -176,9 +176,16 @@ async def test_gets_a_call_with_all_that_is_on_record(gateway: Gateway, database
     at = "2026-01-01T12:00:00Z"
     assert body["legs"] == [
         {
-            **{"id": "caller", "role": "caller", "target": "+12015550123", "state": "ended"},
-            **{"outcome": "hang_up", "sipCode": None, "billedS": 31},
-            **{name: listed[name] for name in ("startedAt", "answeredAt", "endedAt")},
+            "id": "caller",
+            "role": "caller",
+            "target": "+12015550123",
+            "state": "ended",
+            "outcome": "hang_up",
+            "sipCode": None,
+            "startedAt": listed["startedAt"],
+            "answeredAt": listed["answeredAt"],
+            "endedAt": listed["endedAt"],
+            "billedS": 31,
         }
     ]
     assert body["transcript"] == [{"seq": 4, "speaker": "agent", "text": "Hello.", "at": at}]
