@@ -111,7 +111,8 @@ class Conversation:
         """
         self._tools = tools
         self._listen()
-        greeting = asyncio.ensure_future(self._speaker.prepare())
+        started = asyncio.Event()
+        greeting = asyncio.ensure_future(self._speaker.prepare(started))
         try:
             await self._session.start(
                 self._first_agent(),
@@ -120,6 +121,7 @@ class Conversation:
                 record=False,
                 session_host=False,
             )
+            started.set()
             self._follow_playout()
             if self._models.realtime_answered is not None:
                 self._work_on(self._providers.expect(self._models.realtime_answered))

@@ -57,23 +57,34 @@ async def answer_call(ctx: JobContext) -> None:
     """
     try:
         warm: WarmProcess = ctx.proc.userdata.get(WARM) or warm_up()
-        async with open_services(warm.settings) as services:
-            is_ours = True
-            try:
-                await _take_call(ctx, services, warm.models)
-            except CallTakenError:
-                is_ours = False
-                logger.warning("call is another job's")
-            finally:
-                if is_ours:
-                    await hang_up(services.rooms, ctx.job.room.name)
+        # Joining takes a tenth of a second; by then everything else is open as well.
+        joining = asyncio.ensure_future(join(ctx))
+        try:
+            await asyncio.sleep(0)
+            await _answer(ctx, joining, warm)
+        finally:
+            joining.cancel()
     finally:
         ctx.shutdown("the call is over")
 
 
-async def _take_call(ctx: JobContext, services: JobServices, models: WarmModels) -> None:
-    # Joining takes a tenth of a second; by then the way to Redis is open as well.
-    line, _ = await asyncio.gather(join(ctx), _reach_redis(ctx.job.room.name, services))
+async def _answer(ctx: JobContext, joining: asyncio.Future[Line], warm: WarmProcess) -> None:
+    async with open_services(warm.settings) as services:
+        is_ours = True
+        try:
+            await _take_call(ctx, joining, services, warm.models)
+        except CallTakenError:
+            is_ours = False
+            logger.warning("call is another job's")
+        finally:
+            if is_ours:
+                await hang_up(services.rooms, ctx.job.room.name)
+
+
+async def _take_call(
+    ctx: JobContext, joining: asyncio.Future[Line], services: JobServices, models: WarmModels
+) -> None:
+    line, _ = await asyncio.gather(joining, _reach_redis(ctx.job.room.name, services))
     arrival = await identify(line, services, ctx.job.metadata)
     if arrival is None:
         return

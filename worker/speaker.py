@@ -10,6 +10,7 @@ from livekit.agents import AgentSession, APIError, tts
 from livekit.agents.types import NOT_GIVEN, NotGivenOr
 
 from dispatch.agent_profile import AgentProfile, GreetingMode
+from worker.builtin import EspeakTTS
 from worker.pipelines import CONN_OPTIONS, SpeechModels
 
 logger = logging.getLogger(__name__)
@@ -58,8 +59,12 @@ class Speaker:
         """Speak with this voice from now on, word for word."""
         self._tts = voice
 
-    async def prepare(self) -> Sequence[rtc.AudioFrame]:
+    async def prepare(self, started: asyncio.Event) -> Sequence[rtc.AudioFrame]:
         """Make the sound of the greeting, while the call still rings; empty when there is none.
+
+        Args:
+            started: Set once the session is. Sound that this machine makes waits for that, or it
+                would hold the answer up, and is ready before it all the same.
 
         Raises:
             APIError: The vendor of the voice failed.
@@ -68,6 +73,8 @@ class Speaker:
         says = self._profile.greeting_mode is GreetingMode.SAY and self._greeting
         if not says or self._tts is None:
             return []
+        if isinstance(self._tts, EspeakTTS):
+            await started.wait()
         return await self._sound_of(self._greeting, self._tts)
 
     def greet(self, frames: Sequence[rtc.AudioFrame]) -> None:
