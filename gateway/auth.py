@@ -130,6 +130,7 @@ class ApiRoute(APIRoute):
             await self.authenticate(request)
             if any("\0" in part for part in request.path_params.values()):
                 raise HTTPException(404)  # Postgres keeps no NUL, so nothing has such a name.
+            self._refuse_repeated_parameters(request)
             if self.knows_its_parameters:
                 self._refuse_unknown_parameters(request)
             json_request = JsonRequest(request.scope, request.receive)
@@ -158,6 +159,21 @@ class ApiRoute(APIRoute):
         """Names of the query parameters, those of dependencies too."""
         known = get_flat_params(self.dependant)
         return frozenset(each.alias for each in known if isinstance(each.field_info, params.Query))
+
+    def _refuse_repeated_parameters(self, request: Request) -> None:
+        """Check that no parameter came twice: one of two filters would be ignored."""
+        given = request.query_params
+        if len(given) == len(given.multi_items()):
+            return
+        repeated = [name for name in given if len(given.getlist(name)) > 1]
+        known = [name for name in repeated if name in self._parameters]
+        if known:
+            raise RequestValidationError(
+                [
+                    {"type": "repeated_parameter", "loc": ("query", name), "msg": ""}
+                    for name in known
+                ]
+            )
 
     def _refuse_unknown_parameters(self, request: Request) -> None:
         """Check that no parameter was misspelt: a filter that is ignored shows too much."""

@@ -4,11 +4,10 @@ import uuid
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, StringConstraints
 
 from dispatch.errors import NotFound
 from dispatch.paging import DEFAULT_LIMIT, MAX_LIMIT, PageRequest
-from gateway.schemas.numbers import E164_PATTERN
 from gateway.services import Services, services_of
 from telephony.e164 import E164, parse_e164
 from telephony.errors import InvalidNumber
@@ -27,7 +26,6 @@ NumberFilter = Annotated[
     str,
     StringConstraints(max_length=40),
     AfterValidator(_plus_not_space),
-    Field(json_schema_extra=E164_PATTERN),
 ]
 """A phone number in a query string."""
 

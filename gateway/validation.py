@@ -13,6 +13,7 @@ _SENTENCES: Final = {
     "missing": "{field} is required.",
     "extra_forbidden": "{field} is not a known field.",
     "unknown_parameter": "{field} is not a known query parameter.",
+    "repeated_parameter": "{field} may be sent only once.",
     "uuid_parsing": "{field} must be a UUID.",
     "uuid_type": "{field} must be a UUID.",
     "json_invalid": "The body is not valid JSON: {error}.",

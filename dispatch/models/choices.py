@@ -16,7 +16,14 @@ from pydantic import (
 from dispatch.models.catalogue import ModelKind, catalogue
 from telephony.speech.espeak import DEFAULT_WORDS_PER_MINUTE
 
-_Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+_Name = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
+    Field(json_schema_extra={"pattern": r"\S"}),
+]
+
+BASE_URL = r'^https?://[!"$-.0->A-~]+(/[!"$->@-~]*)?$'
+"""A server, up to its version; in printable ASCII, and not with a user or a query."""
 
 
 def _with_a_host(url: str) -> str:
@@ -32,7 +39,7 @@ def _with_a_host(url: str) -> str:
 
 _BaseUrl = Annotated[
     str,
-    StringConstraints(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$", max_length=300),
+    StringConstraints(pattern=BASE_URL, max_length=300),
     AfterValidator(_with_a_host),
 ]
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, Generic, Self, TypeVar
+from typing import Annotated, Any, Final, Generic, Self, TypeVar
 
 from pydantic import (
     AwareDatetime,
@@ -18,7 +18,14 @@ from dispatch.paging import Page
 
 _NUMBER = re.compile(r"\s*[-+]?[0-9.]+(?:e[-+]?[0-9]+)?\s*", re.IGNORECASE)
 
-Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+NOT_BLANK: Final[dict[str, Any]] = {"pattern": r"\S"}
+"""Of texts whose blanks at both ends do not count."""
+
+Label = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
+    Field(json_schema_extra=NOT_BLANK),
+]
 """A name given by people."""
 
 

@@ -15,7 +15,8 @@ from dispatch.knowledge_base import (
     DocumentStatus,
     EmbeddingModel,
 )
-from gateway.schemas.base import Answer, Label, RequestBody, without_defaults
+from dispatch.models.choices import BASE_URL
+from gateway.schemas.base import NOT_BLANK, Answer, Label, RequestBody, without_defaults
 
 _Description = Annotated[str, StringConstraints(max_length=2_000)]
 
@@ -33,11 +34,15 @@ class EmbeddingBody(RequestBody):
     provider: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")] = Field(
         default="openai", description="Whose secret holds the `api_key`."
     )
-    model: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+    model: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
+        Field(json_schema_extra=NOT_BLANK),
+    ]
     base_url: (
         Annotated[
             str,
-            StringConstraints(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$", max_length=300),
+            StringConstraints(pattern=BASE_URL, max_length=300),
         ]
         | None
     ) = Field(

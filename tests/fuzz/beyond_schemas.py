@@ -22,6 +22,7 @@ _FORM = "The name of a file is no part of a form's schema."
 _RULES: Final[dict[str, str]] = {
     "may not hold a NUL character": _EVERY_TEXT,
     "no NUL among them": _EVERY_TEXT,
+    "pauses last": "It adds up what the text stands for.",
     # What the request names exists, but does not go together with the rest of the request.
     "The agent is inactive": _STORED,
     "Agent must be Pipeline or Realtime": _STORED,
@@ -53,6 +54,8 @@ _RULES: Final[dict[str, str]] = {
     "no country of this code": _CALENDARS,
     "It is none of .*'s subdivisions": _CALENDARS,
     "not a JSON Schema": _LANGUAGE,
+    "the URL's host or port cannot be": _LANGUAGE,
+    "at least one letter or digit": _LANGUAGE,
     "none of them a control character": _LANGUAGE,
     "other control characters": _LANGUAGE,
     "Not an IP address or a CIDR range": _LANGUAGE,

@@ -28,6 +28,8 @@ from gateway.schemas.errors import HEADERS, Responses
 from gateway.validation import NOT_AN_OBJECT
 from telephony.errors import TelephonyError
 
+_NUL: Final = "may not hold a NUL character."
+
 Words = Mapping[type[Exception], tuple[int, str]]
 
 _LIVEKIT_FAILED: Final = (500, "Failed to create voice session: LiveKit connection failed")
@@ -86,7 +88,8 @@ def _about_an_agent(wording: Callable[[Exception], Problem]) -> Callable[[Except
     def problem_in_words(error: Exception) -> Problem:
         problem = wording(error)
         for detail in problem.details:
-            if detail.field == "agent_id" or detail.message == NOT_AN_OBJECT:
+            is_missing = detail.field == "agent_id" and not detail.message.endswith(_NUL)
+            if is_missing or detail.message == NOT_AN_OBJECT:
                 return Problem(400, problem.code, "Agent ID is required")
         return problem
 

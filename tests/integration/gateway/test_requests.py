@@ -209,3 +209,11 @@ async def test_the_reference_page_needs_no_other_server(gateway: Gateway):
     assert "https://" not in page.text
     for asset in re.findall(r'(?:href|src)="([^"]+)"', page.text):
         assert (await gateway.http.get(asset)).status_code == 200, asset
+
+
+@pytest.mark.parametrize("path", ["/v1/agents?page=1&page=2", "/v2/chat/agents?search=a&search=b"])
+async def test_a_parameter_that_comes_twice_is_refused(gateway: Gateway, path: str):
+    tenant = await gateway.tenant()
+    answer = await tenant.http.get(path)
+    name = path.partition("?")[2].partition("=")[0]
+    assert error_of(answer) == (400, "VALIDATION_ERROR", f"{name} may be sent only once.")

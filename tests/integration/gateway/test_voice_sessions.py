@@ -236,6 +236,12 @@ class TestTalkifai:
         answer = await tenant.http.post("/v1/chat/voice-sessions", json=body)
         assert (answer.status_code, answer.json()) == (400, {"detail": "Agent ID is required"})
 
+    async def test_400_an_agents_id_with_a_nul_is_no_missing_one(self, gateway: Gateway):
+        tenant = await gateway.tenant()
+        answer = await tenant.http.post("/v1/chat/voice-sessions", json={"agent_id": "a\0"})
+        words = "agent_id may not hold a NUL character."
+        assert (answer.status_code, answer.json()) == (400, {"detail": words})
+
     async def test_400_without_a_body(self, gateway: Gateway):
         tenant = await gateway.tenant()
         answer = await tenant.http.post("/v1/chat/voice-sessions")

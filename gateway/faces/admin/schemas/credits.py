@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, StringConstraints
 
 from dispatch.credits import LARGEST_TOP_UP_MICROCREDITS
-from gateway.schemas.base import Answer, RequestBody
+from gateway.schemas.base import NOT_BLANK, Answer, RequestBody
 
 OperationId = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[!-~]+$")]
 
@@ -50,7 +50,11 @@ class AdjustmentBody(RequestBody):
         json_schema_extra={"not": {"const": 0}},
         description="Added; negative to take away. Not 0.",
     )
-    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+    reason: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
+        Field(json_schema_extra=NOT_BLANK),
+    ]
     operation_id: OperationId | None = Field(
         default=None, description="Sent again, it is applied once and answered alike."
     )

@@ -24,6 +24,7 @@ from gateway.faces.agntix.schemas.phone_numbers import (
 )
 from gateway.schemas.base import PageAnswer
 from gateway.schemas.errors import native_errors
+from gateway.schemas.numbers import E164_PATTERN
 from gateway.services import Services
 from telephony.e164 import E164, parse_e164
 from telephony.errors import InvalidNumber
@@ -77,7 +78,8 @@ async def list_numbers(
     services: ServicesOf,
     order: Annotated[Order | None, sorted_by(_SORTED_BY)],
     number: Annotated[
-        NumberFilter | None, Query(description="Only this number, in E.164 form.")
+        NumberFilter | None,
+        Query(description="Only this number, in E.164 form.", json_schema_extra=E164_PATTERN),
     ] = None,
 ) -> PageAnswer[PhoneNumberAnswer]:
     """List the project's numbers, newest first."""

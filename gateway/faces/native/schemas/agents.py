@@ -114,7 +114,7 @@ class ScriptBody(Script):
     model_config = _REQUEST
 
 
-_PATTERN: Final = r"^(\+[0-9]{0,15}\*?|sip:[^\s@]{1,128}@[^\s@]{1,260})$"
+_PATTERN: Final = r"^(\+[0-9]{0,15}\*?|sip:[!-?A-~]{1,128}@[!-?A-~]{1,260})$"
 
 
 class TransferBody(TransferPolicy):

@@ -4,6 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from gateway.schemas.base import NOT_BLANK
+
 
 class VoiceSessionBody(BaseModel):
     """A voice session to open."""
@@ -14,7 +16,11 @@ class VoiceSessionBody(BaseModel):
         json_schema_extra={"examples": [{"agent_id": "5b710eca-4a0e-4b52-9c53-3b2f6f0f8d11"}]},
     )
 
-    agent_id: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+    agent_id: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1),
+        Field(json_schema_extra=NOT_BLANK),
+    ]
 
 
 class VoiceSessionAnswer(BaseModel):
