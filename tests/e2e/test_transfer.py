@@ -21,6 +21,7 @@ from tests.e2e.conftest import Dial, Office
 from tests.e2e.ear import CALLER_HZ, HUMAN_HZ, humming
 from tests.e2e.transferring import (
     HOURS,
+    LIFTED_AFTER_S,
     LOST_LEG_S,
     NOT_ALLOWED,
     SUMMARY,
@@ -58,7 +59,7 @@ async def test_in_a_warm_transfer_everybody_hears_whom_they_should_and_nobody_el
             await hear_out(caller)
             async with humming(caller, CALLER_HZ):
                 await caller.send_dtmf("1")
-                human = await next_answered(desk)
+                human = await next_answered(desk, ring_s=LIFTED_AFTER_S)
                 answered_s = time.monotonic()
                 async with humming(human, HUMAN_HZ):
                     await hear_out(human)

@@ -1,5 +1,6 @@
 """Agents that pass calls on, who they are passed to, and what is read of it afterwards."""
 
+import asyncio
 from typing import Any
 
 from telephony.softphone.call import PhoneCall
@@ -11,6 +12,8 @@ SUMMARY = "A customer asks where a parcel is."
 NOT_ALLOWED = "That is not possible."
 HOURS = "We are open from nine to five."
 THANKS = "Thank you for waiting."
+LIFTED_AFTER_S = 1.0
+"""Nobody lifts a telephone in the instant in which it rings."""
 LOST_LEG_S = 25
 """Now and then livekit-server keeps a leg for some 20 s after it hung up."""
 
@@ -52,10 +55,11 @@ def events(record: dict[str, Any], event_type: str) -> list[dict[str, Any]]:
     return [event["data"] for event in record["events"] if event["type"] == event_type]
 
 
-async def next_answered(desk: Softphone) -> PhoneCall:
-    """Answer the next call that comes to a telephone."""
+async def next_answered(desk: Softphone, *, ring_s: float = 0.0) -> PhoneCall:
+    """Answer the next call that comes to a telephone, once it has rung for so long."""
     incoming = await desk.next_call(timeout_s=20)
     incoming.ring()
+    await asyncio.sleep(ring_s)
     return await incoming.answer()
 
 
