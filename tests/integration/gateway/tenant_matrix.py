@@ -246,7 +246,7 @@ def _values(operation: Operation, things: Everything) -> dict[str, Any]:
         "knowledgeBaseIds": [things.knowledge_base_id],
         "knowledge_base_id": things.knowledge_base_number,
         "toolIds": [things.tool_id],
-        "handoffAgentIds": [things.agent_id],
+        "handoffAgentIds": [things.writer_id],
         "subAgents": [things.agent_id],
         "room": things.full_room_name,
         "room_name": things.full_room_name,
