@@ -204,7 +204,7 @@ async def test_a_question_gets_its_answer_soon_and_a_goodbye_is_heard_in_full(ca
     assert call.understood == ["What are your opening hours?"]
     assert answer.text == "We are open until six."
     # About 0.35 s on an idle machine; this holds on a busy one, and shows a lost turn detection.
-    assert 0.1 < answer.started_at_s - call.caller.silent_since_s < 1.5
+    assert 0.1 < answer.started_at_s - call.caller.silent_since_s < 2.4
 
     call.caller.say("Goodbye")
     goodbye = await call.reply()

@@ -36,20 +36,21 @@ def test_a_block_is_free_again_when_its_stack_has_ended() -> None:
 
 
 def test_a_block_with_a_port_in_use_is_passed_over() -> None:
-    with claimed_ports() as ports:
-        pass
     with socket.socket() as other:
-        other.bind((LOOPBACK, ports.gateway))
-        other.listen()
+        # Bound while the block is ours: other tests claim blocks, too.
+        with claimed_ports() as ports:
+            # As servers do: connections of the last one may still be in TIME_WAIT.
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            other.bind((LOOPBACK, ports.gateway))
+            other.listen()
         with claimed_ports() as chosen:
             assert chosen.gateway != ports.gateway
 
 
 def test_a_block_with_its_sip_port_in_use_is_passed_over() -> None:
-    with claimed_ports() as ports:
-        pass
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
-        other.bind((LOOPBACK, ports.sip))
+        with claimed_ports() as ports:
+            other.bind((LOOPBACK, ports.sip))
         with claimed_ports() as chosen:
             assert chosen.sip != ports.sip
 
