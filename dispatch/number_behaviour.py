@@ -23,7 +23,11 @@ CallerPattern = Annotated[
 ]
 """A caller's number in E.164, the beginning of numbers (`+1201*`), or `anonymous`."""
 
-Message = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1_000)]
+Message = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=1_000),
+    Field(json_schema_extra={"pattern": r"\S"}),
+]
 
 
 class AgentAfterHours(BaseModel):

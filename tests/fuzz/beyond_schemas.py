@@ -37,6 +37,7 @@ _RULES: Final[dict[str, str]] = {
     "must not lie before": _TWO_VALUES,
     "A number cannot call itself": _TWO_VALUES,
     "which is not allowed here": _TWO_VALUES,
+    "An agent cannot hand over to itself": _TWO_VALUES,
     "Invalid phone number format": _NUMBERING,
     "Not a (possible )?phone number": _NUMBERING,
     "no (LLM|STT|TTS|STS) model has this id or name": _CATALOGUE,
@@ -63,7 +64,7 @@ _RULES: Final[dict[str, str]] = {
 }
 """What a refusal says, as a pattern, and why it is not in the schema."""
 
-_MET: Final[set[str]] = set()
+_RULE: Final = re.compile("|".join(_RULES))
 
 
 def is_beyond_its_schema(response: Any) -> bool:
@@ -71,20 +72,7 @@ def is_beyond_its_schema(response: Any) -> bool:
     if response.status_code != 400:
         return False
     told = _sentences(response.json())
-    rules = [_rule_of(sentence) for sentence in told]
-    if not rules or None in rules:
-        return False
-    _MET.update(rule for rule in rules if rule is not None)
-    return True
-
-
-def rules_never_met() -> list[str]:
-    """Return the rules that refused nothing, and so may be no rules any more."""
-    return [rule for rule in _RULES if rule not in _MET]
-
-
-def _rule_of(sentence: str) -> str | None:
-    return next((rule for rule in _RULES if re.search(rule, sentence)), None)
+    return bool(told) and all(_RULE.search(sentence) for sentence in told)
 
 
 def _sentences(body: dict[str, Any]) -> list[str]:

@@ -25,6 +25,7 @@ from dispatch.script import Script
 from dispatch.transfer_policy import TransferPolicy
 from gateway.schemas.base import Answer, without_defaults
 from gateway.schemas.conditions import described, either, has, if_there
+from gateway.schemas.numbers import E164_PATTERN
 from gateway.schemas.targets import TARGET
 
 _REQUEST = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
@@ -125,6 +126,7 @@ class TransferBody(TransferPolicy):
             fields={
                 "targets": {"items": TARGET},
                 "allow": {"items": {"type": "string", "maxLength": 400, "pattern": _PATTERN}},
+                "fromNumber": E164_PATTERN,
             }
         )
     )
