@@ -9,10 +9,8 @@ from redis.asyncio import Redis
 
 from dispatch.balances import Balances
 from dispatch.calls import Admitted, CallEnd, RefusalReason, Refused, Turn
-from dispatch.errors import StoreUnavailable
 from dispatch.routes import Routes
 from dispatch.store import redis_keys
-from dispatch.store.lua_scripts import LuaScripts
 from dispatch.store.redis_client import connect_redis
 from telephony.calls import CallState, EndedBy, EndReason
 from tests.builders.live_calls import (
@@ -364,49 +362,3 @@ class TestMiss:
         calls, arrival = live_calls(redis), tenant.arrival()
         await calls.admit(arrival)
         assert not await calls.miss(arrival.call_id, CallEnd(EndedBy.CALLER, EndReason.ABANDONED))
-
-
-class TestConnections:
-    async def test_more_calls_at_once_than_connections_wait_their_turn(
-        self, redis_url: str, tenant: Tenant
-    ) -> None:
-        client = connect_redis(redis_url, max_connections=2)
-        calls = live_calls(client)
-        answers = await asyncio.gather(*(calls.admit(tenant.arrival()) for _ in range(10)))
-        await client.aclose()
-        assert all(isinstance(answer, Admitted) for answer in answers)
-
-    async def test_whoever_waits_for_a_connection_gets_the_next_one_or_is_told_in_time(
-        self, redis_url: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        client = connect_redis(redis_url, max_connections=1)
-        calls, pool = live_calls(client), client.connection_pool
-        only = await pool.get_connection()  # type: ignore[no-untyped-call]
-        waiting = asyncio.ensure_future(calls.find(uuid.uuid4()))
-        await asyncio.sleep(0)
-        await pool.release(only)
-        assert await waiting is None
-        only = await pool.get_connection()  # type: ignore[no-untyped-call]
-        monkeypatch.setattr("dispatch.store.redis_client.TIMEOUT_S", 0.05)
-        with pytest.raises(StoreUnavailable):
-            await calls.find(uuid.uuid4())
-        await pool.release(only)
-        assert await calls.find(uuid.uuid4()) is None
-        await client.aclose()
-
-    async def test_a_turn_sent_twice_after_a_lost_connection_is_recorded_once(
-        self, redis: Redis, tenant: Tenant
-    ) -> None:
-        arrival = tenant.arrival()
-        await live_calls(redis).admit(arrival)
-        for _ in range(2):
-            await LuaScripts(redis).run(
-                "record", [], [str(arrival.call_id), "turn", "{}", "the same record"]
-            )
-        assert (await types_of(redis, arrival.call_id)).count("turn") == 1
-
-    async def test_scripts_run_after_redis_forgot_them(self, redis: Redis, tenant: Tenant) -> None:
-        calls = live_calls(redis)
-        await calls.admit(tenant.arrival())
-        await redis.script_flush()
-        assert isinstance(await calls.admit(tenant.arrival()), Admitted)
