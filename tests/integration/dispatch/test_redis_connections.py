@@ -23,7 +23,7 @@ async def tenant(redis: Redis) -> Tenant:
 
 
 async def test_more_calls_at_once_than_connections_wait_their_turn(
-    self, redis_url: str, tenant: Tenant
+    redis_url: str, tenant: Tenant
 ) -> None:
     client = connect_redis(redis_url, max_connections=2)
     calls = live_calls(client)
@@ -33,7 +33,7 @@ async def test_more_calls_at_once_than_connections_wait_their_turn(
 
 
 async def test_whoever_waits_for_a_connection_gets_the_next_one_or_is_told_in_time(
-    self, redis_url: str, monkeypatch: pytest.MonkeyPatch
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = connect_redis(redis_url, max_connections=1)
     calls, pool = live_calls(client), client.connection_pool
@@ -52,7 +52,7 @@ async def test_whoever_waits_for_a_connection_gets_the_next_one_or_is_told_in_ti
 
 
 async def test_a_turn_sent_twice_after_a_lost_connection_is_recorded_once(
-    self, redis: Redis, tenant: Tenant
+    redis: Redis, tenant: Tenant
 ) -> None:
     arrival = tenant.arrival()
     await live_calls(redis).admit(arrival)
@@ -63,7 +63,7 @@ async def test_a_turn_sent_twice_after_a_lost_connection_is_recorded_once(
     assert (await types_of(redis, arrival.call_id)).count("turn") == 1
 
 
-async def test_scripts_run_after_redis_forgot_them(self, redis: Redis, tenant: Tenant) -> None:
+async def test_scripts_run_after_redis_forgot_them(redis: Redis, tenant: Tenant) -> None:
     calls = live_calls(redis)
     await calls.admit(tenant.arrival())
     await redis.script_flush()
