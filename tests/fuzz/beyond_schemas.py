@@ -37,6 +37,8 @@ _RULES: Final[dict[str, str]] = {
     "must not lie before": _TWO_VALUES,
     "A number cannot call itself": _TWO_VALUES,
     "which is not allowed here": _TWO_VALUES,
+    "already belongs to steps": _TWO_VALUES,
+    "there is no menu": _TWO_VALUES,
     "An agent cannot hand over to itself": _TWO_VALUES,
     "Invalid phone number format": _NUMBERING,
     "Not a (possible )?phone number": _NUMBERING,

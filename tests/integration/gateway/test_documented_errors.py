@@ -6,7 +6,8 @@ description; errors that only some of them have are tested where those are.
 """
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -19,14 +20,18 @@ from dispatch.settings import DispatchSettings
 from dispatch.store.engine import Database
 from dispatch.store.redis_client import RedisClient
 from gateway.app import DEFAULT_MAX_BODY_BYTES
-from gateway.auth import TenantRoute
+from gateway.auth import AdminRoute, TenantRoute
 from gateway.faces import face_of
 from stack.ports import free_port
+from tests.builders.identity_provider import token
+from tests.integration.gateway.access.conftest import GatewayWith, gateway_with
 from tests.integration.gateway.everything import DOCUMENT
 from tests.integration.gateway.serving import ADMIN_KEY, Gateway, Tenant, serving
 from tests.integration.gateway.tenant_matrix import OPEN, Operation, operations_of
 
 pytestmark = pytest.mark.integration
+
+__all__ = ["gateway_with"]
 
 NOT_THERE = {
     "agent_id": {"Agent not found.", "Version not found."},
@@ -49,6 +54,7 @@ NOT_THERE = {
 PROJECTS_OWN = "GET /api/v1/projects/{project_id}/secrets/{provider}"
 """Tells a key of another project so, whatever is there."""
 
+NO_INTEGER = "page: Input should be a valid integer, unable to parse string as an integer."
 NOWHERE = "5b710eca-4a0e-4b52-9c53-3b2f6f0f8d11"
 SESSIONS = ("/v1/chat/sessions/", "/v1/chat/chat/sessions/")
 LIMITED = ("native", "agntix", "talkifai", "voxai")
@@ -64,10 +70,14 @@ def operations(gateway: Gateway, status: int) -> Iterator[Operation]:
 
 
 async def send(
-    http: httpx.AsyncClient, operation: Operation, headers: dict[str, str], **body: Any
+    http: httpx.AsyncClient,
+    operation: Operation,
+    headers: dict[str, str],
+    names: Mapping[str, str] = MappingProxyType({}),
+    **body: Any,
 ) -> httpx.Response:
-    """Ask an operation about things that are not there."""
-    path = re.sub(r"{[^}]+}", NOWHERE, operation.path)
+    """Ask an operation about things that are not there, but for those that are named."""
+    path = re.sub(r"{([^}]+)}", lambda found: names.get(found[1], NOWHERE), operation.path)
     content: dict[str, Any] = {}
     if operation.takes_files:
         content = {"files": DOCUMENT}
@@ -226,6 +236,59 @@ async def test_a_body_that_is_no_object_is_refused_in_one_sentence(
         if operation.path in ("/v1/chat/sessions", "/v1/chat/voice-sessions"):
             told = body(operation, answer, "", "Agent ID is required")
         wrong.check(operation, answer, 400, told)
+    assert wrong == []
+
+
+async def test_a_query_that_cannot_be_is_refused_in_one_sentence(gateway: Gateway, tenant: Tenant):
+    wrong = Wrong()
+    described = gateway.app.openapi()["paths"]
+    for operation in operations(gateway, 400):
+        if operation.example is not None or operation.takes_files:
+            continue
+        if operation.path.startswith(SESSIONS):
+            continue
+        told = described[operation.path][operation.method].get("parameters", [])
+        if face_of(operation.path).name in ("native", "admin"):
+            field, words = "nonsense", "nonsense is not a known query parameter."
+        elif any(each["name"] == "page" for each in told):
+            field, words = "page", NO_INTEGER
+        else:
+            continue
+        headers = credential(operation, tenant)
+        answer = await send(gateway.http, operation, headers, params={field: "x"})
+        code = _invalid(operation)
+        expected = body(operation, answer, code, words, details={field: words})
+        wrong.check(operation, answer, 400, expected)
+    assert wrong == []
+
+
+async def test_a_member_is_told_what_only_others_may(gateway_with: GatewayWith):
+    wrong = Wrong()
+    async with gateway_with() as gateway:
+        tenant = await gateway.tenant()
+        at = f"/admin/v1/organizations/{tenant.organization_id}"
+        assert (await gateway.admin.patch(at, json={"externalId": "org_a"})).status_code == 200
+        member = {"subject": "user_a", "role": "viewer"}
+        assert (await gateway.admin.post(f"{at}/members", json=member)).status_code == 201
+        headers = {"authorization": f"Bearer {token(sub='user_a', org_id='org_a')}"}
+        own = {"organization_id": tenant.organization_id, "project_id": tenant.project_id}
+        for_members = {
+            f"{method} {route.path_format}": route.is_for_members
+            for route in gateway.app.routes
+            if isinstance(route, AdminRoute)
+            for method in route.methods
+        }
+        for operation in operations(gateway, 403):
+            if not operation.is_admins:
+                continue
+            if not for_members[operation.label]:
+                words = "Only the installation's administrator may do this."
+            elif operation.method != "get":
+                words = "Only owners and admins may change this."
+            else:
+                continue  # Whoever belongs to the organisation may look.
+            answer = await send(gateway.http, operation, headers, own)
+            wrong.check(operation, answer, 403, body(operation, answer, "FORBIDDEN", words))
     assert wrong == []
 
 
