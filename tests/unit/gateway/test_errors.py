@@ -11,6 +11,7 @@ from dispatch.errors import (
     AgentIsForCalls,
     AgentNotChatReady,
     AgentNotVoiceReady,
+    BalanceUnknown,
     CallNotLive,
     CapacityReached,
     CommandFailed,
@@ -85,6 +86,12 @@ EVERY_ERROR = [
     ),
     (
         StoreUnavailable("x"),
+        503,
+        "UNAVAILABLE",
+        "A store is unavailable; nothing was changed. Try again shortly.",
+    ),
+    (
+        BalanceUnknown("x"),
         503,
         "UNAVAILABLE",
         "A store is unavailable; nothing was changed. Try again shortly.",
