@@ -37,7 +37,7 @@ _EXTENSIONS_MAX_BYTES: Final = 16 * 1024
 Name = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
-    Field(json_schema_extra={"pattern": r"\S"}),
+    Field(json_schema_extra={"pattern": r"[^\s\x1c-\x1f\x85]"}),
 ]
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.]{0,63}$")]
 VariableValue = Annotated[str, StringConstraints(max_length=1_000)]

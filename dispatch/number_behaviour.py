@@ -26,7 +26,7 @@ CallerPattern = Annotated[
 Message = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=1_000),
-    Field(json_schema_extra={"pattern": r"\S"}),
+    Field(json_schema_extra={"pattern": r"[^\s\x1c-\x1f\x85]"}),
 ]
 
 

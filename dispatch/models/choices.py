@@ -19,7 +19,7 @@ from telephony.speech.espeak import DEFAULT_WORDS_PER_MINUTE
 _Name = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
-    Field(json_schema_extra={"pattern": r"\S"}),
+    Field(json_schema_extra={"pattern": r"[^\s\x1c-\x1f\x85]"}),
 ]
 
 BASE_URL = r'^https?://[!"$-.0->A-~]+(/[!"$->@-~]*)?$'

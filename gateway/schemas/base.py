@@ -18,7 +18,7 @@ from dispatch.paging import Page
 
 _NUMBER = re.compile(r"\s*[-+]?[0-9.]+(?:e[-+]?[0-9]+)?\s*", re.IGNORECASE)
 
-NOT_BLANK: Final[dict[str, Any]] = {"pattern": r"\S"}
+NOT_BLANK: Final[dict[str, Any]] = {"pattern": r"[^\s\x1c-\x1f\x85]"}
 """Of texts whose blanks at both ends do not count."""
 
 Label = Annotated[

@@ -44,6 +44,7 @@ _RULES: Final[dict[str, str]] = {
     "Not a (possible )?phone number": _NUMBERING,
     "no (LLM|STT|TTS|STS) model has this id or name": _CATALOGUE,
     "is not known to have": _CATALOGUE,
+    "not a parameter of this model": _CATALOGUE,
     "has no voice": _CATALOGUE,
     "unknown voice": _CATALOGUE,
     r"models\.\w+\.voice is required": _CATALOGUE,
