@@ -14,6 +14,7 @@ _CLOCK = "It depends on the time."
 _SETTING = "It depends on the installation's settings."
 _NUMBERING = "The world's numbering plans."
 _CATALOGUE = "The lists of models and voices are data, with paths of their own."
+_TOGETHER = "Whether an agent's models, mode, language and script fit is judged with those lists."
 _CALENDARS = "Names of time zones and of calendars of holidays are other people's lists."
 _TWO_VALUES = "It compares two values."
 _LANGUAGE = "A whole language: JSON Schema, URLs, networks, Unicode's classes of characters."
@@ -45,6 +46,10 @@ _RULES: Final[dict[str, str]] = {
     "no (LLM|STT|TTS|STS) model has this id or name": _CATALOGUE,
     "is not known to have": _CATALOGUE,
     "not a parameter of this model": _CATALOGUE,
+    "a script makes nothing up": _TOGETHER,
+    "the builtin recognition understands only": _TOGETHER,
+    "is needed in the modes sts and hybrid": _TOGETHER,
+    "and the agent's language is": _TOGETHER,
     "has no voice": _CATALOGUE,
     "unknown voice": _CATALOGUE,
     r"models\.\w+\.voice is required": _CATALOGUE,
