@@ -47,6 +47,7 @@ _RULES: Final[dict[str, str]] = {
     "is not known to have": _CATALOGUE,
     "not a parameter of this model": _CATALOGUE,
     "a script makes nothing up": _TOGETHER,
+    "the agent has nothing to look in": _TOGETHER,
     "the builtin recognition understands only": _TOGETHER,
     "is needed in the modes sts and hybrid": _TOGETHER,
     "and the agent's language is": _TOGETHER,
