@@ -276,6 +276,7 @@ async def test_explains_a_number(gateway: Gateway):
         "route",
         "agent",
         "hours",
+        "callers",
         "credit",
         "capacity",
         "workers",
