@@ -46,7 +46,7 @@ class Ending:
     """
 
     def __init__(self, clock: Callable[[], datetime] = _now) -> None:
-        self._clock = clock
+        self.clock = clock
         self._cause: CallEnd | None = None
         self._over = asyncio.Event()
         self._at: datetime | None = None
@@ -80,7 +80,7 @@ class Ending:
         if self._cause is None:
             raise RuntimeError("a call cannot be over without a cause")
         if not self._over.is_set():
-            self._at = at or self._clock()
+            self._at = at or self.clock()
             self._over.set()
 
     def cut_off(self, cause: CallEnd, at: datetime | None = None) -> None:

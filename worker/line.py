@@ -5,7 +5,7 @@ import json
 import logging
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from livekit import rtc
@@ -13,6 +13,7 @@ from livekit.agents import JobContext
 
 from dispatch.calls import CallEnd
 from worker.ending import (
+    CALLER_HUNG_UP,
     CALLER_LOST,
     LINE_LOST,
     TRANSFERRED,
@@ -40,6 +41,21 @@ _ANSWER_TIMEOUT_S: Final = 2.0
 _STATS_TIMEOUT_S: Final = 1.0
 _SOUND_S: Final = 0.5
 """A telephone sends 50 packets of sound a second, and some ten of silence."""
+
+_SOONEST_LOSS: Final = timedelta(seconds=8)
+"""LiveKit gives up a dead connection 15 s after its last packet; one that was heard of later than
+this before it went was closed by its owner.
+Source: livekit-server v1.13.5 pkg/rtc/transport.go, iceFailedTimeoutTotal."""
+
+_UNEXPLAINED: Final = frozenset(
+    {
+        None,
+        rtc.DisconnectReason.UNKNOWN_REASON,
+        rtc.DisconnectReason.CONNECTION_TIMEOUT,
+        rtc.DisconnectReason.SIGNAL_CLOSE,
+    }
+)
+"""Departures without a word: a dead connection, or one that was closed too fast for its word."""
 
 _T = TypeVar("_T")
 
@@ -169,9 +185,9 @@ class Line:
             except (rtc.RpcError, TimeoutError) as exc:
                 logger.debug("leg did not answer", extra={"error": type(exc).__name__})
                 if await self._sounds(identity):
-                    self._seen_at = datetime.now(UTC)
+                    self._seen_at = self.ending.clock()
             else:
-                self._seen_at = datetime.now(UTC)
+                self._seen_at = self.ending.clock()
                 self._hops = _hops_in(answer)
             await asyncio.sleep(interval_s)
 
@@ -232,17 +248,25 @@ class Line:
             # Everybody is taken for gone before the room is joined anew: the room was lost.
             self.ending.cut_off(LINE_LOST)
         elif participant.identity == self._caller_identity:
-            end = end_by_departure(
-                participant.disconnect_reason, answered=self._answered_at is not None
-            )
+            reason = participant.disconnect_reason
+            end = end_by_departure(reason, answered=self._answered_at is not None)
+            if end is CALLER_LOST and reason in _UNEXPLAINED and self._was_just_seen():
+                # livekit-sip says that its leg hung up and closes the connection at once, and the
+                # word can be lost with it.
+                end = CALLER_HUNG_UP
             self._caller_left(end, self._seen_at if end is CALLER_LOST else None)
+
+    def _was_just_seen(self) -> bool:
+        """Whether a telephone was heard of so lately that its connection cannot have died."""
+        seen_at = self._seen_at
+        return seen_at is not None and self.ending.clock() - seen_at < _SOONEST_LOSS
 
     def _caller_left(self, end: CallEnd, at: datetime | None = None) -> None:
         referral = self._referral
         if referral is None:
             self.ending.cut_off(end, at)
             return
-        left_at = at or datetime.now(UTC)
+        left_at = at or self.ending.clock()
 
         def look_at(known: asyncio.Future[bool]) -> None:
             was_taken = not known.cancelled() and known.result()

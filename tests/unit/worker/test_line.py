@@ -71,10 +71,28 @@ class Room(rtc.EventEmitter[Any]):
         self.emit("participant_attributes_changed", ["sip.callStatus"], person)
 
 
+class Clock:
+    """The time that the tests set."""
+
+    def __init__(self) -> None:
+        self.now = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
 @pytest.fixture
-async def line() -> Line:
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def line(clock: Clock) -> Line:
     room: Any = Room()
-    line = Line(room, Ending())
+    line = Line(room, Ending(clock))
     await line.wait_for_caller()
     return line
 
@@ -101,7 +119,9 @@ async def test_another_leg_that_hangs_up_leaves_the_call_alone(line: Line) -> No
     assert not line.ending.is_decided
 
 
-async def test_a_leg_that_vanished_ended_the_call_when_it_last_answered(line: Line) -> None:
+async def test_a_leg_that_vanished_ended_the_call_when_it_last_answered(
+    line: Line, clock: Clock
+) -> None:
     room: Any = line.room
     line.mark_answered(datetime.now(UTC))
     watching = asyncio.ensure_future(line.keep_in_sight(CALLER, interval_s=0))
@@ -109,15 +129,44 @@ async def test_a_leg_that_vanished_ended_the_call_when_it_last_answered(line: Li
     room.local_participant.leg_answers = False
     room.local_participant.asked.clear()
     await room.local_participant.asked.wait()
-    last_answer_at = datetime.now(UTC)
-    later = datetime.now(UTC) + timedelta(microseconds=1)
-    while datetime.now(UTC) <= later:
-        await asyncio.sleep(0)
+    last_answer_at = clock()
+    clock.advance(15)
     room.lose()
     cause, at = await line.ending.wait()
     watching.cancel()
-    assert cause == CALLER_LOST
-    assert at <= last_answer_at
+    assert (cause, at) == (CALLER_LOST, last_answer_at)
+
+
+@pytest.mark.parametrize(
+    "reason", [None, rtc.DisconnectReason.UNKNOWN_REASON, rtc.DisconnectReason.CONNECTION_TIMEOUT]
+)
+async def test_a_leg_that_goes_without_a_word_sooner_than_a_connection_dies_hung_up(
+    line: Line, clock: Clock, reason: int | None
+) -> None:
+    room: Any = line.room
+    line.mark_answered(clock())
+    watching = asyncio.ensure_future(line.keep_in_sight(CALLER, interval_s=60))
+    await room.local_participant.asked.wait()
+    await asyncio.sleep(0)
+    clock.advance(5)
+    room.caller.disconnect_reason = reason
+    room.emit("participant_disconnected", room.caller)
+    watching.cancel()
+    assert await line.ending.wait() == (CALLER_HUNG_UP, clock())
+
+
+async def test_a_leg_that_failed_is_lost_however_lately_it_was_seen(
+    line: Line, clock: Clock
+) -> None:
+    room: Any = line.room
+    line.mark_answered(clock())
+    watching = asyncio.ensure_future(line.keep_in_sight(CALLER, interval_s=60))
+    await room.local_participant.asked.wait()
+    await asyncio.sleep(0)
+    room.caller.disconnect_reason = rtc.DisconnectReason.MEDIA_FAILURE
+    room.emit("participant_disconnected", room.caller)
+    watching.cancel()
+    assert (await line.ending.wait())[0] == CALLER_LOST
 
 
 @pytest.mark.parametrize(
@@ -160,7 +209,7 @@ class Sound:
 
 
 async def test_a_leg_that_may_not_answer_is_seen_by_its_sound(
-    line: Line, monkeypatch: pytest.MonkeyPatch
+    line: Line, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     room: Any = line.room
     monkeypatch.setattr("worker.line._SOUND_S", 0)
@@ -174,23 +223,22 @@ async def test_a_leg_that_may_not_answer_is_seen_by_its_sound(
     room.caller.track_publications = {}
     room.local_participant.asked.clear()
     await room.local_participant.asked.wait()
-    silent_since = datetime.now(UTC)
-    later = silent_since + timedelta(microseconds=1)
-    while datetime.now(UTC) <= later:
-        await asyncio.sleep(0)
+    silent_since = clock()
+    clock.advance(15)
     room.lose()
     cause, at = await line.ending.wait()
     watching.cancel()
-    assert cause == CALLER_LOST
-    assert at <= silent_since
+    assert (cause, at) == (CALLER_LOST, silent_since)
 
 
-async def test_a_leg_that_never_answered_ended_the_call_when_it_was_given_up(line: Line) -> None:
+async def test_a_leg_that_never_answered_ended_the_call_when_it_was_given_up(
+    line: Line, clock: Clock
+) -> None:
     room: Any = line.room
-    line.mark_answered(datetime.now(UTC))
-    given_up_at = datetime.now(UTC)
+    line.mark_answered(clock())
+    clock.advance(15)
     room.lose()
-    assert (await line.ending.wait())[1] >= given_up_at
+    assert await line.ending.wait() == (CALLER_LOST, clock())
 
 
 @pytest.mark.parametrize(("was_taken", "cause"), [(True, TRANSFERRED), (False, CALLER_HUNG_UP)])
