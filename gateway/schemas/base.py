@@ -21,10 +21,20 @@ _NUMBER = re.compile(r"\s*[-+]?[0-9.]+(?:e[-+]?[0-9]+)?\s*", re.IGNORECASE)
 NOT_BLANK: Final[dict[str, Any]] = {"pattern": r"[^\s\x1c-\x1f\x85]"}
 """Of texts whose blanks at both ends do not count."""
 
+
+def _stripped(value: object) -> object:
+    # Pydantic takes the four separators U+001C to U+001F for text, Python and clients for blanks.
+    return value.strip() if isinstance(value, str) else value
+
+
+STRIPPED: Final = BeforeValidator(_stripped)
+"""Of the same texts: takes the blanks away."""
+
 Label = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
     Field(json_schema_extra=NOT_BLANK),
+    STRIPPED,
 ]
 """A name given by people."""
 

@@ -16,7 +16,7 @@ from dispatch.knowledge_base import (
     EmbeddingModel,
 )
 from dispatch.models.choices import BASE_URL
-from gateway.schemas.base import NOT_BLANK, Answer, Label, RequestBody, without_defaults
+from gateway.schemas.base import NOT_BLANK, STRIPPED, Answer, Label, RequestBody, without_defaults
 
 _Description = Annotated[str, StringConstraints(max_length=2_000)]
 
@@ -38,6 +38,7 @@ class EmbeddingBody(RequestBody):
         str,
         StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
         Field(json_schema_extra=NOT_BLANK),
+        STRIPPED,
     ]
     base_url: (
         Annotated[

@@ -181,7 +181,7 @@ async def test_a_transfer_that_takes_long_is_not_begun_again_by_a_repetition(
         await asyncio.sleep(0.1)
         meanwhile = await ask()
         assert meanwhile.status_code == 409
-        assert meanwhile.headers["Retry-After"] == "1"
+        assert meanwhile.headers["Retry-After"] in {"1", "2"}
     await queue.finish(command, CommandResult(CommandStatus.DONE, "They have the call."))
     assert (await first).status_code == 200
     assert (await ask()).json() == (await first).json()

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, StringConstraints
 
 from dispatch.credits import LARGEST_TOP_UP_MICROCREDITS
-from gateway.schemas.base import NOT_BLANK, Answer, RequestBody
+from gateway.schemas.base import NOT_BLANK, STRIPPED, Answer, RequestBody
 
 OperationId = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[!-~]+$")]
 
@@ -54,6 +54,7 @@ class AdjustmentBody(RequestBody):
         str,
         StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
         Field(json_schema_extra=NOT_BLANK),
+        STRIPPED,
     ]
     operation_id: OperationId | None = Field(
         default=None, description="Sent again, it is applied once and answered alike."

@@ -7,12 +7,13 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, StringConstraints
 
 from dispatch.accounts import Role
-from gateway.schemas.base import NOT_BLANK, Answer, RequestBody
+from gateway.schemas.base import NOT_BLANK, STRIPPED, Answer, RequestBody
 
 Subject = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=320),
     Field(json_schema_extra=NOT_BLANK),
+    STRIPPED,
 ]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 

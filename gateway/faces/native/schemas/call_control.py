@@ -7,13 +7,14 @@ from pydantic import AfterValidator, ConfigDict, Field, StrictBool, StringConstr
 
 from dispatch.commands import CommandName, CommandResult
 from dispatch.transfer_policy import TransferMode
-from gateway.schemas.base import NOT_BLANK, Answer, RequestBody
+from gateway.schemas.base import NOT_BLANK, STRIPPED, Answer, RequestBody
 from telephony.dtmf import MOST_KEYS, check_keys
 
 Spoken = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000),
     Field(json_schema_extra=NOT_BLANK),
+    STRIPPED,
 ]
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from dispatch.chat.turns import LONGEST_MESSAGE
-from gateway.schemas.base import NOT_BLANK
+from gateway.schemas.base import NOT_BLANK, STRIPPED
 from gateway.schemas.metadata import Metadata
 
 
@@ -30,6 +30,7 @@ class ChatSessionBody(BaseModel):
         str,
         StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
         Field(json_schema_extra=NOT_BLANK),
+        STRIPPED,
     ]
     metadata: Metadata | None = Field(
         default=None, description="Free keys; the agent's prompt can name them as `{{key}}`."

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from gateway.schemas.base import NOT_BLANK
+from gateway.schemas.base import NOT_BLANK, STRIPPED
 
 
 class VoiceSessionBody(BaseModel):
@@ -20,6 +20,7 @@ class VoiceSessionBody(BaseModel):
         str,
         StringConstraints(strip_whitespace=True, min_length=1),
         Field(json_schema_extra=NOT_BLANK),
+        STRIPPED,
     ]
 
 
