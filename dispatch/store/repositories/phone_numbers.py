@@ -96,38 +96,23 @@ async def assign_agents(
         changes["inbound_agent_id"] = inbound_agent_id
     if not isinstance(outbound_agent_id, Unchanged):
         changes["outbound_agent_id"] = outbound_agent_id
-    await db.execute(
-        update(PhoneNumberRow)
-        .where(
-            PhoneNumberRow.id == number_id,
-            PhoneNumberRow.project_id == project_id,
-            PhoneNumberRow.deleted_at.is_(None),
-        )
-        .values(**changes)
-    )
-    return await find_number(db, project_id, number_id)
+    return await _changed(db, project_id, number_id, **changes)
 
 
 async def move_number(
     db: WriteSession, project_id: uuid.UUID, number_id: uuid.UUID, connection_id: uuid.UUID
 ) -> PhoneNumber | None:
     """Let a number come in on another connection; it is pending until LiveKit knows."""
-    await db.execute(
-        update(PhoneNumberRow)
-        .where(
-            PhoneNumberRow.id == number_id,
-            PhoneNumberRow.project_id == project_id,
-            PhoneNumberRow.deleted_at.is_(None),
-        )
-        .values(
-            connection_id=connection_id,
-            shard=None,
-            sync_state=SyncState.PENDING.value,
-            sync_error=None,
-            updated_at=func.now(),
-        )
+    return await _changed(
+        db,
+        project_id,
+        number_id,
+        connection_id=connection_id,
+        shard=None,
+        sync_state=SyncState.PENDING.value,
+        sync_error=None,
+        updated_at=func.now(),
     )
-    return await find_number(db, project_id, number_id)
 
 
 async def set_behaviour(
@@ -138,16 +123,7 @@ async def set_behaviour(
 ) -> PhoneNumber | None:
     """Store how a number behaves; None when the project has no such number."""
     stored = None if behaviour is None else behaviour.model_dump(mode="json")
-    await db.execute(
-        update(PhoneNumberRow)
-        .where(
-            PhoneNumberRow.id == number_id,
-            PhoneNumberRow.project_id == project_id,
-            PhoneNumberRow.deleted_at.is_(None),
-        )
-        .values(behaviour=stored, updated_at=func.now())
-    )
-    return await find_number(db, project_id, number_id)
+    return await _changed(db, project_id, number_id, behaviour=stored, updated_at=func.now())
 
 
 async def detach_agent(db: WriteSession, agent_id: uuid.UUID) -> tuple[Route, ...]:
@@ -253,3 +229,18 @@ def _to_route(row: PhoneNumberRow) -> Route:
 
 def _behaviour_of(row: PhoneNumberRow) -> NumberBehaviour | None:
     return None if row.behaviour is None else NumberBehaviour.model_validate(row.behaviour)
+
+
+async def _changed(
+    db: WriteSession, project_id: uuid.UUID, number_id: uuid.UUID, **changes: Any
+) -> PhoneNumber | None:
+    await db.execute(
+        update(PhoneNumberRow)
+        .where(
+            PhoneNumberRow.id == number_id,
+            PhoneNumberRow.project_id == project_id,
+            PhoneNumberRow.deleted_at.is_(None),
+        )
+        .values(**changes)
+    )
+    return await find_number(db, project_id, number_id)
