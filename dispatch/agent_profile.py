@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from dispatch.blanks import NOT_BLANK, STRIPPED
 from dispatch.models.choices import AgentModels, ModelChoice
 from dispatch.script import Script
 from dispatch.tool_definition import ToolDefinition
@@ -37,7 +38,8 @@ _EXTENSIONS_MAX_BYTES: Final = 16 * 1024
 Name = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
-    Field(json_schema_extra={"pattern": r"[^\s\x1c-\x1f\x85]"}),
+    Field(json_schema_extra=NOT_BLANK),
+    STRIPPED,
 ]
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.]{0,63}$")]
 VariableValue = Annotated[str, StringConstraints(max_length=1_000)]

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from dispatch.blanks import NOT_BLANK, STRIPPED
 from dispatch.opening_hours import OpeningHours
 from dispatch.transfer_policy import TargetText
 
@@ -26,7 +27,8 @@ CallerPattern = Annotated[
 Message = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=1_000),
-    Field(json_schema_extra={"pattern": r"[^\s\x1c-\x1f\x85]"}),
+    Field(json_schema_extra=NOT_BLANK),
+    STRIPPED,
 ]
 
 

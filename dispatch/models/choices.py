@@ -13,13 +13,15 @@ from pydantic import (
     model_validator,
 )
 
+from dispatch.blanks import NOT_BLANK, STRIPPED
 from dispatch.models.catalogue import ModelKind, catalogue
 from telephony.speech.espeak import DEFAULT_WORDS_PER_MINUTE
 
 _Name = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
-    Field(json_schema_extra={"pattern": r"[^\s\x1c-\x1f\x85]"}),
+    Field(json_schema_extra=NOT_BLANK),
+    STRIPPED,
 ]
 
 BASE_URL = r'^https?://[!"$-.0->A-~]+(/[!"$->@-~]*)?$'

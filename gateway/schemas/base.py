@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, Final, Generic, Self, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 from pydantic import (
     AwareDatetime,
@@ -14,21 +14,10 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from dispatch.blanks import NOT_BLANK, STRIPPED
 from dispatch.paging import Page
 
 _NUMBER = re.compile(r"\s*[-+]?[0-9.]+(?:e[-+]?[0-9]+)?\s*", re.IGNORECASE)
-
-NOT_BLANK: Final[dict[str, Any]] = {"pattern": r"[^\s\x1c-\x1f\x85]"}
-"""Of texts whose blanks at both ends do not count."""
-
-
-def _stripped(value: object) -> object:
-    # Pydantic takes the four separators U+001C to U+001F for text, Python and clients for blanks.
-    return value.strip() if isinstance(value, str) else value
-
-
-STRIPPED: Final = BeforeValidator(_stripped)
-"""Of the same texts: takes the blanks away."""
 
 Label = Annotated[
     str,

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
+from dispatch.blanks import NOT_BLANK, STRIPPED
 from dispatch.knowledge_base import (
     DEFAULT_TOP_K,
     LANGUAGES,
@@ -16,7 +17,7 @@ from dispatch.knowledge_base import (
     EmbeddingModel,
 )
 from dispatch.models.choices import BASE_URL
-from gateway.schemas.base import NOT_BLANK, STRIPPED, Answer, Label, RequestBody, without_defaults
+from gateway.schemas.base import Answer, Label, RequestBody, without_defaults
 
 _Description = Annotated[str, StringConstraints(max_length=2_000)]
 

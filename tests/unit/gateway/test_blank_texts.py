@@ -3,18 +3,22 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from dispatch.agent_profile import Name
+from dispatch.number_behaviour import Message
 from gateway.schemas.base import Label
 
 pytestmark = pytest.mark.unit
 
-LABEL = TypeAdapter(Label)
+TEXTS = [TypeAdapter(Label), TypeAdapter(Name), TypeAdapter(Message)]
 
 
+@pytest.mark.parametrize("kind", TEXTS, ids=["label", "name", "message"])
 @pytest.mark.parametrize("text", ["", " ", "\t\n", "\x1c", "\x1d\x1e \x1f", "\x85", "\u00a0"])
-def test_a_text_of_blanks_alone_is_refused(text: str) -> None:
+def test_a_text_of_blanks_alone_is_refused(kind: TypeAdapter[str], text: str) -> None:
     with pytest.raises(ValidationError):
-        LABEL.validate_python(text)
+        kind.validate_python(text)
 
 
-def test_blanks_at_both_ends_do_not_count() -> None:
-    assert LABEL.validate_python(" \x1dHandbook\x1f ") == "Handbook"
+@pytest.mark.parametrize("kind", TEXTS, ids=["label", "name", "message"])
+def test_blanks_at_both_ends_do_not_count(kind: TypeAdapter[str]) -> None:
+    assert kind.validate_python(" \x1dHandbook\x1f ") == "Handbook"

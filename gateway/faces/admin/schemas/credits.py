@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
+from dispatch.blanks import NOT_BLANK, STRIPPED
 from dispatch.credits import LARGEST_TOP_UP_MICROCREDITS
-from gateway.schemas.base import NOT_BLANK, STRIPPED, Answer, RequestBody
+from gateway.schemas.base import Answer, RequestBody
 
 OperationId = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[!-~]+$")]
 

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, StringConstraints
 
 from dispatch.accounts import Role
-from gateway.schemas.base import NOT_BLANK, STRIPPED, Answer, RequestBody
+from dispatch.blanks import NOT_BLANK, STRIPPED
+from gateway.schemas.base import Answer, RequestBody
 
 Subject = Annotated[
     str,

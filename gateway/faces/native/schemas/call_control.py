@@ -5,9 +5,10 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, StrictBool, StringConstraints
 
+from dispatch.blanks import NOT_BLANK, STRIPPED
 from dispatch.commands import CommandName, CommandResult
 from dispatch.transfer_policy import TransferMode
-from gateway.schemas.base import NOT_BLANK, STRIPPED, Answer, RequestBody
+from gateway.schemas.base import Answer, RequestBody
 from telephony.dtmf import MOST_KEYS, check_keys
 
 Spoken = Annotated[

@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from dispatch.blanks import NOT_BLANK, STRIPPED
 from dispatch.chat.turns import LONGEST_MESSAGE
-from gateway.schemas.base import NOT_BLANK, STRIPPED
 from gateway.schemas.metadata import Metadata
 
 

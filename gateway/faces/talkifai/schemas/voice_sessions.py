@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from gateway.schemas.base import NOT_BLANK, STRIPPED
+from dispatch.blanks import NOT_BLANK, STRIPPED
 
 
 class VoiceSessionBody(BaseModel):
