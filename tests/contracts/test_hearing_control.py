@@ -84,7 +84,7 @@ class RealEars:
         self.tasks.add(asyncio.ensure_future(work))
 
     async def wait_until(self, *, hears: bool) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while (time.monotonic() - self._sound_s < QUIET_S) is not hears:
                 await asyncio.sleep(0.02)
 
@@ -92,7 +92,7 @@ class RealEars:
         await self._speaker.publish_dtmf(code=event_code(digit), digit=digit)
 
     async def next_key(self) -> str:
-        return await asyncio.wait_for(self._keys.get(), 5)
+        return await asyncio.wait_for(self._keys.get(), 30)
 
     async def say(self, source: rtc.AudioSource) -> None:
         samples = (8_000 * np.sin(np.arange(480) * 2 * np.pi / 48)).astype(np.int16)

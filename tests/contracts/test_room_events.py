@@ -31,7 +31,7 @@ async def posted_by_livekit(server: LiveKitServer) -> SignedWebhook:
             await rooms.create_room(RoomSpec("vs_hook", worker_name=None))
             await rooms.delete_room("vs_hook")
         while True:
-            webhook = await asyncio.wait_for(webhooks.get(), 10)
+            webhook = await asyncio.wait_for(webhooks.get(), 30)
             if b"room_finished" in webhook.body and b"vs_hook" in webhook.body:
                 return webhook
 

@@ -77,7 +77,7 @@ async def test_a_call_does_what_the_api_says_and_no_more_once_it_is_over(
         with pytest.raises(ApiRefused, match="nobody"):
             await ask("transfer")
         await ask("end", say=BYE)
-        await asyncio.wait_for(caller.ended, 5)
+        await asyncio.wait_for(caller.ended, 30)
         keys = [one.digit for one in caller.received_digits]
 
     with pytest.raises(ApiRefused, match="ended"):

@@ -100,7 +100,7 @@ async def test_a_killed_worker_ends_the_call_bills_to_its_last_heartbeat_and_fre
             assert time.monotonic() - killed_s < 20
         finally:
             await redis.aclose()
-        await asyncio.wait_for(asyncio.shield(call.ended), 5)
+        await asyncio.wait_for(asyncio.shield(call.ended), 30)
     record = await record_in_state(office, number, "ended")
     assert (record["endedBy"], record["endReason"]) == ("system", "worker_lost")
     billed_until = moment(record, "endedAt") - moment(record, "answeredAt")

@@ -126,7 +126,7 @@ async def test_calls_are_cancelled_while_they_ring_or_wait_but_not_once_answered
         waiting = await placed(office, number)
 
         await office.api.post(f"/v1/calls/{ringing}/cancel", {})
-        await asyncio.wait_for(incoming.cancelled.wait(), 10)
+        await asyncio.wait_for(incoming.cancelled.wait(), 30)
         record = await record_in(office, ringing, "missed")
         assert record["endReason"] == "cancelled"
 

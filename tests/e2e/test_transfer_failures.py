@@ -141,7 +141,7 @@ async def test_a_worker_that_dies_while_callers_are_on_hold_or_consulted_about_l
             killed_s = time.monotonic()
             noticed_s = await when_free(stack, NOTICED_WITHIN_S)
             phones = (waiting, caller, human)
-            await asyncio.wait_for(asyncio.gather(*(phone.ended for phone in phones)), 10)
+            await asyncio.wait_for(asyncio.gather(*(phone.ended for phone in phones)), 30)
             assert max(over_s(phone) for phone in phones) < noticed_s + DEFINED_WITHIN_S
     for number, answered in ((held, waiting), (consulted, caller)):
         record = await ended_record(office, number)

@@ -57,7 +57,7 @@ class Carrier:
             self.calls.put_nowait(incoming)
 
     async def answered(self) -> tuple[IncomingCall, PhoneCall]:
-        incoming = await asyncio.wait_for(self.calls.get(), 20)
+        incoming = await asyncio.wait_for(self.calls.get(), 30)
         incoming.ring()
         return incoming, await incoming.answer()
 
@@ -240,7 +240,7 @@ class Browser:
 
     async def hears(self, hz: float) -> None:
         """Return once somebody's tone is heard, whatever else was before."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while abs(await self._heard.get() - hz) > 50:
                 pass
 
@@ -342,7 +342,7 @@ async def test_a_realtime_model_passes_a_call_on_and_goes_on_when_nobody_takes_i
         async with dial(number) as caller:
             await hear_out(caller)
             await caller.play(await asyncio.to_thread(speak, please))
-            await asyncio.wait_for(desk.did_all.wait(), 20)
+            await asyncio.wait_for(desk.did_all.wait(), 30)
             await caller.wait_for_quiet(quiet_s=1.5, timeout_s=30)
             await caller.play(await asyncio.to_thread(speak, please))
             _, human = await desk.answered()

@@ -91,7 +91,7 @@ async def test_names_the_part_that_died_and_shows_its_log(stack: Stack) -> None:
     assert dispatch is not None
     os.kill(dispatch, signal.SIGKILL)
     with pytest.raises(PartFailed, match="dispatch: it died with exit code -9") as raised:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await stack.watch()
     assert raised.value.log_tail
 

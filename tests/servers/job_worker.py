@@ -68,7 +68,7 @@ async def registered_worker(settings: LiveKitSettings, name: str) -> AsyncIterat
         worker = JobWorker(socket)
         await worker.register(name)
         taking = tasks.create_task(worker.take_jobs())
-        await asyncio.wait_for(worker.registered.wait(), 10)
+        await asyncio.wait_for(worker.registered.wait(), 30)
         yield worker
         taking.cancel()
 

@@ -83,12 +83,12 @@ class Desk:
     async def queued(self, count: int) -> None:
         """Return once so many commands wait for the worker."""
         lanes = [redis_keys.commands(lane, self.call_id) for lane in ("ordered", "urgent")]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while sum([await self.redis.llen(lane) for lane in lanes]) < count:
                 await asyncio.sleep(0.005)
 
     async def take(self) -> Command:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (command := await self.queue.take(self.call_id, 1.5)) is None:
                 pass
         return command

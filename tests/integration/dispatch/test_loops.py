@@ -41,7 +41,7 @@ class TestLock:
                 assert not await second.hold()
 
             # Postgres frees it as soon as it notices that the connection was closed.
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while not await second.hold():
                     await asyncio.sleep(0.01)
 
@@ -73,7 +73,7 @@ class TestSignals:
 
         await signals.wake("drain")
 
-        await asyncio.wait_for(pause, 2)
+        await asyncio.wait_for(pause, 30)
 
     async def test_many_wakes_are_one(self, redis: RedisClient) -> None:
         signals = LoopSignals(redis)

@@ -63,7 +63,7 @@ class Line:
         try:
             writer.write(b"".join(parts))
             await writer.drain()
-            answer = await asyncio.wait_for(reader.read(), 10)
+            answer = await asyncio.wait_for(reader.read(), 30)
         finally:
             writer.close()
         head, _, body = answer.partition(b"\r\n\r\n")

@@ -158,7 +158,7 @@ class Call:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         # Both ends of the line change in their own time; there is no event to wait for.
         while not condition():
             await asyncio.sleep(0.005)

@@ -34,7 +34,7 @@ async def running_worker(livekit: LiveKitServer) -> AsyncIterator[CallServer]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.05)
 

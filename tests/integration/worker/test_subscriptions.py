@@ -51,7 +51,7 @@ async def test_a_leg_that_takes_its_time_is_known_to_have_asked_only_once_it_has
             voice = rtc.LocalAudioTrack.create_audio_track("voice", source)
             await human.local_participant.publish_track(voice)
             probing = asyncio.ensure_future(everybody_asked(agent))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 to_ask_for = [await told.get(), await told.get()]
                 assert [one.name for one in to_ask_for] == ["voice", PROBE_TRACK]
                 assert not probing.done()

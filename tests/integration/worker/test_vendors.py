@@ -202,7 +202,7 @@ async def test_a_wrong_key_and_a_silent_vendor_are_told_apart(
     choice = models(llm={"provider": "openai", "base_url": openai_vendor.base_url}).llm
     async with vendors(openai_vendor, key=key) as built:
         with pytest.raises(APIError) as failed:
-            await asyncio.wait_for(ask(await built.build_llm(choice), QUESTION), 10)
+            await asyncio.wait_for(ask(await built.build_llm(choice), QUESTION), 30)
     assert reason_of(failed.value) == reason
 
 

@@ -73,7 +73,7 @@ async def run(
     signals = FakeSignals(turns)
     loop = Loop("convergence", work, timedelta(seconds=5), lock)
     task = asyncio.create_task(LoopRunner(loop, signals).run())
-    await asyncio.wait_for(signals.done.wait(), 5)
+    await asyncio.wait_for(signals.done.wait(), 30)
     task.cancel()
     return signals
 
@@ -135,7 +135,7 @@ async def test_goes_on_when_it_cannot_say_so(caplog: pytest.LogCaptureFixture) -
     signals = FakeSignals(turns=3, reachable=False)
     loop = Loop("drain", failing_with(None, None, None), timedelta(0))
     task = asyncio.create_task(LoopRunner(loop, signals).run())
-    await asyncio.wait_for(signals.done.wait(), 5)
+    await asyncio.wait_for(signals.done.wait(), 30)
     task.cancel()
 
     assert [record.getMessage() for record in caplog.records] == ["loop cannot say that it lives"]
@@ -148,11 +148,11 @@ async def test_stops_all_loops_when_asked() -> None:
         Loop(name, failing_with(None), timedelta(seconds=5)) for name in ("drain", "convergence")
     ]
     running = asyncio.create_task(run_loops(loops, signals, stopping))
-    await asyncio.wait_for(signals.done.wait(), 5)
+    await asyncio.wait_for(signals.done.wait(), 30)
 
     stopping.set()
 
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, 30)
     assert signals.loops == {"drain", "convergence"}
 
 
@@ -174,5 +174,5 @@ async def test_stops_a_loop_that_does_not_hear_the_first_time() -> None:
     await begun.wait()
     stopping.set()
 
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, 30)
     assert cancellations == 2

@@ -108,7 +108,7 @@ async def test_a_caller_that_stops_waiting_cancels_the_call() -> None:
         calling = asyncio.create_task(caller.call(callee.uri(CALLEE)))
         incoming = await callee.next_call()
         calling.cancel()
-        await asyncio.wait_for(incoming.cancelled.wait(), 2)
+        await asyncio.wait_for(incoming.cancelled.wait(), 30)
 
 
 async def test_nobody_there_is_said_when_the_timer_ends() -> None:

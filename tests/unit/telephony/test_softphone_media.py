@@ -43,7 +43,7 @@ class FarEnd:
 
     async def receive(self) -> RtpPacket:
         loop = asyncio.get_running_loop()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):
             packet = find_rtp_packet(await loop.sock_recv(self.socket, 2048))
         assert packet is not None
         return packet
@@ -51,7 +51,7 @@ class FarEnd:
     async def heard(self, count: int) -> None:
         """Wait until so many datagrams were heard or turned away."""
         recorder = self.media.recorder
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):
             while len(recorder.packets) + recorder.strangers < count:
                 await self.media.progress(0.02)
 

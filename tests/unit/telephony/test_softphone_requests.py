@@ -78,14 +78,14 @@ class Peer(asyncio.DatagramProtocol):
         return "\r\n".join(lines) + "\r\n\r\n" + body
 
     async def response(self) -> Response:
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):
             while True:
                 message = await self.received.get()
                 if isinstance(message, Response) and message.code != 100:
                     return message
 
     async def next_request(self, method: str | None = None) -> Request:
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):
             while True:
                 message = await self.received.get()
                 if isinstance(message, Request) and method in {None, message.method}:

@@ -52,7 +52,7 @@ def options(network: DatagramFilter | None = None, timers: SIPTimers = HASTY) ->
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.002)
 

@@ -167,7 +167,7 @@ async def briefed(office: Office) -> "asyncio.Task[Any]":
 
 
 async def eventually(is_true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         while not is_true():
             await asyncio.sleep(0.001)
 
@@ -194,7 +194,7 @@ async def test_a_hold_for_some_seconds_ends_by_itself_or_when_somebody_resumes()
     holding = asyncio.ensure_future(office.control.hold_for(60))
     await eventually(lambda: office.control.activity is CallActivity.ON_HOLD)
     await office.control.resume()
-    await asyncio.wait_for(holding, 1)
+    await asyncio.wait_for(holding, 30)
 
 
 async def test_a_hold_that_livekit_does_not_do_leaves_the_caller_with_the_agent() -> None:

@@ -57,7 +57,7 @@ class Source:
             self.answered.notify_all()
 
     async def answer_to(self, command: Command) -> CommandResult:
-        async with asyncio.timeout(3), self.answered:
+        async with asyncio.timeout(30), self.answered:
             await self.answered.wait_for(lambda: command.command_id in self.answers)
         return self.answers[command.command_id]
 
@@ -186,7 +186,7 @@ async def test_a_command_is_not_overtaken_while_redis_is_away(desk: Desk) -> Non
     desk.source.urgent_fails = True
     desk.source.waiting.put_nowait(transfer)
     desk.source.waiting.put_nowait(hold)
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(30):
         await desk.source.urgent_failed.wait()
     assert desk.control.asked == []
     desk.control.passing_on.set()

@@ -66,7 +66,7 @@ class Desk:
         self.keys.press(event)
 
     async def hear(self) -> str:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return await self.said.get()
 
     def _on_item(self, event: Any) -> None:

@@ -59,7 +59,7 @@ class Desk:
         session.on("conversation_item_added", self._on_item)
 
     async def hear(self) -> str:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return await self.said.get()
 
     def _on_item(self, event: Any) -> None:

@@ -110,7 +110,7 @@ class ChatHouse:
 
 async def heard(turn: Turn) -> list[ChatEvent]:
     """Return all that happens in a turn."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         return [event async for event in turn.events()]
 
 

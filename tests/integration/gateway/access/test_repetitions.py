@@ -146,7 +146,7 @@ async def _crash(
 
 async def _answered(tenant: Tenant, path: str, body: Any) -> httpx.Response:
     """Send the request again until it is answered."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (answer := await post(tenant, "one", body, path)).status_code == 409:
             await asyncio.sleep(0.01)
     assert answer.status_code == 201, answer.text
