@@ -27,6 +27,7 @@ from dispatch.store.engine import Database, ReadSession, WriteSession
 from dispatch.store.repositories import agents, knowledge_bases, phone_numbers, tools
 from dispatch.store.repositories.quotas import require_room_for
 from dispatch.transfer_policy import CallTool
+from telephony.e164 import parse_e164
 
 logger = logging.getLogger(__name__)
 
@@ -256,6 +257,21 @@ async def _check_references(
         raise InvalidField("handoff_agent_ids", f"The project has no agent {missing}.")
     if before is not None and before.agent_id in draft.handoff_agent_ids:
         raise InvalidField("handoff_agent_ids", "An agent cannot hand over to itself.")
+    await _check_own_number(db, project_id, draft, before)
+
+
+async def _check_own_number(
+    db: ReadSession, project_id: uuid.UUID, draft: AgentDraft, before: AgentProfile | None
+) -> None:
+    number = draft.transfer.from_number
+    # Likewise; a call that would be passed on from it says that the number is gone.
+    if number is None or (before is not None and number == before.transfer.from_number):
+        return
+    page = await phone_numbers.list_numbers(
+        db, project_id, PageRequest(limit=1), [parse_e164(number)]
+    )
+    if not page.items:
+        raise InvalidField("transfer.from_number", f"The project has no phone number {number}.")
 
 
 def _check_addresses(principal: Principal, draft: AgentDraft, known: AgentDraft | None) -> None:

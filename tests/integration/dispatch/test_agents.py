@@ -122,6 +122,29 @@ async def test_a_bad_change_names_the_field_and_changes_nothing(
     assert await use_cases.agents.get(owner, agent.agent_id) == agent
 
 
+async def test_callers_are_passed_on_only_from_a_number_of_the_project(
+    use_cases, owner, stranger
+) -> None:
+    await use_cases.numbers.create(stranger, provider="custom", number="+12015550100")
+    theirs = AgentDraft(name="Desk", transfer={"from_number": "+12015550100"})
+    with pytest.raises(InvalidField, match=r"no phone number \+12015550100") as refused:
+        await use_cases.agents.create(owner.actor, owner, theirs)
+    assert refused.value.field == "transfer.from_number"
+
+    number = await use_cases.numbers.create(owner, provider="custom", number="+12015550101")
+    agent = await use_cases.agents.create(owner.actor, owner, AgentDraft(name="Desk"))
+    change = {"transfer": {"from_number": number.number}}
+    changed = await use_cases.agents.update(owner.actor, owner, agent.agent_id, change)
+    assert changed.transfer.from_number == number.number
+
+    # A number that was deleted since does not make the agent unchangeable.
+    await use_cases.numbers.delete(owner, number.number)
+    renamed = await use_cases.agents.update(
+        owner.actor, owner, agent.agent_id, {"name": "Front desk"}
+    )
+    assert renamed.transfer.from_number == number.number
+
+
 async def test_deleting_an_agent_takes_it_off_its_numbers(use_cases, owner) -> None:
     agent = await use_cases.agents.create(owner.actor, owner, AgentDraft(name="Reception"))
     number = await use_cases.numbers.create(
