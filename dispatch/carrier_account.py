@@ -12,12 +12,8 @@ from dispatch.secrets.envelope import KeyRing
 from dispatch.secrets.passwords import termination_purpose_of
 from dispatch.store.engine import WriteSession
 from dispatch.store.repositories import terminations
+from telephony.sip_hosts import DOTTED_HOST, HOST, LONGEST_HOST, PORT
 
-_LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_HOST: Final = re.compile(
-    rf"(?=.{{1,253}}(?::|$)){_LABEL}(?P<rest>(?:\.{_LABEL})*)(?::(?P<port>[1-9][0-9]{{0,4}}))?"
-)
-_HIGHEST_PORT: Final = 65_535
 _LONGEST_CREDENTIAL: Final = 255
 
 
@@ -33,8 +29,8 @@ def checked_host(text: str, wrong: InvalidField, *, dotted: bool = False) -> str
         InvalidField: It is no host; `wrong`.
     """
     host = text.strip().lower().removeprefix("sip:")
-    found = _HOST.fullmatch(host)
-    if found is None or int(found["port"] or 0) > _HIGHEST_PORT or (dotted and not found["rest"]):
+    pattern = f"{DOTTED_HOST if dotted else HOST}(?::{PORT})?"
+    if re.fullmatch(pattern, host) is None or len(host.partition(":")[0]) > LONGEST_HOST:
         raise wrong
     return host
 

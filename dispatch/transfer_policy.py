@@ -13,9 +13,8 @@ from pydantic import (
     StringConstraints,
 )
 
-from telephony.dialling_rules import TargetRefused, is_pattern, parse_target
+from telephony.dialling_rules import is_pattern, parse_target
 from telephony.e164 import parse_e164
-from telephony.errors import InvalidNumber
 
 BUILTIN_MUSIC: Final = "builtin"
 
@@ -51,17 +50,7 @@ class TransferMode(StrEnum):
 
 
 def _parsed(text: str) -> str:
-    try:
-        return parse_target(text).text
-    except TargetRefused as exc:
-        raise ValueError(exc.sentence) from exc
-
-
-def _number(text: str) -> str:
-    try:
-        return parse_e164(text)
-    except InvalidNumber as exc:
-        raise ValueError(str(exc)) from exc
+    return parse_target(text).text
 
 
 def _pattern(text: str) -> str:
@@ -75,7 +64,7 @@ TargetText = Annotated[
 ]
 """A number in E.164 or a `sip:` address."""
 NumberText = Annotated[
-    str, StringConstraints(strip_whitespace=True, max_length=32), AfterValidator(_number)
+    str, StringConstraints(strip_whitespace=True, max_length=32), AfterValidator(parse_e164)
 ]
 """A number in E.164."""
 PatternText = Annotated[

@@ -14,12 +14,12 @@ from phonenumbers import PhoneNumberType
 
 from telephony.e164 import E164, parse_e164
 from telephony.errors import InvalidNumber, TelephonyError
+from telephony.sip_hosts import HOST, LONGEST_HOST, PORT
 
-_SIP_URI = re.compile(
-    r"^sip:(?P<user>[A-Za-z0-9_.!~*'()&=+$,;?/%-]{1,128})@"
-    r"(?P<host>[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?)(?::(?P<port>[0-9]{1,5}))?$"
-)
-_PATTERN = re.compile(r"^(\+[0-9]{0,15}\*?|sip:[^\s@]{1,128}@[^\s@]{1,260})$")
+SIP_ADDRESS: Final = rf"sip:[A-Za-z0-9_.!~*'()&=+$,;?/%-]{{1,128}}@{HOST}(?::{PORT})?"
+"""A SIP address that can be dialled, or `sip:*@host`, as a pattern that JSON Schema knows too."""
+PATTERN: Final = rf"(?:\+[0-9]{{0,15}}\*?|{SIP_ADDRESS})"
+"""A pattern of `DiallingRules.allow`, likewise."""
 
 _COSTLY: Final = {
     PhoneNumberType.PREMIUM_RATE: "a premium rate number",
@@ -42,8 +42,8 @@ class RefusalCode(StrEnum):
     LOOP = "loop"
 
 
-class TargetRefused(TelephonyError):
-    """A target may not be dialled.
+class TargetRefused(TelephonyError, ValueError):
+    """A target may not be dialled; a `ValueError` as `InvalidNumber` is one.
 
     Args:
         code: Why.
@@ -110,7 +110,7 @@ class DiallingRules:
 
 def is_pattern(text: str) -> bool:
     """Whether a text is a pattern of `DiallingRules.allow`."""
-    return _PATTERN.fullmatch(text) is not None
+    return re.fullmatch(PATTERN, text) is not None
 
 
 def parse_target(text: str) -> Target:
@@ -123,11 +123,17 @@ def parse_target(text: str) -> Target:
     """
     stripped = text.strip()
     if stripped.startswith("sip"):
-        found = _SIP_URI.fullmatch(stripped)
-        port = int(found["port"] or 5060) if found else 0
-        if found is None or not 0 < port < 65_536:
-            raise TargetRefused(RefusalCode.INVALID, "The target is not a SIP address.")
-        return SipTarget(found["user"], found["host"] + (f":{port}" if found["port"] else ""))
+        user, _, hostname = stripped.removeprefix("sip:").partition("@")
+        if re.fullmatch(SIP_ADDRESS, stripped) is None:
+            raise TargetRefused(
+                RefusalCode.INVALID,
+                "The target is not a SIP address such as sip:desk@pbx.example.com:5060.",
+            )
+        if len(hostname.partition(":")[0]) > LONGEST_HOST:
+            raise TargetRefused(
+                RefusalCode.INVALID, f"The target's host is longer than {LONGEST_HOST} characters."
+            )
+        return SipTarget(user, hostname)
     try:
         return PhoneTarget(parse_e164(stripped.removeprefix("tel:")))
     except InvalidNumber as exc:

@@ -21,8 +21,11 @@ class TelephonyError(Exception):
     """Whether the same request may succeed when sent again unchanged."""
 
 
-class InvalidNumber(TelephonyError):
-    """The text is not a possible E.164 number."""
+class InvalidNumber(TelephonyError, ValueError):
+    """The text is not a possible E.164 number.
+
+    A `ValueError` too, so that a model which is validated by `parse_e164` is refused by its words.
+    """
 
 
 class InvalidWebhook(TelephonyError):

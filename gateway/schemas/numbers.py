@@ -4,16 +4,8 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
-from telephony.e164 import E164, parse_e164
-from telephony.errors import InvalidNumber
-
-
-def _parse(text: str) -> E164:
-    try:
-        return parse_e164(text)
-    except InvalidNumber as exc:
-        raise ValueError(str(exc)) from exc
-
+from telephony import sip_hosts
+from telephony.e164 import parse_e164
 
 E164_PATTERN: Final[dict[str, Any]] = {"pattern": r"^\+[1-9][0-9]{5,14}$"}
 """E.164, to be written so. That there is such a country is not told, and spaces, dots, hyphens and
@@ -22,22 +14,20 @@ brackets are read too."""
 CREDENTIAL_LENGTH: Final[dict[str, Any]] = {"minLength": 1, "maxLength": 255}
 """Of what a carrier is known by."""
 
-_LABEL: Final = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_PORT: Final = "(:[1-9][0-9]{0,3})?"
 HOST: Final[dict[str, Any]] = {
-    "maxLength": 253,
-    "pattern": rf"^(sip:)?{_LABEL}(\.{_LABEL})*{_PORT}$",
+    "maxLength": sip_hosts.LONGEST_HOST,
+    "pattern": f"^(sip:)?{sip_hosts.HOST}(:{sip_hosts.PORT})?$",
 }
 PUBLIC_HOST: Final[dict[str, Any]] = {
-    "maxLength": 253,
-    "pattern": rf"^(sip:)?{_LABEL}(\.{_LABEL})+{_PORT}$",
+    "maxLength": sip_hosts.LONGEST_HOST,
+    "pattern": f"^(sip:)?{sip_hosts.DOTTED_HOST}(:{sip_hosts.PORT})?$",
 }
 """A carrier's host, with its port where it is not 5060."""
 
 PhoneNumber = Annotated[
     str,
     StringConstraints(max_length=40),
-    AfterValidator(_parse),
+    AfterValidator(parse_e164),
     WithJsonSchema({"type": "string", "examples": ["+12015550100"], **E164_PATTERN}),
 ]
 """A number in E.164 form."""

@@ -18,6 +18,7 @@ _TOGETHER = "Whether an agent's models, mode, language and script fit is judged 
 _CALENDARS = "Names of time zones and of calendars of holidays are other people's lists."
 _TWO_VALUES = "It compares two values."
 _LANGUAGE = "A whole language: JSON Schema, URLs, networks, Unicode's classes of characters."
+_PART = "A schema limits the length of a text, and not of a part of it."
 _FORM = "The name of a file is no part of a form's schema."
 
 _RULES: Final[dict[str, str]] = {
@@ -29,7 +30,7 @@ _RULES: Final[dict[str, str]] = {
     "Agent must be Pipeline or Realtime": _STORED,
     "The carrier connection's provider is": _STORED,
     "Say which number to call from": _STORED,
-    "The project has no (agent|carrier connection|knowledge base|tool)": _STORED,
+    "The project has no (agent|carrier connection|knowledge base|phone number|tool)": _STORED,
     "A password goes with a user name": _STORED,
     "is needed when welcomeMode is": _STORED,
     "From where .* may call in is not known here": _SETTING,
@@ -69,6 +70,7 @@ _RULES: Final[dict[str, str]] = {
     "none of them a control character": _LANGUAGE,
     "other control characters": _LANGUAGE,
     "Not an IP address or a CIDR range": _LANGUAGE,
+    "The target's host is longer than": _PART,
     "the name must end in one": _FORM,
 }
 """What a refusal says, as a pattern, and why it is not in the schema."""

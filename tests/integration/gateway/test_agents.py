@@ -110,6 +110,12 @@ async def test_shows_what_an_agent_was_and_who_changed_it(gateway: Gateway):
         ({"script": {"steps": [{"keys": ["1"], "reply": 5}]}}, "script.steps.0.reply"),
         ({"voicePipelineMode": None}, "voicePipelineMode"),
         ({"id": str(uuid.uuid4())}, "id"),
+        (
+            {"transfer": {"targets": ["+12015550177", "sip:desk@pbx..example"]}},
+            "transfer.targets.1",
+        ),
+        ({"transfer": {"allow": ["sip:*@pbx.example:70000"]}}, "transfer.allow.0"),
+        ({"transfer": {"fromNumber": "+12015550188"}}, "transfer.fromNumber"),
     ],
 )
 async def test_refuses_a_bad_patch_and_changes_nothing(gateway: Gateway, body: object, field: str):
@@ -119,6 +125,17 @@ async def test_refuses_a_bad_patch_and_changes_nothing(gateway: Gateway, body: o
     assert error_of(answer)[:2] == (400, "VALIDATION_ERROR")
     assert answer.json()["error"]["details"][0]["field"] == field
     assert (await tenant.http.get(f"/v1/agents/{made['id']}")).json() == made
+
+
+async def test_says_what_a_sip_address_looks_like(gateway: Gateway):
+    tenant = await gateway.tenant()
+    answer = await tenant.http.post(
+        "/v1/agents", json={"name": "Desk", "transfer": {"targets": ["sip:desk@pbx..example"]}}
+    )
+    [detail] = answer.json()["error"]["details"]
+    assert detail["message"] == (
+        "transfer.targets.0: The target is not a SIP address such as sip:desk@pbx.example.com:5060."
+    )
 
 
 async def test_speaks_of_broken_rules_in_camel_case(gateway: Gateway):

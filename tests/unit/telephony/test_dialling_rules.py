@@ -33,6 +33,7 @@ def refusal(text: str, rules: DiallingRules) -> RefusalCode | None:
         ("tel:+1 201 555 0123", PhoneTarget(parse_e164("+12015550123"))),
         ("sip:desk@pbx.example", SipTarget("desk", "pbx.example")),
         ("sip:+12015550123@127.0.0.1:5062", SipTarget("+12015550123", "127.0.0.1:5062")),
+        ("sip:desk@PBX-1.3cx.example:65535", SipTarget("desk", "PBX-1.3cx.example:65535")),
     ],
 )
 def test_numbers_and_sip_addresses_are_targets(text: str, target: object) -> None:
@@ -48,6 +49,10 @@ def test_numbers_and_sip_addresses_are_targets(text: str, target: object) -> Non
         *("", "12015550123", "desk", "sip:", "sip:@host", "sip:desk@", "sip:desk@host:99999"),
         *("sip:desk@host;transport=tcp", "sip:de sk@host", "sip:a@b@c", "https://host", "+1"),
         *("sips:desk@host", "sip:desk@host\r\nX: 1", "tel:911"),
+        *("sip:desk@a..b", "sip:desk@.a", "sip:desk@a.", "sip:desk@-a.b", "sip:desk@a-.b"),
+        *("sip:desk@300.1.1.1", "sip:desk@1.2.3", "sip:desk@pbx.42", "sip:desk@p_bx"),
+        *("sip:desk@host:0", "sip:desk@host:", "sip:desk@host:65536", "sip:desk@host:05060"),
+        *(f"sip:desk@{'x' * 64}.example", f"sip:desk@{'x.' * 126}example"),
     ],
 )
 def test_anything_else_is_refused(text: str) -> None:
@@ -82,7 +87,13 @@ def test_an_empty_list_allows_nothing_and_none_does_not_ask() -> None:
     assert refusal("+12015550123", DiallingRules()) is None
 
 
-@pytest.mark.parametrize("text", ["*", "12015550123*", "+1*2", "sip:*", "sip:*@", "https://x"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("*", "12015550123*", "+1*2", "sip:*", "sip:*@", "https://x"),
+        *("sip:*@a..b", "sip:*@pbx.example:0", "sip:*@*", "sip:*@pbx.example\n"),
+    ],
+)
 def test_what_is_no_pattern_is_told_apart(text: str) -> None:
     assert not is_pattern(text)
 

@@ -26,7 +26,7 @@ from dispatch.transfer_policy import TransferPolicy
 from gateway.schemas.base import Answer, without_defaults
 from gateway.schemas.conditions import described, either, has, if_there
 from gateway.schemas.numbers import E164_PATTERN
-from gateway.schemas.targets import TARGET
+from gateway.schemas.targets import TARGET, TARGET_PATTERN
 
 _REQUEST = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
 _ANSWER = ConfigDict(alias_generator=to_camel, extra="ignore", frozen=True, populate_by_name=True)
@@ -115,9 +115,6 @@ class ScriptBody(Script):
     model_config = _REQUEST
 
 
-_PATTERN: Final = r"^(\+[0-9]{0,15}\*?|sip:[!-?A-~]{1,128}@[!-?A-~]{1,260})$"
-
-
 class TransferBody(TransferPolicy):
     """Whom the agent may pass calls to, and how."""
 
@@ -125,7 +122,7 @@ class TransferBody(TransferPolicy):
         json_schema_extra=described(
             fields={
                 "targets": {"items": TARGET},
-                "allow": {"items": {"type": "string", "maxLength": 400, "pattern": _PATTERN}},
+                "allow": {"items": TARGET_PATTERN},
                 "fromNumber": E164_PATTERN,
             }
         )
