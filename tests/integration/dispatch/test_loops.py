@@ -87,7 +87,7 @@ class TestSignals:
 
         await LoopSignals(redis).wait("drain", 0.05)
 
-        assert 0.05 <= time.perf_counter() - started < 1
+        assert time.perf_counter() - started >= 0.05
 
     async def test_finds_the_beat_it_was_given(self, redis: RedisClient) -> None:
         signals = LoopSignals(redis)
@@ -162,7 +162,7 @@ async def test_the_process_runs_every_loop_and_stops_when_told(
 
     process.send_signal(signal.SIGTERM)
 
-    _, log = await asyncio.to_thread(process.communicate, timeout=10)
+    _, log = await asyncio.to_thread(process.communicate, timeout=30)
     assert process.returncode == 0
     assert "dispatch has stopped" in log
     assert "Traceback" not in log

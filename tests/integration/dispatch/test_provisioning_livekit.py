@@ -23,7 +23,7 @@ from tests.servers.livekit_server import LiveKitServer, running_livekit
 
 pytestmark = pytest.mark.integration
 
-PATIENCE_S = 15.0
+PATIENCE_S = 30.0
 
 
 @pytest.fixture(scope="module")

@@ -77,17 +77,22 @@ async def test_both_ends_may_speak_at_once(pair: Pair) -> None:
 async def test_speaking_takes_as_long_as_the_sound(pair: Pair) -> None:
     began_s = time.monotonic()
     await pair.here.play(speech(0.3))
-    assert 0.28 <= time.monotonic() - began_s < 0.6
+    assert time.monotonic() - began_s >= 0.28
 
 
 async def test_a_late_event_loop_does_not_put_the_stream_behind_the_clock(pair: Pair) -> None:
     await pair.there.media.progress(1.0)
     first = pair.there.heard_packets[0]
     time.sleep(0.25)  # noqa: ASYNC251 - the lateness under test
-    while (last := pair.there.heard_packets[-1]).arrived_s < time.monotonic() - 0.03:
-        await pair.there.media.progress(1.0)
-    clock_s, stream_s = last.arrived_s - first.arrived_s, (last.timestamp - first.timestamp) / 8000
-    assert stream_s == pytest.approx(clock_s, abs=0.1)
+
+    def behind_s() -> float:
+        last = pair.there.heard_packets[-1]
+        return last.arrived_s - first.arrived_s - (last.timestamp - first.timestamp) / 8000
+
+    # A stream that kept on at its own pace would stay a quarter of a second behind for good.
+    async with asyncio.timeout(30):
+        while len(pair.there.heard_packets) < 10 or behind_s() > 0.1:
+            await pair.there.media.progress(1.0)
     assert pair.here.statistics.sent.skipped_frames > 0
 
 
@@ -101,15 +106,15 @@ async def test_silence_is_sent_when_nothing_is_said(pair: Pair) -> None:
 
 
 async def test_speaking_can_be_stopped(pair: Pair) -> None:
-    saying = asyncio.create_task(pair.here.play(speech(5)))
+    saying = asyncio.create_task(pair.here.play(speech(60)))
     await pair.there.wait_for_audio()
     pair.here.stop_playing()
     assert not (await saying).is_complete
-    await pair.there.wait_for_quiet(quiet_s=0.1, timeout_s=1)
+    await pair.there.wait_for_quiet(quiet_s=0.1)
 
 
 async def test_hanging_up_ends_what_is_being_said(pair: Pair) -> None:
-    saying = asyncio.create_task(pair.here.play(speech(5)))
+    saying = asyncio.create_task(pair.here.play(speech(60)))
     await pair.there.wait_for_audio()
     await pair.there.hang_up()
     assert not (await saying).is_complete
@@ -121,14 +126,14 @@ async def test_waiting_for_sound_ends_when_none_comes(pair: Pair) -> None:
 
 
 async def test_waiting_for_sound_ends_with_the_call(pair: Pair) -> None:
-    waiting = asyncio.create_task(pair.here.wait_for_audio(timeout_s=5))
+    waiting = asyncio.create_task(pair.here.wait_for_audio(timeout_s=30))
     await pair.there.hang_up()
     with pytest.raises(CallIsOver):
         await waiting
 
 
 async def test_waiting_for_quiet_ends_when_it_stays_loud(pair: Pair) -> None:
-    saying = asyncio.create_task(pair.there.play(speech(1)))
+    saying = asyncio.create_task(pair.there.play(speech(60)))
     await pair.here.wait_for_audio()
     with pytest.raises(NothingHeard):
         await pair.here.wait_for_quiet(timeout_s=0.1)

@@ -66,13 +66,15 @@ class Call:
         self.redis, self.database, self.tenant, self.calls = redis, database, tenant, calls
         self.arrival: Arrival = tenant.arrival()
         self.admitted: Admitted | None = None
+        self.ended_at: datetime | None = None
 
     async def talk(self, seconds: float, items: Sequence[UsageItem] = ()) -> None:
-        """Be admitted, answered, and heard of for the last time after so many seconds."""
+        """Be admitted and answered, heard of after so many seconds, and hung up then, not later."""
         admitted = await self.calls.admit(self.arrival)
         assert isinstance(admitted, Admitted)
         self.admitted = admitted
-        await self.calls.answered(self.arrival.call_id, datetime.now(UTC))
+        # By the time at which the call will seem to have been answered, it has talked for so long.
+        self.ended_at = await self.calls.answered(self.arrival.call_id, datetime.now(UTC))
         await shift_clock(self.redis, self.arrival.call_id, seconds)
         await self.beat(items)
 
@@ -84,7 +86,7 @@ class Call:
     async def hang_up(self, items: Sequence[UsageItem] = ()) -> None:
         assert self.admitted is not None
         usage = price_usage(items, self.admitted.prices)
-        await self.calls.end(self.arrival.call_id, HANG_UP, usage=usage)
+        await self.calls.end(self.arrival.call_id, HANG_UP, self.ended_at, usage=usage)
 
     async def drained(self) -> CallDetails:
         """The record, after checking that all three books agree."""
