@@ -2,7 +2,7 @@
 
 import uuid
 
-from dispatch.errors import SecretUnreadable
+from dispatch.errors import NoWayOut, SecretUnreadable
 from dispatch.outbound_call import PlacedCall
 from dispatch.routes import Routes
 from dispatch.secrets.envelope import KeyRing
@@ -45,12 +45,22 @@ class CarrierTrunks:
             password = data_key.open(purpose, trunk.password_sealed).decode()
         return SipServer(trunk.hostname, trunk.username or "", password)
 
-    async def of_number(self, number: str | None, project_id: uuid.UUID) -> SipServer | None:
-        """Return where calls go that show a number of a project, in E.164; raises as `find`."""
-        route = None if number is None else await self._routes.get_route(E164(number))
+    async def of_number(self, number: str | None, project_id: uuid.UUID) -> SipServer:
+        """Return where calls go that show a number of a project, in E.164; None is no number.
+
+        Raises:
+            NoWayOut: There is no number, it is not the project's, or its carrier only calls in.
+            SecretUnreadable: As for `find`.
+        """
+        if number is None:
+            raise NoWayOut("There is no number to call from: the agent has no fromNumber.")
+        route = await self._routes.get_route(E164(number))
         if route is None or route.project_id != project_id:
-            return None
-        return await self.find(route.connection_id)
+            raise NoWayOut("The number to call from is not the project's any more.")
+        trunk = await self.find(route.connection_id)
+        if trunk is None:
+            raise NoWayOut("The carrier of the number to call from has no termination.")
+        return trunk
 
     async def agent_of_number(self, number: E164) -> uuid.UUID | None:
         """Return which agent answers a number; None when none does, and for others' numbers."""

@@ -6,7 +6,8 @@ DispatchError
 ├── Conflict              the request contradicts what exists
 │   ├── KeyReused         this idempotency key came with another request
 │   ├── StillRunning      the request with this idempotency key is not answered yet
-│   └── CallNotLive       nobody talks in the call: it is over, or still rings
+│   ├── CallNotLive       nobody talks in the call: it is over, or still rings
+│   └── NoWayOut          no carrier, or host, takes a call that was to be placed
 ├── CommandFailed         a command to a call was begun and could not be carried out
 ├── CommandUnanswered     what became of a command to a call was not heard in time
 ├── DocumentTooLarge      an uploaded file is longer than is taken
@@ -83,6 +84,10 @@ class StillRunning(Conflict):
 
 class CallNotLive(Conflict):
     """Nobody talks in the call: it is over, or still rings; the text says which."""
+
+
+class NoWayOut(Conflict):
+    """A call cannot be placed as it was to be; the text says what is missing, and no number."""
 
 
 class CommandFailed(DispatchError):

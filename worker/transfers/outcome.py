@@ -35,6 +35,8 @@ class TransferOutcome:
     target: str
     """Who took the call, or who was tried last."""
     sip_code: int | None = None
+    reason: str | None = None
+    """For the record: why nobody could be called, where that is known; it names no number."""
 
     @property
     def is_accepted(self) -> bool:

@@ -11,7 +11,7 @@ from livekit import rtc
 from livekit.agents import APIError, vad
 
 from dispatch.calls import EventType
-from dispatch.errors import DispatchError
+from dispatch.errors import DispatchError, NoWayOut
 from dispatch.transfer_policy import TransferMode, TransferPolicy
 from telephony import hearing
 from telephony.dialling_rules import PhoneTarget, SipTarget, Target
@@ -45,10 +45,6 @@ class SpeaksAside(Protocol):
         ...
 
 
-class NoTrunkError(Exception):
-    """Calls can not be placed there: the number has no carrier for it, or the host is private."""
-
-
 @dataclass(frozen=True, slots=True)
 class TransferParts:
     """What every transfer of one call works with."""
@@ -66,8 +62,8 @@ class TransferParts:
     policy: TransferPolicy
     may_dial: Callable[[str], Awaitable[bool]]
     """Whether calls may be sent to a SIP server, by its host."""
-    find_trunk: Callable[[], Awaitable[str | SipServer | None]]
-    """Finds the outbound trunk of the number that was called."""
+    find_trunk: Callable[[], Awaitable[SipServer]]
+    """Finds the carrier of the number that was called; raises `NoWayOut` where there is none."""
     legs: list[HumanLeg] = field(default_factory=list)
     """Every leg that was dialled, for the bill."""
 
@@ -116,6 +112,7 @@ class Transfer:
                 target=outcome.target,
                 outcome=outcome.code.value,
                 sip_code=outcome.sip_code,
+                reason=outcome.reason,
             )
         self._note(EventType.TRANSFER_COMPLETED, outcome=outcome.code.value, target=outcome.target)
         return outcome
@@ -143,11 +140,11 @@ class Transfer:
     async def _try(self, target: Target) -> TransferOutcome:
         try:
             leg = await self._leg_to(target)
-        except (NoTrunkError, DispatchError) as exc:
+        except DispatchError as exc:
             logger.warning(
                 "no way to dial the target of a transfer", extra={"error": type(exc).__name__}
             )
-            return TransferOutcome(TransferCode.FAILED, target.text)
+            return TransferOutcome(TransferCode.FAILED, target.text, reason=str(exc))
         self._parts.legs.append(leg)
         self._note(EventType.TRANSFER_RINGING, target=target.text, leg=leg.identity)
         try:
@@ -209,17 +206,14 @@ class Transfer:
 
     async def _leg_to(self, target: Target) -> HumanLeg:
         parts = self._parts
-        trunk: str | SipServer | None
         match target:
             case SipTarget(user, hostname):
                 to, trunk = user, SipServer(hostname)
             case PhoneTarget(number):
                 to, trunk = number, await parts.find_trunk()
         # Tenants write targets and carriers alike.
-        if isinstance(trunk, SipServer) and not await parts.may_dial(trunk.hostname):
-            trunk = None
-        if trunk is None:
-            raise NoTrunkError
+        if not await parts.may_dial(trunk.hostname):
+            raise NoWayOut("The host to call is not known, or at an address that is not public.")
         request = DialRequest(
             room_name=parts.room.name,
             identity=f"human_{self._id[:8]}_{len(parts.legs)}",

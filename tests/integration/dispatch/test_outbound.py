@@ -16,7 +16,7 @@ from dispatch.agent_profile import AgentDraft
 from dispatch.call_records import CallRecords
 from dispatch.calls import Admitted
 from dispatch.carrier_trunks import CarrierTrunks
-from dispatch.errors import Conflict, InsufficientCredits, InvalidField, NotFound
+from dispatch.errors import Conflict, InsufficientCredits, InvalidField, NotFound, NoWayOut
 from dispatch.event_drain import EventDrain
 from dispatch.live_calls import LiveCalls
 from dispatch.numbers import PhoneNumber
@@ -128,7 +128,13 @@ async def test_a_call_becomes_a_room_with_a_job_that_finds_carrier_and_admission
     )
     number = board.number.number
     assert await trunks.of_number(number, board.owner.project_id) is not None
-    assert await trunks.of_number(number, uuid.uuid4()) is None
+    for asked, project_id, why in (
+        (number, uuid.uuid4(), "not the project's any more"),
+        ("+12015550109", board.owner.project_id, "not the project's any more"),
+        (None, board.owner.project_id, "no fromNumber"),
+    ):
+        with pytest.raises(NoWayOut, match=why):
+            await trunks.of_number(asked, project_id)
     request = await board.requests.start(board.owner, CallRequest(to=TO), new_id=call_id)
     admitted = await board.live.admit(arrival_of(request.call), "AJ_first")
     assert isinstance(admitted, Admitted)

@@ -9,12 +9,13 @@ from typing import Any, cast
 import pytest
 from livekit import rtc
 
+from dispatch.errors import NoWayOut
 from dispatch.transfer_policy import TransferPolicy
 from telephony.dialling_rules import DiallingRules, RefusalCode, TargetRefused
 from telephony.e164 import E164, parse_e164
 from telephony.errors import DialError, DialOutcome, VendorUnavailable
 from telephony.hearing import Party, Role
-from telephony.ports import ReferOutcome, Referred
+from telephony.ports import ReferOutcome, Referred, SipServer
 from tests.fakes.livekit_legs import FakeDialler, FakeHearing
 from worker.call_control import CallActivity, CallControl
 from worker.call_errors import CallOver, NotNow
@@ -33,8 +34,12 @@ DID, OWN_SECOND = parse_e164("+12015550100"), parse_e164("+12015550101")
 AGENT_ID = uuid.uuid4()
 
 
-async def no_trunk() -> None:
+NO_CARRIER = "The carrier of the number to call from has no termination."
+
+
+async def no_trunk() -> SipServer:
     """Find no carrier: only SIP addresses can be dialled."""
+    raise NoWayOut(NO_CARRIER)
 
 
 def participant(identity: str, *names: str) -> Any:
@@ -57,9 +62,12 @@ class Room(rtc.EventEmitter[Any]):
 class Journal:
     def __init__(self) -> None:
         self.events: list[str] = []
+        self.reasons: list[object] = []
 
-    def event(self, event_type: str, **_data: object) -> None:
+    def event(self, event_type: str, reason: object = None, **_data: object) -> None:
         self.events.append(str(event_type))
+        if reason is not None:
+            self.reasons.append(reason)
 
 
 class Agent:
@@ -330,11 +338,14 @@ async def test_whom_the_agent_may_not_call_is_not_called(to: str, code: RefusalC
     assert office.journal.events == []
 
 
-async def test_a_number_without_an_outbound_trunk_is_a_failed_transfer() -> None:
+async def test_a_number_that_no_carrier_takes_is_a_failed_transfer_and_the_record_says_why() -> (
+    None
+):
     office = Office(targets=["+12015550155"])
 
     assert (await office.control.transfer()).code is TransferCode.FAILED
     assert office.dialler.dialled == []
+    assert office.journal.reasons == [NO_CARRIER]
 
 
 async def test_a_sip_server_that_tenants_must_not_see_is_not_dialled() -> None:
@@ -342,6 +353,9 @@ async def test_a_sip_server_that_tenants_must_not_see_is_not_dialled() -> None:
 
     assert (await office.control.transfer()).code is TransferCode.FAILED
     assert office.dialler.dialled == []
+    assert office.journal.reasons == [
+        "The host to call is not known, or at an address that is not public."
+    ]
 
 
 async def test_an_agent_does_not_go_round_in_circles() -> None:
