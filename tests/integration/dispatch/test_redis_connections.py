@@ -43,9 +43,10 @@ async def test_whoever_waits_for_a_connection_gets_the_next_one_or_is_told_in_ti
     await pool.release(only)
     assert await waiting is None
     only = await pool.get_connection()  # type: ignore[no-untyped-call]
-    monkeypatch.setattr("dispatch.store.redis_client.TIMEOUT_S", 0.05)
-    with pytest.raises(StoreUnavailable):
-        await calls.find(uuid.uuid4())
+    with monkeypatch.context() as impatient:
+        impatient.setattr("dispatch.store.redis_client.TIMEOUT_S", 0.05)
+        with pytest.raises(StoreUnavailable):
+            await calls.find(uuid.uuid4())
     await pool.release(only)
     assert await calls.find(uuid.uuid4()) is None
     await client.aclose()

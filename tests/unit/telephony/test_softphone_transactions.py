@@ -20,7 +20,10 @@ from telephony.softphone.transactions import SIPTimers
 pytestmark = pytest.mark.unit
 
 CALLEE = "+12015550100"
-HASTY = SIPTimers(t1_s=0.01, t2_s=0.04)
+HASTY = SIPTimers(t1_s=0.03, t2_s=0.12)
+"""Given up after 64 times t1, which outlasts the pauses of a busy machine."""
+RESIGNED = SIPTimers(t1_s=0.01, t2_s=0.04)
+"""For telephones that are to give up, too."""
 
 
 def kind_of(datagram: bytes) -> str:
@@ -97,9 +100,8 @@ async def test_a_lost_refusal_is_sent_again() -> None:
 
 async def test_an_answer_that_is_never_acknowledged_ends_the_call() -> None:
     network = Network(ACK=1000)
-    timers = SIPTimers(t1_s=0.002, t2_s=0.01)
     async with (
-        Softphone(options=options(timers=timers)) as callee,
+        Softphone(options=options(timers=RESIGNED)) as callee,
         Softphone(options=options(network)) as caller,
     ):
         caller.invite(callee.uri(CALLEE))
@@ -130,10 +132,9 @@ async def test_a_cancelled_call_that_is_answered_all_the_same_is_hung_up() -> No
 
 async def test_hanging_up_on_a_far_end_that_is_gone_still_ends_the_call() -> None:
     network = Network(BYE=1000)
-    timers = SIPTimers(t1_s=0.002, t2_s=0.01)
     async with (
-        Softphone(on_call=answer_after(), options=options(timers=timers)) as callee,
-        Softphone(options=options(network, timers)) as caller,
+        Softphone(on_call=answer_after(), options=options(timers=RESIGNED)) as callee,
+        Softphone(options=options(network, RESIGNED)) as caller,
     ):
         call = await caller.call(callee.uri(CALLEE))
         assert (await call.hang_up()).by is EndedBy.LOCAL
@@ -142,10 +143,9 @@ async def test_hanging_up_on_a_far_end_that_is_gone_still_ends_the_call() -> Non
 
 async def test_a_request_that_is_never_answered_fails_with_408() -> None:
     network = Network(REFER=1000)
-    timers = SIPTimers(t1_s=0.002, t2_s=0.01)
     async with (
         Softphone(on_call=answer_after()) as callee,
-        Softphone(options=options(network, timers)) as caller,
+        Softphone(options=options(network, RESIGNED)) as caller,
     ):
         call = await caller.call(callee.uri(CALLEE))
         with pytest.raises(RequestFailed) as failed:

@@ -111,7 +111,9 @@ async def test_a_browser_has_no_telephone_to_send_keys_to() -> None:
 async def test_keys_that_are_pressed_stop_when_the_leg_is_gone() -> None:
     desk = Desk()
     pressing = asyncio.ensure_future(desk.control.press_keys("1,,,,2"))
-    await asyncio.sleep(0.01)
+    async with asyncio.timeout(30):
+        while not desk.room.pressed:
+            await asyncio.sleep(0)
     desk.ending.cut_off(CALLER_HUNG_UP)
     with pytest.raises(CallOver):
         await pressing

@@ -65,7 +65,8 @@ async def test_without_barge_in_keys_pressed_during_the_prompt_are_ignored() -> 
     await asyncio.sleep(0)
     gathering.press("7")
     heard.set()
-    await asyncio.sleep(0.01)
+    for _ in range(20):
+        await asyncio.sleep(0)
     gathering.press("8")
     assert await collecting == Gathered("8", GatherEnd.FULL)
 
