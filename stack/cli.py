@@ -21,6 +21,8 @@ from stack.settings import StackSettings
 from stack.supervisor import Stack, running_stack
 from stack.terminal import Terminal
 from telephony.dtmf import InvalidDtmf, plan_dtmf
+from telephony.e164 import E164, parse_dialled
+from telephony.errors import InvalidNumber
 from telephony.softphone.errors import CallFailed
 
 INTERRUPTED = 130
@@ -142,19 +144,34 @@ def ordered_actions(arguments: Sequence[str]) -> list[Action]:
     """Return what the caller does, in the order of the command line.
 
     Raises:
-        typer.BadParameter: Something to press is not a key.
+        typer.BadParameter: Something to press is not a key, or there is nothing to say.
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--say", dest="actions", type=Say, action="append", default=[])
     parser.add_argument("--press", dest="actions", type=Press, action="append")
     actions: list[Action] = parser.parse_known_args(arguments)[0].actions
     for action in actions:
-        if isinstance(action, Press):
-            try:
-                plan_dtmf(action.keys)
-            except InvalidDtmf as exc:
-                raise typer.BadParameter(str(exc), param_hint="--press") from exc
+        match action:
+            case Press(keys):
+                try:
+                    plan_dtmf(keys)
+                except InvalidDtmf as exc:
+                    raise typer.BadParameter(str(exc), param_hint="--press") from exc
+            case Say(text) if not text.strip():
+                raise typer.BadParameter("there is nothing to say", param_hint="--say")
     return actions
+
+
+def number_of(text: str) -> E164:
+    """Return the number that somebody wrote, with or without its plus.
+
+    Raises:
+        StackError: It is none.
+    """
+    try:
+        return parse_dialled(text)
+    except InvalidNumber as exc:
+        raise StackError(f"'{text}' cannot be called. {exc}") from exc
 
 
 async def place(
@@ -163,30 +180,27 @@ async def place(
     """Call a number of the running stack and print the conversation and its timings.
 
     Raises:
-        StackError: No stack runs, or the call was not answered.
+        StackError: No stack runs, that is no number, or the call was not answered.
     """
     env = read_env_file(var)
-    sentences = await known_sentences(env, number)
+    sentences = await known_sentences(env, number_of(number))
     address = env["DIALPLANE_SIP_ADDRESS"]
     terminal.heading(f"Calling sip:{number}@{address}")
     try:
         async with dialled(address, number, from_number=caller) as call:
             conversation = await Caller(call, sentences, terminal.line).converse(actions)
     except CallFailed as exc:
+        failure = str(exc)
         raise StackError(
-            f"The call was not answered: {exc}. `dialplane explain {number}` says why."
+            f"{failure[:1].upper()}{failure[1:]}. `dialplane explain {number}` says why."
         ) from exc
     terminal.timings(conversation)
 
 
-async def known_sentences(env: dict[str, str], number: str) -> list[str]:
+async def known_sentences(env: dict[str, str], number: E164) -> list[str]:
     """Return what the agent of a number may say; empty when the number is not the tenant's."""
     async with api_client(env["DIALPLANE_URL"], env["DIALPLANE_API_KEY"]) as client:
-        try:
-            found = (await client.get("/v1/chat/phone-numbers", number=number))["data"]
-        except ApiRefused:
-            # Not a number at all: the call itself will tell more.
-            return []
+        found = (await client.get("/v1/chat/phone-numbers", number=number))["data"]
         if not found or not found[0]["agentId"]:
             return []
         return sentences_of(await client.get(f"/v1/agents/{found[0]['agentId']}"))
@@ -196,16 +210,17 @@ async def explain_number(number: str, var: Path, terminal: Terminal) -> bool:
     """Print every condition of an answered call to a number; return whether all hold.
 
     Raises:
-        StackError: No stack runs.
+        StackError: No stack runs, or that is no number.
     """
     env = read_env_file(var)
+    wanted = number_of(number)
     async with api_client(env["DIALPLANE_URL"], env["DIALPLANE_API_KEY"]) as client:
         try:
-            answer = await client.get(f"/v1/phone-numbers/{quote(number, safe='')}/explain")
+            answer = await client.get(f"/v1/phone-numbers/{quote(wanted, safe='')}/explain")
         except ApiRefused as exc:
             if exc.status != NOT_FOUND:
                 raise
-            terminal.failure(f"Nobody would answer: {number} is not a number of this project.")
+            terminal.failure(f"Nobody would answer: {wanted} is not a number of this project.")
             return False
     terminal.heading(f"If someone rang {answer['number']} now")
     for step in answer["steps"]:

@@ -4,8 +4,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from stack.cli import app, ordered_actions
+from stack.cli import app, number_of, ordered_actions
 from stack.conversation import Press, Say
+from stack.errors import StackError
 
 pytestmark = pytest.mark.unit
 
@@ -22,6 +23,21 @@ def test_calls_without_anything_to_do() -> None:
 def test_refuses_what_is_no_key() -> None:
     with pytest.raises(typer.BadParameter, match="0-9"):
         ordered_actions(["call", "+12015550100", "--press", "x"])
+
+
+def test_refuses_to_say_nothing() -> None:
+    with pytest.raises(typer.BadParameter, match="nothing to say"):
+        ordered_actions(["call", "+12015550100", "--say", " "])
+
+
+@pytest.mark.parametrize("written", ["+12015550100", "12015550100", "+1 (201) 555-0100"])
+def test_reads_a_number_as_people_write_it(written: str) -> None:
+    assert number_of(written) == "+12015550100"
+
+
+def test_says_what_is_wrong_with_a_number() -> None:
+    with pytest.raises(StackError, match=r"'front desk' cannot be called\. A phone number"):
+        number_of("front desk")
 
 
 def test_names_its_four_commands() -> None:
