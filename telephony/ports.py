@@ -334,7 +334,13 @@ class Dialler(Protocol):
         ...
 
     async def refer(
-        self, room_name: str, identity: str, target_uri: str, *, timeout_s: float
+        self,
+        room_name: str,
+        identity: str,
+        target_uri: str,
+        *,
+        headers: Mapping[str, str],
+        timeout_s: float,
     ) -> Referred:
         """Ask a leg's carrier to call somebody else in our place, and wait for the outcome.
 
@@ -344,6 +350,8 @@ class Dialler(Protocol):
             room_name: The room.
             identity: The leg.
             target_uri: `tel:` or `sip:`.
+            headers: Of the REFER. A `sip:` address also asks for them in the call that follows
+                (RFC 3261 section 19.1.1); a `tel:` cannot, and its carrier may pass them on or not.
             timeout_s: Seconds until the outcome counts as unknown.
 
         Raises:

@@ -1,6 +1,8 @@
 """Telephone legs that we begin, end and pass on, over LiveKit's SIP service."""
 
+from collections.abc import Mapping
 from typing import Final
+from urllib.parse import quote, urlencode
 
 from google.protobuf.duration_pb2 import Duration
 from livekit import api
@@ -63,13 +65,20 @@ class LiveKitDialler:
             return
 
     async def refer(
-        self, room_name: str, identity: str, target_uri: str, *, timeout_s: float
+        self,
+        room_name: str,
+        identity: str,
+        target_uri: str,
+        *,
+        headers: Mapping[str, str],
+        timeout_s: float,
     ) -> Referred:
         """Ask a leg's carrier to call somebody else in our place, and wait for the outcome."""
         request = api.TransferSIPParticipantRequest(
             room_name=room_name,
             participant_identity=identity,
-            transfer_to=target_uri,
+            transfer_to=_asking_for(headers, target_uri),
+            headers=dict(headers),
             ringing_timeout=_duration(timeout_s),
         )
 
@@ -90,6 +99,17 @@ class LiveKitDialler:
             return _referred(answer.sip_status.code or None, reason, answer.sip_status.status)
 
         return await self._client.once("refer", send)
+
+
+def _asking_for(headers: Mapping[str, str], target_uri: str) -> str:
+    """Return a target that asks for headers in the call that a REFER brings about, if it can.
+
+    livekit-sip puts a `sip:` address between angle brackets, as RFC 3515 wants of one with headers.
+    Source: livekit/protocol livekit/sip.go, TransferSIPParticipantRequest.ValidateResult.
+    """
+    if not headers or not target_uri.startswith("sip:"):
+        return target_uri
+    return f"{target_uri}?{urlencode(headers, quote_via=quote)}"
 
 
 def _participant(request: DialRequest) -> api.CreateSIPParticipantRequest:

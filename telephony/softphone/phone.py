@@ -275,9 +275,8 @@ class Softphone:
         """Call the target of a REFER and report how that goes."""
         transfer.accept()
         await transfer.report(100)
-        headers = {"Replaces": transfer.replaces} if transfer.replaces else None
         try:
-            outgoing = self.invite(transfer.target, headers=headers)
+            outgoing = self.invite(transfer.target, headers=transfer.headers)
             await transfer.report(await outgoing.ringing)
             await outgoing.answered
         except ValueError:

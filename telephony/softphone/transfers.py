@@ -39,7 +39,8 @@ class TransferRequest:
             ValueError: It does not name exactly one target.
         """
         request = transaction.request
-        self.target, self.replaces = _target(request)
+        self.request: Final = request
+        self.target, self.headers = _target(request)
         self.referred_by: Final = request.headers.get("Referred-By")
         self._agent = agent
         self._dialog = dialog
@@ -105,16 +106,21 @@ def find_fragment_status(body: bytes) -> int | None:
     return int(words[1])
 
 
-def _target(request: Request) -> tuple[str, str | None]:
-    """Return the Refer-To URI and the Replaces header asked for with it."""
+def _target(request: Request) -> tuple[str, dict[str, str]]:
+    """Return the Refer-To URI and the headers of the new call that are asked for with it.
+
+    Only those that change nothing about who calls whom are taken (RFC 3261 section 19.1.5).
+    """
     values = request.headers.getlist("Refer-To")
     if len(values) != 1:
         raise ValueError("a REFER names exactly one target")
     _, bracket, rest = values[0].partition("<")
     address = rest.partition(">")[0] if bracket else values[0].partition(";")[0]
     uri, _, headers = address.strip().partition("?")
-    for header in headers.split("&"):
-        name, _, value = header.partition("=")
-        if name.lower() == "replaces":
-            return uri, unquote(value)
-    return uri, None
+    named = (header.partition("=") for header in headers.split("&"))
+    taken = {
+        unquote(name): unquote(value)
+        for name, _, value in named
+        if name.lower() == "replaces" or name.lower().startswith("x-")
+    }
+    return uri, taken

@@ -2,7 +2,7 @@
 """LiveKit's hearing and telephone legs in memory."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from telephony.errors import VendorNotFound, VendorUnavailable
@@ -65,6 +65,7 @@ class FakeDialler:
     dialled: list[DialRequest] = field(default_factory=list)
     hung_up: list[str] = field(default_factory=list)
     refers: list[str] = field(default_factory=list)
+    refer_headers: list[Mapping[str, str]] = field(default_factory=list)
     never_answers: bool = False
 
     async def dial(self, request: DialRequest) -> AnsweredLeg:
@@ -79,7 +80,14 @@ class FakeDialler:
         self.hung_up.append(identity)
 
     async def refer(
-        self, room_name: str, identity: str, target_uri: str, *, timeout_s: float
+        self,
+        room_name: str,
+        identity: str,
+        target_uri: str,
+        *,
+        headers: Mapping[str, str],
+        timeout_s: float,
     ) -> Referred:
         self.refers.append(target_uri)
+        self.refer_headers.append(headers)
         return self.referred

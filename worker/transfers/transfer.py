@@ -67,6 +67,11 @@ class TransferParts:
     legs: list[HumanLeg] = field(default_factory=list)
     """Every leg that was dialled, for the bill."""
 
+    @property
+    def hops(self) -> dict[str, str]:
+        """The header that counts how often the call was passed on, this time included."""
+        return {HOPS_HEADER: str(self.line.hops + 1)}
+
 
 class Transfer:
     """One attempt to pass a call on, over one or several targets, one after the other.
@@ -126,6 +131,7 @@ class Transfer:
                     parts.room.name,
                     parts.caller_identity,
                     target.uri,
+                    headers=parts.hops,
                     timeout_s=float(parts.policy.ring_timeout_s),
                 )
             except VendorError as exc:
@@ -221,7 +227,7 @@ class Transfer:
             trunk=trunk,
             from_number=parts.from_number,
             ringing_timeout_s=float(parts.policy.ring_timeout_s),
-            headers={HOPS_HEADER: str(parts.line.hops + 1)},
+            headers=parts.hops,
             name="Transfer",
         )
         return HumanLeg(parts.room, parts.dialler, parts.hearing, request, self._note_end)

@@ -145,6 +145,27 @@ async def test_a_call_is_dialled_once_with_its_own_server_and_hides_the_number()
 async def test_a_transfer_has_an_outcome_whether_it_is_raised_or_answered(
     answer: Any, outcome: ReferOutcome, code: int | None
 ) -> None:
-    referred = await dialler(Sip(answer)).refer("call_1", "caller", "tel:+12015550155", timeout_s=5)
+    referred = await dialler(Sip(answer)).refer(
+        "call_1", "caller", "tel:+12015550155", headers={}, timeout_s=5
+    )
 
     assert (referred.outcome, referred.sip_code) == (outcome, code)
+
+
+@pytest.mark.parametrize(
+    ("target", "asked_for"),
+    [
+        ("tel:+12015550155", "tel:+12015550155"),
+        ("sip:desk@pbx.example:5062", "sip:desk@pbx.example:5062?X-Dialplane-Hops=2"),
+    ],
+)
+async def test_a_transfer_counts_the_hops_to_the_carrier_and_where_it_can_to_the_target(
+    target: str, asked_for: str
+) -> None:
+    sip = Sip(api.TransferSIPParticipantResponse())
+    headers = {"X-Dialplane-Hops": "2"}
+    await dialler(sip).refer("call_1", "caller", target, headers=headers, timeout_s=5)
+
+    [asked] = sip.asked
+    assert asked.transfer_to == asked_for
+    assert dict(asked.headers) == headers

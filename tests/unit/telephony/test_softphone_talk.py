@@ -227,6 +227,22 @@ async def test_a_transferred_phone_calls_the_target() -> None:
         assert caller.calls[0].first_audio_at is not None
 
 
+async def test_a_transferred_phone_sends_the_headers_it_is_asked_for_and_stays_who_it_is() -> None:
+    async with (
+        Softphone(on_call=answer_after()) as agent,
+        Softphone() as human,
+        Softphone() as caller,
+    ):
+        await caller.call(agent.uri("+12015550100"))
+        target = f"{human.uri('+12015550170')}?X-Hand=number%202&From=sip%3Amallory%40host"
+        passing = asyncio.ensure_future(agent.calls[0].transfer(target))
+        incoming = await human.next_call()
+        await incoming.answer()
+        assert await passing == 200
+        assert incoming.invite.headers["X-Hand"] == "number 2"
+        assert "mallory" not in incoming.invite.headers["From"]
+
+
 async def test_a_busy_target_is_reported() -> None:
     async with (
         Softphone(on_call=answer_after()) as agent,

@@ -297,6 +297,7 @@ async def test_a_carrier_that_takes_the_call_ends_it_as_transferred() -> None:
 
     assert outcome.is_accepted
     assert office.dialler.refers == ["tel:+12015550155"]
+    assert office.dialler.refer_headers == [{"X-Dialplane-Hops": "1"}]
     assert (await office.line.ending.wait())[0] == TRANSFERRED
 
 
