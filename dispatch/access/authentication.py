@@ -207,7 +207,8 @@ class Authentication:
         for is_last in (self._first_sight is None, True):
             async with self._database.reading() as db:
                 organization = await accounts.find_external(db, signed_in.organization)
-                if organization is not None:
+                # Without a project it may be one whose first sight is going on, or was cut off.
+                if organization is not None and (is_last or organization.first_project_id):
                     member = await members.find_by_subjects(db, organization.id, subjects)
                     return organization, signed_in.role if member is None else member.role
             if is_last or self._first_sight is None:

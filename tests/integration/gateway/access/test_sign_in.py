@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from dispatch.accounts import SYSTEM
 from tests.builders.identity_provider import (
     EC_KEY,
     ISSUER,
@@ -91,6 +92,18 @@ async def test_an_organisation_is_created_at_first_sight_where_the_installation_
         assert len((await office.admin.get(at)).json()["data"]) == 1
         log = (await office.admin.get("/admin/v1/audit-log")).json()["data"]
         assert {entry["actorKind"] for entry in log} == {"system"}
+
+
+async def test_an_organisation_whose_first_sight_was_interrupted_gets_its_project(
+    gateway_with: GatewayWith,
+):
+    async with gateway_with(jwt_unknown_organization="create") as office:
+        half_done = uuid.uuid5(uuid.NAMESPACE_URL, f"{ISSUER}#org_new")
+        await office.services.tenants.create_organization(
+            SYSTEM, "New", new_id=half_done, external_id="org_new"
+        )
+        answer = await agents_of(office, token(org_id="org_new"))
+        assert (answer.status_code, answer.json()["data"]) == (200, [])
 
 
 LONG_AGO = datetime.now(UTC) - timedelta(hours=1)
