@@ -18,6 +18,10 @@ from telephony.speech.resampling import resample
 QUIET_S = 0.5
 """Silence that ends what the agent says; longer than its pauses between two sentences."""
 
+PAUSE_S = 1.5
+"""How much longer what was not understood is listened to: a machine at its limit stutters, and a
+sentence with a gap in it is no less a sentence."""
+
 ANSWER_TIMEOUT_S = 10.0
 LONGEST_SPEECH_S = 60.0
 MARGIN_S = 0.15
@@ -147,17 +151,29 @@ class Caller:
         except NothingHeard:
             self._note("agent", f"[nothing for {ANSWER_TIMEOUT_S:g} s]", time.monotonic())
             return
-        try:
-            last_s = await call.wait_for_quiet(quiet_s=QUIET_S, timeout_s=LONGEST_SPEECH_S)
-        except (CallIsOver, NothingHeard):
-            last_s = time.monotonic()
         if self.conversation.first_audio_after_s is None:
             self.conversation.first_audio_after_s = first.arrived_s - self._invited_s
-        self._heard_until_s = time.monotonic()
-        pcm = call.heard.between(first.arrived_s - MARGIN_S, last_s + MARGIN_S)
-        text = await asyncio.to_thread(understand, pcm, self._sentences)
+        text = await self._hear_out(first.arrived_s)
         delay_s = None if after_s is None else first.arrived_s - after_s
         self._note("agent", text, first.arrived_s, delay_s)
+
+    async def _hear_out(self, first_s: float) -> str:
+        """Return what was said from a moment on, once it is understood or nothing more follows."""
+        call = self._call
+        while True:
+            try:
+                last_s = await call.wait_for_quiet(quiet_s=QUIET_S, timeout_s=LONGEST_SPEECH_S)
+            except (CallIsOver, NothingHeard):
+                last_s = time.monotonic()
+            self._heard_until_s = time.monotonic()
+            pcm = call.heard.between(first_s - MARGIN_S, last_s + MARGIN_S)
+            text = await asyncio.to_thread(understand, pcm, self._sentences)
+            if text in self._sentences or not self._sentences:
+                return text
+            try:
+                await call.wait_for_audio(timeout_s=PAUSE_S, since_s=self._heard_until_s)
+            except (CallIsOver, NothingHeard):
+                return text
 
     async def finish(self) -> None:
         """Give the agent the chance to end the call, then hang up."""
