@@ -82,6 +82,7 @@ async def test_a_pages_commands_work_as_printed(
         own = {
             "DIALPLANE_URL": address,
             "DIALPLANE_API_KEY": tenant.key,
+            "DIALPLANE_AGENT_ID": agent["id"],
             "AGENT_ID": agent["id"],
             "CALL_ID": await ended_call(database, tenant),
         }
