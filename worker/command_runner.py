@@ -152,7 +152,7 @@ class CommandRunner:
         outcome = await self._control.transfer(given["to"], mode, given["summary"], explain=True)
         return CommandResult(
             CommandStatus.DONE,
-            _TAKEN if outcome.is_accepted else _NOT_TAKEN,
+            _TAKEN if outcome.is_accepted else f"{outcome.reason or _NOT_TAKEN} {_BACK}",
             outcome.code,
             details={"target": outcome.target, "sip_code": outcome.sip_code},
         )
@@ -167,7 +167,8 @@ _DONE: Final = {
     CommandName.END: "The call has ended.",
 }
 _TAKEN: Final = "The caller was passed on."
-_NOT_TAKEN: Final = "Nobody took the call; the caller is back with the agent."
+_NOT_TAKEN: Final = "Nobody took the call."
+_BACK: Final = "The caller is back with the agent."
 
 
 def _not_done(status: CommandStatus, sentence: str, field: str = "") -> CommandResult:

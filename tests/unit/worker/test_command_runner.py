@@ -68,6 +68,7 @@ class Control:
     def __init__(self) -> None:
         self.asked: list[tuple[str, Any]] = []
         self.refusal: Exception | None = None
+        self.outcome = TransferOutcome(TransferCode.BUSY, "sip:desk@192.0.2.1", 486)
         self.passing_on = asyncio.Event()
         self.passing_on.set()
 
@@ -82,7 +83,7 @@ class Control:
     async def transfer(self, *_args: Any, explain: bool) -> TransferOutcome:
         assert explain
         await self.passing_on.wait()
-        return TransferOutcome(TransferCode.BUSY, "sip:desk@192.0.2.1", 486)
+        return self.outcome
 
 
 class Journal:
@@ -142,6 +143,17 @@ async def test_a_transfer_is_answered_by_its_outcome(desk: Desk) -> None:
     answer = await desk.tell(command(CommandName.TRANSFER, **TRANSFER))
     assert (answer.status, answer.outcome) == (CommandStatus.DONE, "busy")
     assert answer.details == {"target": "sip:desk@192.0.2.1", "sip_code": 486}
+    assert answer.sentence == "Nobody took the call. The caller is back with the agent."
+
+
+async def test_a_transfer_that_could_not_be_dialled_is_answered_with_the_reason(desk: Desk) -> None:
+    reason = "The carrier of the number to call from has no termination."
+    desk.control.outcome = TransferOutcome(TransferCode.FAILED, "+12015550155", reason=reason)
+    answer = await desk.tell(command(CommandName.TRANSFER, **TRANSFER))
+    assert (answer.outcome, answer.sentence) == (
+        "failed",
+        f"{reason} The caller is back with the agent.",
+    )
 
 
 @pytest.mark.parametrize(
