@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from typing import Final
 
-from dispatch.chat.events import ChatEvent, Chunk, Handoff, ToolCall, ToolResult
+from dispatch.chat.events import ChatEvent, Chunk, Handoff, ToolCall, ToolResult, apart
 from dispatch.chat.history import remembered
 from dispatch.chat.text_model import (
     ModelFailed,
@@ -86,8 +86,9 @@ class Answering:
         """Let the other agent speak first, as it does to everybody."""
         yield Handoff(takeover.from_agent, takeover.agent.name)
         if takeover.greeting:
+            told = apart(self._last_said(), takeover.greeting)
             self.items.append(Item(role=Role.ASSISTANT, content=takeover.greeting))
-            yield Chunk(takeover.greeting)
+            yield Chunk(told)
 
     def break_off(self) -> None:
         """Keep what was said of an answer that will not be completed."""
@@ -104,9 +105,10 @@ class Answering:
                 match part:
                     case TextDelta():
                         text = storable(part.text)
+                        told = text if self._text else apart(self._last_said(), text)
                         self._text += text
                         self._check_length()
-                        yield Chunk(text)
+                        yield Chunk(told)
                     case ToolRequest():
                         requests.append(_storable_request(part))
                     case TokenUsage():
@@ -134,6 +136,11 @@ class Answering:
                     failed=failed,
                 )
             )
+
+    def _last_said(self) -> str:
+        """Return what the agent said last in this answer, before the text that grows now."""
+        said = (item.content for item in reversed(self.items) if item.role is Role.ASSISTANT)
+        return next(filter(None, said), "")
 
     def _known(self) -> list[Item]:
         return remembered([*self._history, *self.items], self._model.memory)

@@ -62,3 +62,13 @@ class ChatError:
 
 
 ChatEvent = StreamStart | Chunk | ToolCall | ToolResult | Handoff | StreamEnd | ChatError
+
+
+def apart(before: str, text: str) -> str:
+    """Return a text as it is told right after another one: with a space where neither brings one.
+
+    What an agent says before and after a tool are two messages on record, but one answer to who
+    puts its pieces together.
+    """
+    sticks = before and text and not before[-1].isspace() and not text[0].isspace()
+    return f" {text}" if sticks else text

@@ -12,13 +12,14 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Final, Protocol
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from dispatch.chat.answering import Answering
 from dispatch.chat.charging import ChatCharges
-from dispatch.chat.events import ChatError, ChatEvent, Chunk, StreamEnd, StreamStart
+from dispatch.chat.events import ChatError, ChatEvent, Chunk, StreamEnd, StreamStart, apart
 from dispatch.chat.sessions import instructions_of, require_open
 from dispatch.chat.text_model import ModelFailed, TextModel
 from dispatch.chat.tools import Toolbox, ToolSource
@@ -206,7 +207,8 @@ class ChatTurns:
                 return []
             later = await conversations.messages_from(db, conversation.id, message.position + 1)
         usage, end_session = end
-        said = [Chunk(item.content) for item in _answer_in(later) if item.content]
+        texts = [item.content for item in _answer_in(later) if item.content]
+        said = [Chunk(apart(before, text)) for before, text in pairwise(["", *texts])]
         return [
             StreamStart(conversation.agent.name),
             *said,

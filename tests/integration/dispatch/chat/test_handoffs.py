@@ -35,7 +35,7 @@ async def test_a_conversation_is_handed_over_and_goes_on_with_the_other_agent(ho
         ToolCall("handoff"),
         ToolResult("handoff"),
         Handoff("Support Agent", "Billing"),
-        Chunk("Billing here, Ada."),
+        Chunk(" Billing here, Ada."),
         StreamEnd(TokenUsage(10, 5), end_session=False),
     ]
     [offered] = [
@@ -53,9 +53,12 @@ async def test_a_conversation_is_handed_over_and_goes_on_with_the_other_agent(ho
     assert {"role": "user", "content": "My invoice?"} in asked["messages"]
     assert "handoff" not in [each["function"]["name"] for each in asked["tools"]]
     # Told again after a lost answer, nothing is handed over a second time.
-    assert (await house.say(chat, "My invoice?", turn_id))[-1] == StreamEnd(
-        TokenUsage(10, 5), end_session=False
-    )
+    assert await house.say(chat, "My invoice?", turn_id) == [
+        StreamStart("Billing"),
+        Chunk("I pass you on."),
+        Chunk(" Billing here, Ada."),
+        StreamEnd(TokenUsage(10, 5), end_session=False),
+    ]
     assert len(house.server.requests) == 2
 
 

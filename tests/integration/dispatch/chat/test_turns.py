@@ -117,7 +117,7 @@ class TestAnswering:
             Chunk("One moment."),
             ToolCall("find_order"),
             ToolResult("find_order"),
-            Chunk("It is shipped."),
+            Chunk(" It is shipped."),
             StreamEnd(TokenUsage(20, 10), end_session=False),
         ]
         [received] = orders.received

@@ -67,6 +67,20 @@ async def test_a_tool_is_run_and_its_answer_given_to_the_model():
     assert growing.usage == TokenUsage(29, 4, 10)
 
 
+async def test_what_is_said_after_a_tool_does_not_stick_to_what_was_said_before_it():
+    model = RehearsedModel(
+        [
+            [TextDelta("One moment."), LOOK_UP, TokenUsage(9, 3)],
+            [TextDelta("It is "), TextDelta("on its way."), TokenUsage(20, 1)],
+        ]
+    )
+    growing = answering(model, LookUp())
+    told = [event.delta for event in await events_of(growing) if isinstance(event, Chunk)]
+    assert told == ["One moment.", " It is ", "on its way."]
+    kept = [item.content for item in growing.items if item.role is Role.ASSISTANT]
+    assert kept == ["One moment.", "It is on its way."]
+
+
 @pytest.mark.parametrize("name", ["end_conversation", "end_call"])
 async def test_the_agent_can_end_the_conversation(name: str):
     goodbye = [TextDelta("Goodbye."), ToolRequest("call_1", name, "{}"), TokenUsage(1, 1)]
