@@ -3,11 +3,11 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from dispatch.billing.record import UsageRecord, records_of_call
 from dispatch.calls import EventType
+from dispatch.milliseconds import moment_of
 from dispatch.script import key_text
 from dispatch.store.event_stream import StreamedEvent
 from dispatch.usage.operations import OPERATION_EVENTS, OperationChange, operation_change
@@ -78,7 +78,7 @@ def changes_of(events: Sequence[StreamedEvent]) -> RecordChanges:
         else:
             _change_call(changes.calls.setdefault(event.call_id, CallChanges()), event)
         if event.type is EventType.ENDED and "bill" in event.data:
-            ended_at = _from_ms(event.data["ended_at_ms"])
+            ended_at = moment_of(event.data["ended_at_ms"])
             bill = records_of_call(event.call_id, event.data, ended_at)
             changes.bills.setdefault(event.call_id, bill)
     return changes
@@ -101,7 +101,7 @@ def _change_call(call: CallChanges, event: StreamedEvent) -> None:
         case EventType.ANSWERED:
             call.columns |= {
                 "state": CallState.ACTIVE,
-                "answered_at": _from_ms(data["answered_at_ms"]),
+                "answered_at": moment_of(data["answered_at_ms"]),
             }
         case EventType.REFUSED:
             call.columns |= _tenant(data) | _refusal(event)
@@ -110,7 +110,7 @@ def _change_call(call: CallChanges, event: StreamedEvent) -> None:
             if "state_lost" in data:
                 call.state_lost = event
             if "answered_at_ms" in data:
-                call.columns["answered_at"] = _from_ms(data["answered_at_ms"])
+                call.columns["answered_at"] = moment_of(data["answered_at_ms"])
         case _:
             return
 
@@ -136,7 +136,7 @@ def _ending(event: StreamedEvent) -> dict[str, Any]:
     state = CallState.ENDED if event.type is EventType.ENDED else CallState.MISSED
     return {
         "state": state,
-        "ended_at": _from_ms(data["ended_at_ms"]),
+        "ended_at": moment_of(data["ended_at_ms"]),
         "ended_by": data["ended_by"],
         "end_reason": data["end_reason"],
         "sip_code": data["sip_code"],
@@ -151,7 +151,7 @@ def _turn(event: StreamedEvent) -> dict[str, Any]:
         "seq": event.seq,
         "speaker": event.data["speaker"],
         "text": event.data["text"],
-        "at": _from_ms(event.data["at_ms"]),
+        "at": moment_of(event.data["at_ms"]),
         "interrupted": event.data["interrupted"],
     }
 
@@ -163,7 +163,7 @@ def _pressed(event: StreamedEvent) -> dict[str, Any]:
         "seq": event.seq,
         "speaker": "caller",
         "text": " ".join(key_text(key) for key in event.data["digits"]),
-        "at": _from_ms(event.data["at_ms"]),
+        "at": moment_of(event.data["at_ms"]),
         "interrupted": False,
     }
 
@@ -177,7 +177,3 @@ def _ledger_entry(event: StreamedEvent, operation_id: str) -> dict[str, Any]:
         "call_id": event.call_id,
         "created_at": event.at,
     }
-
-
-def _from_ms(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -5,7 +5,7 @@ import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from dispatch.agent_profile import AgentProfile
@@ -25,6 +25,7 @@ from dispatch.calls import (
     call_id_of_sip_room,
 )
 from dispatch.errors import StoreUnavailable
+from dispatch.milliseconds import milliseconds_of, moment_of
 from dispatch.number_behaviour import Action, CallPlan, NumberBehaviour, decide
 from dispatch.numbers import ROUTE, Route
 from dispatch.settings import DispatchSettings
@@ -164,7 +165,7 @@ class LiveCalls:
             When the call was answered, as recorded; None when it is not live.
         """
         answered_at_ms = await self._store.answered(call_id, at)
-        return None if answered_at_ms is None else _from_ms(answered_at_ms)
+        return None if answered_at_ms is None else moment_of(answered_at_ms)
 
     async def beat(
         self,
@@ -202,7 +203,7 @@ class LiveCalls:
             {
                 "speaker": turn.speaker,
                 "text": turn.text,
-                "at_ms": _to_ms(turn.at),
+                "at_ms": milliseconds_of(turn.at),
                 "interrupted": turn.interrupted,
             },
         )
@@ -211,7 +212,7 @@ class LiveCalls:
         self, call_id: uuid.UUID, entry_id: str, digits: str, at: datetime
     ) -> None:
         """Put pressed keys on the call's record."""
-        data = {"digits": digits, "at_ms": _to_ms(at)}
+        data = {"digits": digits, "at_ms": milliseconds_of(at)}
         await self._record(call_id, entry_id, EventType.KEYS, data)
 
     async def record_tool(
@@ -355,7 +356,7 @@ def _settlement(call_id: uuid.UUID, answer: list[str]) -> Settlement:
     return Settlement(
         call_id=call_id,
         state=CallState(state),
-        ended_at=_from_ms(int(ended_at_ms)),
+        ended_at=moment_of(ended_at_ms),
         billed_s=int(billed_s),
         cost_microcredits=int(cost),
         refunded_microcredits=int(refunded),
@@ -368,11 +369,3 @@ def _funded_s(amount_microcredits: int, price_microcredits_per_minute: int) -> f
     if price_microcredits_per_minute == 0:
         return FREE_CALL_FUNDED_S
     return amount_microcredits * 60 / price_microcredits_per_minute
-
-
-def _from_ms(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
-
-
-def _to_ms(at: datetime) -> int:
-    return round(at.timestamp() * 1000)

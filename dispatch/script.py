@@ -38,6 +38,7 @@ from pydantic import (
     model_validator,
 )
 
+from dispatch.conditions import either, has, implies
 from telephony.speech.words import words_of
 
 MAIN_MENU = "main"
@@ -85,21 +86,11 @@ class ToolCall:
     arguments: dict[str, Any]
 
 
-def _has(field: str, **limits: JsonValue) -> dict[str, Any]:
-    return {"required": [field], "properties": {field: limits}}
-
-
 _STEP_RULES: dict[str, Any] = {
     "allOf": [
-        {"anyOf": [_has("phrases", minItems=1), _has("keys", minItems=1)]},
-        {
-            "anyOf": [
-                _has("reply", minLength=1),
-                _has("action", type="object"),
-                _has("goto", type="string"),
-            ]
-        },
-        {"if": _has("then", minLength=1), "then": _has("action", type="object")},
+        either(has("phrases", minItems=1), has("keys", minItems=1)),
+        either(has("reply", minLength=1), has("action", type="object"), has("goto", type="string")),
+        implies(has("then", minLength=1), has("action", type="object")),
     ]
 }
 """What `Step` asks of its fields together, in JSON Schema."""

@@ -5,7 +5,7 @@ import json
 import logging
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from dispatch.accounts import Principal
@@ -19,6 +19,7 @@ from dispatch.errors import (
     NotFound,
     RoomUnavailable,
 )
+from dispatch.milliseconds import moment_of
 from dispatch.settings import DispatchSettings
 from dispatch.store.live_call_store import LiveCallStore, SessionFields
 from dispatch.store.redis_client import RedisClient
@@ -166,7 +167,7 @@ class VoiceSessions:
             room_name=room_name,
             token=token,
             agent_name=answer[1],
-            created_at=_from_ms(answer[2]),
+            created_at=moment_of(answer[2]),
         )
 
     def token(self, room_name: str, identity: str, grants: SessionGrants) -> str:
@@ -213,7 +214,7 @@ class VoiceSessions:
             organization_id=uuid.UUID(fields["organization_id"]),
             project_id=uuid.UUID(fields["project_id"]),
             metadata=json.loads(fields["metadata"]),
-            created_at=_from_ms(fields["created_at_ms"]),
+            created_at=moment_of(fields["created_at_ms"]),
             seat=seat,
         )
 
@@ -258,7 +259,3 @@ def _refusal(answer: str, agent_id: uuid.UUID) -> DispatchError:
             return Conflict("The room already has a voice session.")
         case _:
             return CapacityReached(REFUSAL_SENTENCES[RefusalReason(answer)])
-
-
-def _from_ms(milliseconds: str) -> datetime:
-    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)

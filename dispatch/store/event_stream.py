@@ -3,13 +3,14 @@
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import orjson
 from redis.exceptions import ResponseError
 
 from dispatch.calls import EventType
+from dispatch.milliseconds import moment_of
 from dispatch.store import redis_keys
 from dispatch.store.redis_client import RedisClient, translate_redis_errors
 
@@ -43,7 +44,7 @@ class StreamEntry:
                 call_id=uuid.UUID(self.fields["call_id"]),
                 seq=int(self.fields["seq"]),
                 type=EventType(self.fields["type"]),
-                at=datetime.fromtimestamp(int(self.fields["at_ms"]) / 1000, UTC),
+                at=moment_of(self.fields["at_ms"]),
                 data=orjson.loads(self.fields["data"]),
             )
         except KeyError as exc:

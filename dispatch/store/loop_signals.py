@@ -7,6 +7,7 @@ from typing import Final
 
 import orjson
 
+from dispatch.milliseconds import milliseconds_of, moment_of
 from dispatch.store import redis_keys
 from dispatch.store.redis_client import RedisClient, translate_redis_errors
 
@@ -45,7 +46,7 @@ class LoopSignals:
         Raises:
             StoreUnavailable: Redis did not answer.
         """
-        at_ms = round(datetime.now(UTC).timestamp() * 1000)
+        at_ms = milliseconds_of(datetime.now(UTC))
         beat = orjson.dumps({"at_ms": at_ms, "ok": ok, "detail": detail})
         with translate_redis_errors():
             await self._redis.set(redis_keys.dispatch_beat(loop), beat, ex=BEAT_TTL_S)
@@ -61,7 +62,7 @@ class LoopSignals:
         if text is None:
             return None
         fields = orjson.loads(text)
-        at = datetime.fromtimestamp(fields["at_ms"] / 1000, UTC)
+        at = moment_of(fields["at_ms"])
         return LoopBeat(loop, at, fields["ok"], fields["detail"])
 
     async def wake(self, loop: str) -> None:

@@ -54,6 +54,14 @@ class RequestBody(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
 
 
+class Patch(BaseModel):
+    """What a body has that changes some fields of a thing; an absent field stays as it is."""
+
+    def changes(self) -> dict[str, Any]:
+        """Return the fields that were sent, as `dispatch` spells them."""
+        return self.model_dump(include=self.model_fields_set)
+
+
 class Answer(BaseModel):
     """An answer's body in camelCase, made from the object `dispatch` returned."""
 

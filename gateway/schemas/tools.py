@@ -7,10 +7,10 @@ from typing import Any, Final, Self
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 from pydantic.alias_generators import to_camel
 
+from dispatch.conditions import described, has, if_there, implies
 from dispatch.tool_definition import HttpRequest, ToolDefinition, ToolDraft
 from dispatch.tool_parameters import NOT_AT_THE_TOP
 from gateway.schemas.base import Answer, without_defaults
-from gateway.schemas.conditions import described, has, if_there, implies
 
 _REQUEST = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
 _ANSWER = ConfigDict(alias_generator=to_camel, extra="ignore", frozen=True, populate_by_name=True)

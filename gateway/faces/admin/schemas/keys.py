@@ -9,8 +9,8 @@ from pydantic import ConfigDict, Field, StringConstraints, field_validator
 
 from dispatch.access.key_drafts import KeyDraft
 from dispatch.accounts import WIDGET_SCOPES
-from gateway.schemas.base import Answer, Instant, Label, RequestBody, without_defaults
-from gateway.schemas.conditions import both, described, has, if_there, implies
+from dispatch.conditions import both, described, has, if_there, implies
+from gateway.schemas.base import Answer, Instant, Label, Patch, RequestBody, without_defaults
 from gateway.schemas.scopes import Scopes
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
@@ -78,7 +78,7 @@ def _describe_patch(schema: dict[str, Any]) -> None:
     schema["examples"] = [{"scopes": ["agents:read", "voice:write"]}]
 
 
-class KeyPatch(RequestBody):
+class KeyPatch(Patch, RequestBody):
     """What to change of a key; what is absent stays."""
 
     model_config = ConfigDict(json_schema_extra=_describe_patch)
@@ -91,10 +91,6 @@ class KeyPatch(RequestBody):
     expires_at: Instant | None = Field(default=None, description="Null for never.")
     description: Text = ""
     metadata: dict[str, Any] = Field(default={})
-
-    def changes(self) -> dict[str, Any]:
-        """Return the fields that were sent."""
-        return {name: getattr(self, name) for name in self.model_fields_set}
 
 
 class ReasonBody(RequestBody):

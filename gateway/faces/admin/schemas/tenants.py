@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, StringConstraints
 
 from dispatch.access.limits import MOST_PER_MINUTE, Plan
-from gateway.schemas.base import Answer, Label, RequestBody, without_defaults
+from gateway.schemas.base import Answer, Label, Patch, RequestBody, without_defaults
 
 ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[!-~]+$")]
 
@@ -34,7 +34,7 @@ def _describe_patch(schema: dict[str, Any]) -> None:
     schema["examples"] = [{"plan": "growth"}]
 
 
-class OrganizationPatch(RequestBody):
+class OrganizationPatch(Patch, RequestBody):
     """What to change of an organisation; what is absent stays."""
 
     model_config = ConfigDict(json_schema_extra=_describe_patch)
@@ -42,10 +42,6 @@ class OrganizationPatch(RequestBody):
     name: Label = ""
     plan: Plan = "enterprise"
     external_id: ExternalId | None = _EXTERNAL_ID
-
-    def changes(self) -> dict[str, Any]:
-        """Return the fields that were sent."""
-        return {name: getattr(self, name) for name in self.model_fields_set}
 
 
 Limits = Annotated[

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 from pydantic import ConfigDict, Field, JsonValue, StrictBool, StrictInt, StringConstraints
 
 from dispatch.agent_profile import AgentDraft, Name, PipelineMode
+from dispatch.conditions import described, has, if_there, implies
 from dispatch.tool_definition import ToolDraft
 from gateway.faces.agntix.schemas.limits import limited_like
 from gateway.faces.agntix.schemas.voice_params import (
@@ -16,7 +17,6 @@ from gateway.faces.agntix.schemas.voice_params import (
     VoiceParams,
 )
 from gateway.schemas.base import Answer, RequestBody, without_defaults
-from gateway.schemas.conditions import described, has, if_there, implies
 
 _Text = Annotated[str, StringConstraints(max_length=2_000)]
 

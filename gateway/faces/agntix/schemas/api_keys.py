@@ -9,8 +9,8 @@ from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from dispatch.access.key_drafts import KeyDraft
 from dispatch.accounts import ApiKey
+from dispatch.conditions import described
 from gateway.schemas.base import Answer, Instant, Label, RequestBody, without_defaults
-from gateway.schemas.conditions import described
 from gateway.schemas.scopes import Scopes
 
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from dispatch.agent_profile import AgentDraft, AgentProfile, AgentVersion, Name, TurnTaking
+from dispatch.conditions import described, either, has, if_there
 from dispatch.models.catalogue import catalogue
 from dispatch.models.choices import (
     AgentModels,
@@ -23,8 +24,7 @@ from dispatch.models.choices import (
 )
 from dispatch.script import Script
 from dispatch.transfer_policy import TransferPolicy
-from gateway.schemas.base import Answer, without_defaults
-from gateway.schemas.conditions import described, either, has, if_there
+from gateway.schemas.base import Answer, Patch, without_defaults
 from gateway.schemas.numbers import E164_PATTERN
 from gateway.schemas.targets import TARGET, TARGET_PATTERN
 
@@ -168,7 +168,7 @@ def _describe_patch(schema: dict[str, Any]) -> None:
     schema["examples"] = [{"greeting": "Good morning!", "isActive": True}]
 
 
-class AgentPatch(AgentBody):
+class AgentPatch(Patch, AgentBody):
     """The fields of an agent to change; what is absent stays, nested objects are replaced."""
 
     model_config = _REQUEST | ConfigDict(json_schema_extra=_describe_patch)
@@ -179,14 +179,6 @@ class AgentPatch(AgentBody):
     def _voice_needs_a_mode(self) -> Self:
         # Only the whole agent can be judged by this rule, and `dispatch` has it.
         return self
-
-    def changes(self) -> dict[str, Any]:
-        """Return the fields that were sent, as `dispatch` spells them."""
-        return {
-            name: value
-            for name, value in self.model_dump().items()
-            if name in self.model_fields_set
-        }
 
 
 class AgentAnswer(AgentBody):

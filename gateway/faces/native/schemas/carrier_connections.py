@@ -6,8 +6,8 @@ from typing import Annotated, Final
 
 from pydantic import ConfigDict, Field, SecretStr, StringConstraints
 
+from dispatch.conditions import both, described, either, has, if_there
 from gateway.schemas.base import Answer, Label, RequestBody
-from gateway.schemas.conditions import both, described, either, has, if_there
 from gateway.schemas.numbers import CREDENTIAL_LENGTH, Provider
 
 _ADDRESSES: Final = {

@@ -15,7 +15,7 @@ from dispatch.number_behaviour import (
 )
 from dispatch.number_behaviours import NumbersBehaviour
 from dispatch.opening_hours import OpeningHours
-from gateway.schemas.base import Answer, without_defaults
+from gateway.schemas.base import Answer, Patch, without_defaults
 from gateway.schemas.targets import Target
 
 _REQUEST = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
@@ -82,7 +82,7 @@ def _describe_patch(schema: dict[str, Any]) -> None:
     schema["examples"] = [BEHAVIOUR_EXAMPLE, {"openingHours": None, "afterHours": None}]
 
 
-class BehaviourPatch(NumberBehaviour):
+class BehaviourPatch(Patch, NumberBehaviour):
     """What to change of a number's behaviour; null clears a field, an absent one stays."""
 
     model_config = _REQUEST | ConfigDict(json_schema_extra=_describe_patch)
@@ -102,14 +102,6 @@ class BehaviourPatch(NumberBehaviour):
     blocked_callers: tuple[CallerPattern, ...] | None = Field(  # type: ignore[assignment]
         default=None, max_length=500, description="They are never answered, even if allowed."
     )
-
-    def changes(self) -> dict[str, Any]:
-        """Return the fields that were sent, as `dispatch` spells them."""
-        return {
-            name: value
-            for name, value in self.model_dump().items()
-            if name in self.model_fields_set
-        }
 
 
 class BehaviourAnswer(Answer):

@@ -2,9 +2,9 @@
 
 from pydantic import ConfigDict, Field, SecretStr, StrictInt
 
+from dispatch.conditions import described, has, implies
 from dispatch.terminations import MOST_A_SECOND, MOST_AT_ONCE
 from gateway.schemas.base import Answer, RequestBody
-from gateway.schemas.conditions import described, has, implies
 from gateway.schemas.numbers import CREDENTIAL_LENGTH, HOST
 
 

@@ -8,9 +8,9 @@ from typing import Any, Literal, Self
 from pydantic import ConfigDict, Field, SecretStr
 
 from dispatch.byoc_numbers import ByocNumber, SipAccount
+from dispatch.conditions import described, has, implies
 from dispatch.numbers import UNCHANGED, AgentChange
 from gateway.schemas.base import Answer, RequestBody, without_defaults
-from gateway.schemas.conditions import described, has, implies
 from gateway.schemas.numbers import CREDENTIAL_LENGTH, PUBLIC_HOST, PhoneNumber
 
 

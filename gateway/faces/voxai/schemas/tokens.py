@@ -5,9 +5,9 @@ from typing import Final, Self
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
+from dispatch.conditions import both, described, has, if_there, implies
 from dispatch.voice_sessions import SessionGrants
 from gateway.faces.voxai.schemas.base import Answer, ConfigId, Name, RequestBody
-from gateway.schemas.conditions import both, described, has, if_there, implies
 
 MOST_AGENTS = 10
 
