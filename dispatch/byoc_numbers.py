@@ -6,15 +6,19 @@ numbers of one account are still a handful of trunks.
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from pydantic import SecretStr
 
-from dispatch.access.audit import record_change
 from dispatch.accounts import Principal
-from dispatch.carrier_account import check_credentials, checked_host, store_account_password
+from dispatch.carrier_account import (
+    check_credentials,
+    checked_host,
+    record_account_change,
+    store_account_password,
+)
 from dispatch.carrier_connections import create_implied_connection
 from dispatch.errors import InvalidField, NotFound
 from dispatch.numbers import UNCHANGED, AgentChange, PhoneNumber, Unchanged
@@ -257,7 +261,9 @@ class ByocNumbers:
         if password is None:
             return
         await store_account_password(db, self._keys, principal.project_id, connection_id, password)
-        await _record(db, principal, connection_id, {"password": "old"}, {"password": "new"})
+        await record_account_change(
+            db, principal, connection_id, {"password": "old"}, {"password": "new"}
+        )
 
     async def _described(
         self, principal: Principal, numbers: Sequence[PhoneNumber]
@@ -289,27 +295,7 @@ async def _set_account(
     await terminations.set_termination(db, current.connection_id, uri=uri, username=username)
     before = {"termination_uri": current.uri, "termination_username": current.username}
     after = {"termination_uri": uri, "termination_username": username}
-    await _record(db, principal, current.connection_id, before, after)
-
-
-async def _record(
-    db: WriteSession,
-    principal: Principal,
-    connection_id: uuid.UUID,
-    before: Mapping[str, str | None],
-    after: Mapping[str, str | None],
-) -> None:
-    await record_change(
-        db,
-        principal.actor,
-        "carrier_connection.account_changed",
-        target_type="carrier_connection",
-        target_id=connection_id,
-        organization_id=principal.organization_id,
-        project_id=principal.project_id,
-        before=before,
-        after=after,
-    )
+    await record_account_change(db, principal, current.connection_id, before, after)
 
 
 def _find(known: Sequence[Termination], uri: str, username: str | None) -> Termination | None:

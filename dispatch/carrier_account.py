@@ -2,10 +2,13 @@
 
 import re
 import uuid
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from pydantic import SecretStr
 
+from dispatch.access.audit import record_change
+from dispatch.accounts import Principal
 from dispatch.errors import InvalidField
 from dispatch.secrets.data_keys import data_key_for_writing
 from dispatch.secrets.envelope import KeyRing
@@ -57,6 +60,27 @@ def check_credentials(
             )
     if password is not None and username is None:
         raise InvalidField(f"{field_prefix}username", "A password goes with a user name.")
+
+
+async def record_account_change(
+    db: WriteSession,
+    principal: Principal,
+    connection_id: uuid.UUID,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+) -> None:
+    """Put on record who changed where, and as whom, a connection's carrier is called."""
+    await record_change(
+        db,
+        principal.actor,
+        "carrier_connection.account_changed",
+        target_type="carrier_connection",
+        target_id=connection_id,
+        organization_id=principal.organization_id,
+        project_id=principal.project_id,
+        before=before,
+        after=after,
+    )
 
 
 async def store_account_password(

@@ -6,9 +6,13 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from dispatch.access.audit import record_change
 from dispatch.accounts import Principal
-from dispatch.carrier_account import check_credentials, checked_host, store_account_password
+from dispatch.carrier_account import (
+    check_credentials,
+    checked_host,
+    record_account_change,
+    store_account_password,
+)
 from dispatch.errors import InvalidField, NotFound
 from dispatch.routes import Routes
 from dispatch.secrets.envelope import KeyRing
@@ -86,14 +90,10 @@ class Terminations:
                 )
             elif was is None or was[1] != wanted.username:
                 await terminations.forget_termination_password(db, connection_id)
-            await record_change(
+            await record_account_change(
                 db,
-                principal.actor,
-                "carrier_connection.account_changed",
-                target_type="carrier_connection",
-                target_id=connection_id,
-                organization_id=principal.organization_id,
-                project_id=principal.project_id,
+                principal,
+                connection_id,
                 before={
                     "termination_uri": was[0] if was else None,
                     "termination_username": was[1] if was else None,
