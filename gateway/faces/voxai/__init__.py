@@ -7,9 +7,8 @@ import re
 from typing import Final
 
 from gateway.faces.face import Face
-from gateway.faces.voxai.errors import voxai_body
+from gateway.faces.voxai.errors import voxai_body, voxai_problem_of
 from gateway.faces.voxai.routes import agents, knowledge, rooms, secrets, sessions, tokens, usage
-from gateway.problems import problem_of
 
 VOXAI: Final = Face(
     name="voxai",
@@ -23,6 +22,6 @@ VOXAI: Final = Face(
         usage.router,
         secrets.router,
     ),
-    problem_of=problem_of,
+    problem_of=voxai_problem_of,
     body_of=voxai_body,
 )

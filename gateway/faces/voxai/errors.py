@@ -4,13 +4,15 @@ Source: VoxAI's API page, section Error Handling. Codes it does not publish (402
 ours.
 """
 
+from dataclasses import replace
 from typing import Any, Final
 
 from pydantic import BaseModel, Field
-from pydantic.alias_generators import to_snake
 
-from gateway.problems import Problem
+from dispatch.errors import AgentNotVoiceReady, InvalidField
+from gateway.problems import Problem, problem_of
 from gateway.schemas.errors import HEADERS, Responses
+from gateway.validation import FieldError
 
 _CODES: Final = {
     "VALIDATION_ERROR": "INVALID_REQUEST",
@@ -18,6 +20,22 @@ _CODES: Final = {
     "CAPACITY_REACHED": "QUOTA_EXCEEDED",
 }
 """Where VoxAI has another word for it."""
+
+
+def voxai_problem_of(error: Exception) -> Problem:
+    """Return how an error is answered: the core's fields are named as they are in VoxAI's bodies.
+
+    What pydantic finds is named as the client spelled it already.
+    """
+    problem = problem_of(error)
+    match error:
+        case AgentNotVoiceReady():
+            field = "agent_config_id"
+        case InvalidField():
+            field = error.field
+        case _:
+            return problem
+    return replace(problem, details=(FieldError(field, problem.message),))
 
 
 def voxai_body(problem: Problem, request_id: str) -> dict[str, Any]:
@@ -31,7 +49,7 @@ def voxai_body(problem: Problem, request_id: str) -> dict[str, Any]:
         retry_after = int(problem.headers["Retry-After"])
         body |= {"limit": problem.rate_limit, "remaining": 0, "retry_after": retry_after}
     if problem.details:
-        body["details"] = {to_snake(each.field): each.message for each in problem.details}
+        body["details"] = {each.field: each.message for each in problem.details}
     return body
 
 

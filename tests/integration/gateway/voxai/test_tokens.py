@@ -117,7 +117,7 @@ async def test_refuses_an_agent_without_credit(gateway: Gateway):
         ({"identity": "u", "room": "r", "agent_config_id": 2**40}, "agent_config_id"),
         ({"identity": "u", "room": "r", "agent_config_id": True}, "agent_config_id"),
         ({"identity": "u", "room": "r", "no_agent": True, "agent_config_id": 1}, "no_agent"),
-        ({"identity": "u", "room": "r", "grants": {"roomCreate": True}}, "grants.room_create"),
+        ({"identity": "u", "room": "r", "grants": {"roomCreate": True}}, "grants.roomCreate"),
         ({"identity": "u", "room": "r", "grants": {"room": "other"}}, "grants.room"),
         ({"identity": "u", "room": "r", "color": "red"}, "color"),
     ],
@@ -127,6 +127,26 @@ async def test_names_the_field_that_is_wrong(gateway: Gateway, body: dict[str, o
     answer = await tenant.http.post("/api/v1/token", json=body)
     assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_REQUEST")
     assert list(answer.json()["details"]) == [field]
+
+
+async def test_names_the_field_of_an_agent_that_cannot_speak(gateway: Gateway):
+    tenant = await gateway.tenant(credits_microcredits=10_000_000)
+    config_id = (await tenant.agent(voiceEnabled=False))["configId"]
+    body = {"identity": "user-1", "room": "my-room", "agent_config_id": config_id}
+    answer = await tenant.http.post("/api/v1/token", json=body)
+    why = "The agent is inactive or not enabled for voice."
+    assert (answer.status_code, answer.json()) == (
+        400,
+        {"error": why, "code": "INVALID_REQUEST", "details": {"agent_config_id": why}},
+    )
+
+
+async def test_names_a_wrong_header_as_it_was_sent(gateway: Gateway):
+    tenant = await gateway.tenant()
+    body = {"identity": "user-1", "room": "my-room"}
+    answer = await tenant.http.post("/api/v1/token", json=body, headers={"Idempotency-Key": ""})
+    why = "Idempotency-Key: must have 1 to 255 visible ASCII characters."
+    assert (answer.status_code, answer.json()["details"]) == (400, {"Idempotency-Key": why})
 
 
 async def test_gives_more_grants_to_a_key_that_may_give_them(gateway: Gateway):
