@@ -8,7 +8,7 @@ import httpx
 
 from stack.errors import ApiRefused, StackNotRunning
 
-TIMEOUT_S = 15.0
+TIMEOUT_S = 60.0
 
 Json = dict[str, Any]
 

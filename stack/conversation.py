@@ -22,7 +22,7 @@ PAUSE_S = 1.5
 """How much longer what was not understood is listened to: a machine at its limit stutters, and a
 sentence with a gap in it is no less a sentence."""
 
-ANSWER_TIMEOUT_S = 10.0
+ANSWER_TIMEOUT_S = 20.0
 LONGEST_SPEECH_S = 60.0
 MARGIN_S = 0.15
 """Sound kept around an utterance for the recogniser."""
@@ -107,8 +107,15 @@ class Caller:
         self._heard_until_s = self._invited_s
         self.conversation = Conversation()
 
-    async def converse(self, actions: Sequence[Action]) -> Conversation:
-        """Hear the greeting, then act and hear the reply, one action after the other; hang up."""
+    async def converse(
+        self, actions: Sequence[Action], *, stays_s: float = HANG_UP_WAIT_S
+    ) -> Conversation:
+        """Hear the greeting, then act and hear the reply, one action after the other; hang up.
+
+        Args:
+            actions: What to say and press.
+            stays_s: How long the far end may take to end the call itself, after its last words.
+        """
         timings = self._call.timings
         if timings.answered_at:
             self.conversation.answered_after_s = timings.answered_at.monotonic_s - self._invited_s
@@ -119,7 +126,7 @@ class Caller:
         except CallIsOver:
             # The agent ended the call before everything was said; what was said is noted.
             pass
-        await self.finish()
+        await self.finish(stays_s)
         return self.conversation
 
     async def act(self, action: Action) -> float:
@@ -175,9 +182,9 @@ class Caller:
             except (CallIsOver, NothingHeard):
                 return text
 
-    async def finish(self) -> None:
+    async def finish(self, stays_s: float = HANG_UP_WAIT_S) -> None:
         """Give the agent the chance to end the call, then hang up."""
-        await asyncio.wait({self._call.ended}, timeout=HANG_UP_WAIT_S)
+        await asyncio.wait({self._call.ended}, timeout=stays_s)
         self.conversation.ended_by_agent = self._call.is_over
         end = await self._call.hang_up()
         if answered := self._call.timings.answered_at:

@@ -25,8 +25,8 @@ ACTIONS: tuple[Action, ...] = (
     Press("2"),
     Say("goodbye"),
 )
-NUMBER_TIMEOUT_S = 15.0
-RECORD_TIMEOUT_S = 30.0
+NUMBER_TIMEOUT_S = 60.0
+RECORD_TIMEOUT_S = 60.0
 POLL_S = 0.1
 
 CLOCK_SLACK = timedelta(seconds=2)

@@ -24,7 +24,7 @@ AT_THE_DESK: Final = "where can I find you"
 BY_THE_CALLER: Final = "what are your opening hours"
 MARGIN_S: Final = 0.15
 QUIET_S: Final = 0.8
-PATIENCE_S: Final = 20.0
+PATIENCE_S: Final = 40.0
 
 
 def transferring_agent(desk: str) -> dict[str, Any]:

@@ -27,8 +27,8 @@ MAJOR_VERSION = 18
 SUPERUSER = "postgres"
 DATABASE = "dialplane"
 UNPRIVILEGED_USER = "nobody"
-READY_TIMEOUT_S = 30.0
-INITDB_TIMEOUT_S = 60.0
+READY_TIMEOUT_S = 120.0
+INITDB_TIMEOUT_S = 300.0
 
 SETTINGS: dict[str, str] = {
     "max_connections": "200",

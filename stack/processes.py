@@ -121,7 +121,7 @@ class Command:
     cwd: Path | None = None
     user: pwd.struct_passwd | None = None
     stop_signal: signal.Signals = signal.SIGTERM
-    stop_timeout_s: float = 10.0
+    stop_timeout_s: float = 30.0
     lock: Path | None = None
 
 

@@ -16,7 +16,7 @@ from stack.ports import LOOPBACK
 from stack.processes import Command
 
 MINIMUM_VERSION = (6, 2)
-READY_TIMEOUT_S = 20.0
+READY_TIMEOUT_S = 60.0
 PING_TIMEOUT_S = 1.0
 
 SETTINGS: dict[str, str] = {

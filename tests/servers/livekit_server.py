@@ -17,7 +17,7 @@ from stack.settings import StackSettings
 from telephony.settings import LiveKitSettings
 
 KEYS = LiveKitKeys("tests", "a-secret-that-is-at-least-32-bytes-long")
-READY_TIMEOUT_S = 20.0
+READY_TIMEOUT_S = 60.0
 
 
 class LiveKitServer:
