@@ -18,7 +18,7 @@ _PARAMETER: Final = re.compile(r"{(\w+)}")
 def postman_collection(
     description: Mapping[str, Any], *, name: str, base_url: str, api_key: str
 ) -> dict[str, Any]:
-    """Return a collection with a folder for each tag.
+    """Return a collection with a folder for each tag, without the name of its API in front.
 
     Args:
         description: An OpenAPI 3.1 description.
@@ -32,7 +32,8 @@ def postman_collection(
             if operation := operations.get(method):
                 tag = (operation.get("tags") or [name])[0]
                 request = _request(description, path, method, operation)
-                folders.setdefault(tag, []).append(request)
+                folder = tag.rpartition(": ")[2].capitalize()
+                folders.setdefault(folder, []).append(request)
     return {
         "info": {"name": name, "schema": SCHEMA},
         "auth": {

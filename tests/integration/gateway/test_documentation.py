@@ -76,6 +76,7 @@ async def test_the_collection_is_filled_with_the_callers_address_and_key(gateway
         "apiKey": tenant.key,
     }
     assert collection["auth"]["type"] == "apikey"
+    assert [folder["name"] for folder in collection["item"]][:2] == ["Tokens", "Agents"]
 
 
 async def test_the_collection_asks_as_the_api_wants_to_be_asked(gateway: Gateway):
