@@ -4,7 +4,7 @@ No server takes part: a caller's line in real time is put in place of the room's
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from time import time
 from typing import Any
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from dispatch.script import NOT_UNDERSTOOD, Script
 from telephony.speech import espeak, pocketsphinx
 from telephony.speech.resampling import resample
+from tests.waiting import until
 from worker.builtin import EspeakTTS, PhraseSTT, ScriptLLM, prewarm
 
 pytestmark = pytest.mark.integration
@@ -155,13 +156,6 @@ class Call:
         await until(lambda: len(self.agent.heard) > count)
         await until(lambda: self.agent.heard[count].ended_at_s is not None)
         return self.agent.heard[count]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        # Both ends of the line change in their own time; there is no event to wait for.
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 @pytest.fixture

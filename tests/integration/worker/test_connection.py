@@ -1,13 +1,14 @@
 """What a worker knows of its connection to a real livekit-server."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.servers.livekit_server import LiveKitServer, running_livekit
+from tests.waiting import until
 from worker.server import CallServer
 from worker.settings import WorkerSettings
 
@@ -31,12 +32,6 @@ async def running_worker(livekit: LiveKitServer) -> AsyncIterator[CallServer]:
     finally:
         await worker.server.aclose()
         await asyncio.gather(serving, return_exceptions=True)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not condition():
-            await asyncio.sleep(0.05)
 
 
 async def test_counts_on_no_calls_from_a_livekit_that_is_away_until_it_is_back(

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
 
 import pytest
 from sipmessage import Request
@@ -16,6 +15,7 @@ from telephony.softphone.media_socket import Endpoint
 from telephony.softphone.phone import PhoneOptions, Softphone
 from telephony.softphone.sip_messages import parse_message
 from telephony.softphone.transactions import SIPTimers
+from tests.waiting import until
 
 pytestmark = pytest.mark.unit
 
@@ -52,12 +52,6 @@ class Network:
 
 def options(network: DatagramFilter | None = None, timers: SIPTimers = HASTY) -> PhoneOptions:
     return PhoneOptions(timers=timers, sip_filter=network)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not condition():
-            await asyncio.sleep(0.002)
 
 
 async def test_lost_requests_are_sent_again() -> None:

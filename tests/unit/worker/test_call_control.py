@@ -2,7 +2,6 @@
 
 import asyncio
 import uuid
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -17,6 +16,7 @@ from telephony.errors import DialError, DialOutcome, VendorUnavailable
 from telephony.hearing import Party, Role
 from telephony.ports import ReferOutcome, Referred, SipServer
 from tests.fakes.livekit_legs import FakeDialler, FakeHearing
+from tests.waiting import until
 from worker.call_control import CallActivity, CallControl
 from worker.call_errors import CallOver, NotNow
 from worker.ending import CALLER_HUNG_UP, HUMAN_HUNG_UP, TRANSFERRED, Ending
@@ -170,14 +170,8 @@ class Office:
 async def briefed(office: Office) -> "asyncio.Task[Any]":
     """Begin a warm transfer and return when the human was told what it is about."""
     passing = asyncio.ensure_future(office.control.transfer(summary="Ann asks for Bob."))
-    await eventually(lambda: "transfer.briefed" in office.journal.events)
+    await until(lambda: "transfer.briefed" in office.journal.events)
     return passing
-
-
-async def eventually(is_true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not is_true():
-            await asyncio.sleep(0.001)
 
 
 async def test_hold_and_resume() -> None:
@@ -200,7 +194,7 @@ async def test_a_hold_for_some_seconds_ends_by_itself_or_when_somebody_resumes()
     assert office.control.activity is CallActivity.TALKING
 
     holding = asyncio.ensure_future(office.control.hold_for(60))
-    await eventually(lambda: office.control.activity is CallActivity.ON_HOLD)
+    await until(lambda: office.control.activity is CallActivity.ON_HOLD)
     await office.control.resume()
     await asyncio.wait_for(holding, 30)
 
@@ -283,12 +277,12 @@ async def test_a_caller_who_hangs_up_ends_the_transfer_and_the_ringing_telephone
     office = Office()
     office.dialler.never_answers = True
     passing = asyncio.ensure_future(office.control.transfer())
-    await eventually(lambda: bool(office.dialler.dialled))
+    await until(lambda: bool(office.dialler.dialled))
     office.line.ending.cut_off(CALLER_HUNG_UP)
 
     with pytest.raises(CallOver):
         await passing
-    await eventually(lambda: bool(office.dialler.hung_up))
+    await until(lambda: bool(office.dialler.hung_up))
 
 
 async def test_a_carrier_that_takes_the_call_ends_it_as_transferred() -> None:
