@@ -1,170 +1,21 @@
 """Hold and transfer of one call, on a fake LiveKit: what each command does and refuses."""
 
 import asyncio
-import uuid
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from livekit import rtc
 
-from dispatch.errors import NoWayOut
-from dispatch.transfer_policy import TransferPolicy
-from telephony.dialling_rules import DiallingRules, RefusalCode, TargetRefused
-from telephony.e164 import E164, parse_e164
+from telephony.dialling_rules import RefusalCode, TargetRefused
 from telephony.errors import DialError, DialOutcome, VendorUnavailable
-from telephony.hearing import Party, Role
-from telephony.ports import ReferOutcome, Referred, SipServer
-from tests.fakes.livekit_legs import FakeDialler, FakeHearing
+from telephony.ports import ReferOutcome, Referred
+from tests.unit.worker.office import DESK, NO_CARRIER, OTHER, Office
 from tests.waiting import until
-from worker.call_control import CallActivity, CallControl
+from worker.call_control import CallActivity
 from worker.call_errors import CallOver, NotNow
-from worker.ending import CALLER_HUNG_UP, HUMAN_HUNG_UP, TRANSFERRED, Ending
-from worker.hearing import RoomHearing
-from worker.hold_music import HoldMusic
-from worker.line import Line
+from worker.ending import CALLER_HUNG_UP, HUMAN_HUNG_UP, TRANSFERRED
 from worker.transfers.outcome import TransferCode
-from worker.transfers.targets import Targets
-from worker.transfers.transfer import TransferParts
 
 pytestmark = pytest.mark.unit
-
-DESK, OTHER = "sip:desk@pbx.example", "sip:other@pbx.example"
-DID, OWN_SECOND = parse_e164("+12015550100"), parse_e164("+12015550101")
-AGENT_ID = uuid.uuid4()
-
-
-NO_CARRIER = "The carrier of the number to call from has no termination."
-
-
-async def no_trunk() -> SipServer:
-    """Find no carrier: only SIP addresses can be dialled."""
-    raise NoWayOut(NO_CARRIER)
-
-
-def participant(identity: str, *names: str) -> Any:
-    tracks = {
-        name: SimpleNamespace(sid=name, name=name, kind=rtc.TrackKind.KIND_AUDIO) for name in names
-    }
-    kind = rtc.ParticipantKind.PARTICIPANT_KIND_SIP
-    return SimpleNamespace(identity=identity, track_publications=tracks, attributes={}, kind=kind)
-
-
-class Room(rtc.EventEmitter[Any]):
-    name = "call_1"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.local_participant = participant("agent", "voice", "hold_music")
-        self.remote_participants = {"caller": participant("caller", "mic")}
-
-
-class Journal:
-    def __init__(self) -> None:
-        self.events: list[str] = []
-        self.reasons: list[object] = []
-
-    def event(self, event_type: str, reason: object = None, **_data: object) -> None:
-        self.events.append(str(event_type))
-        if reason is not None:
-            self.reasons.append(reason)
-
-
-class Agent:
-    """An agent that notes what it is told."""
-
-    def __init__(self) -> None:
-        self.heard: list[str] = []
-        self.is_aside = False
-
-    def stand_aside(self) -> None:
-        self.is_aside = True
-
-    def come_back(self) -> None:
-        self.is_aside = False
-
-    async def say(self, text: str) -> None:
-        self.heard.append(text)
-
-    async def say_aside(self, text: str) -> None:
-        self.heard.append(f"aside: {text}")
-
-
-class Music:
-    def __init__(self) -> None:
-        self.plays = False
-
-    async def publish(self) -> None:
-        return
-
-    def play(self) -> None:
-        self.plays = True
-
-    async def stop(self) -> None:
-        self.plays = False
-
-
-class Office:
-    """One call and everything around it."""
-
-    def __init__(self, **policy: Any) -> None:
-        self.room = Room()
-        self.line = Line(cast("rtc.Room", self.room), Ending())
-        self.livekit = FakeHearing(wanted={("caller", "voice")}, present={"caller"})
-        self.dialler = FakeDialler()
-        self.journal, self.agent, self.music = Journal(), Agent(), Music()
-        self.policy = TransferPolicy.model_validate({"targets": [DESK], **policy})
-        parties = [Party("caller", Role.CALLER), Party("agent", Role.AGENT)]
-        room = cast("rtc.Room", self.room)
-        parts = TransferParts(
-            room=room,
-            line=self.line,
-            caller_identity="caller",
-            from_number=DID,
-            journal=cast("Any", self.journal),
-            hearing=RoomHearing(self.livekit, room, parties, asyncio.Event().wait),
-            dialler=self.dialler,
-            voice=self.agent,
-            detection=cast("Any", None),
-            policy=self.policy,
-            may_dial=self.may_dial,
-            find_trunk=no_trunk,
-        )
-        rules = DiallingRules(allow=self.policy.patterns, own_numbers=frozenset({DID}))
-        targets = Targets(self.policy, rules, AGENT_ID, None, self.find_agent)
-        self.control = CallControl(
-            parts, self.agent, cast("HoldMusic", self.music), targets, can_refer=True
-        )
-        dial = self.dialler.dial
-
-        async def dial_and_join(request: Any) -> Any:
-            self.livekit.present.add(request.identity)
-            joined = participant(request.identity, "human_mic")
-            self.room.remote_participants[request.identity] = joined
-            self.room.emit("participant_connected", joined)
-            return await dial(request)
-
-        self.dialler.dial = dial_and_join  # type: ignore[method-assign]
-
-    async def find_agent(self, number: E164) -> uuid.UUID | None:
-        return {OWN_SECOND: AGENT_ID}.get(number)
-
-    async def may_dial(self, hostname: str) -> bool:
-        return hostname == "pbx.example"
-
-    @property
-    def human(self) -> Any:
-        return self.room.remote_participants[self.dialler.dialled[-1].identity]
-
-    def press(self, digit: str) -> None:
-        """Let the human press a key."""
-        self.room.emit("sip_dtmf_received", SimpleNamespace(participant=self.human, digit=digit))
-
-    def leave(self, one: Any) -> None:
-        """Let somebody leave the room."""
-        one.disconnect_reason = rtc.DisconnectReason.CLIENT_INITIATED
-        self.room.remote_participants.pop(one.identity)
-        self.room.emit("participant_disconnected", one)
 
 
 async def briefed(office: Office) -> "asyncio.Task[Any]":

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from telephony.errors import DialError, DialOutcome, VendorUnavailable
-from tests.unit.worker.test_call_control import Office
+from tests.unit.worker.office import Office
 from worker.call_control import CallActivity
 from worker.transfers.outcome import TransferCode
 

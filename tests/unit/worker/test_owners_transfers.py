@@ -5,7 +5,7 @@ import pytest
 from dispatch.transfer_policy import TransferMode
 from telephony.dialling_rules import TargetRefused
 from telephony.ports import ReferOutcome, Referred
-from tests.unit.worker.test_call_control import DESK, DID, OTHER, Office
+from tests.unit.worker.office import DESK, DID, OTHER, Office
 from worker.call_control import CallActivity
 
 pytestmark = pytest.mark.unit
