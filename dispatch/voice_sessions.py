@@ -21,6 +21,7 @@ from dispatch.errors import (
 )
 from dispatch.milliseconds import moment_of
 from dispatch.settings import DispatchSettings
+from dispatch.store.credential_cache import Presumed
 from dispatch.store.live_call_store import LiveCallStore, SessionFields
 from dispatch.store.redis_client import RedisClient
 from telephony.calls import CallDirection, CallKind, EndedBy, EndReason
@@ -109,6 +110,7 @@ class VoiceSessions:
         grants: SessionGrants | None = None,
         seat: str = "",
         room_is_open: bool = False,
+        presumed: Presumed | None = None,
     ) -> OpenedVoiceSession:
         """Open a session: one Redis script, then one LiveKit request.
 
@@ -122,8 +124,11 @@ class VoiceSessions:
             grants: What the token allows.
             seat: Tells several agents of one room apart: each has a session and a call of its own.
             room_is_open: The agent is sent into a room that is there already.
+            presumed: Who asks, if Redis did not say yet that they may: the script asks it first.
 
         Raises:
+            NotConfirmed: Who asks is not who was presumed. Nothing was done.
+            RateLimited: They ask too often.
             NotFound: No such agent in the owner's project.
             AgentNotVoiceReady: The agent is inactive or not for voice.
             InsufficientCredits: The balance does not cover a first block, or is unknown.
@@ -151,6 +156,7 @@ class VoiceSessions:
                 project_id=principal.project_id,
                 metadata=json.dumps(metadata or {}),
             ),
+            presumed,
         )
         if answer[0] != "opened":
             raise _refusal(answer[0], agent_id)

@@ -5,7 +5,6 @@ parse anything. FastAPI reads bodies before dependencies run; hence route classe
 """
 
 import hmac
-import math
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -26,7 +25,7 @@ from dispatch.access.origins import is_allowed
 from dispatch.access.rate_limits import RateState
 from dispatch.access.reach import EVERYWHERE, Reach
 from dispatch.accounts import ADMINISTRATOR, Actor, Principal, Role, Scope
-from dispatch.errors import NotFound, RateLimited, StoreUnavailable
+from dispatch.errors import NotFound, StoreUnavailable
 from gateway.answer_headers import add_rate_headers, let_page_read
 from gateway.json_requests import JsonRequest
 from gateway.repetitions import HEADER as REPEATABLE_HEADER
@@ -374,7 +373,7 @@ def _check_page(request: Request, caller: Caller, users_origins: Sequence[str]) 
 def _count(request: Request, rate: RateState) -> None:
     add_rate_headers(request, rate.limit, rate.remaining, rate.free_in_ms)
     if not rate.is_allowed:
-        raise RateLimited(rate.limit, max(1, math.ceil(rate.free_in_ms / 1_000)))
+        raise rate.refusal()
 
 
 async def current_principal(request: Request) -> Principal:

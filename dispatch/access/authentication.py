@@ -14,7 +14,13 @@ from dispatch.access.tokens import SignedIn, TokenVerifier
 from dispatch.accounts import ROLE_SCOPES, Actor, Principal, Role
 from dispatch.api_keys import hash_key, is_well_formed
 from dispatch.errors import NotAllowed, NotFound, StoreUnavailable
-from dispatch.store.credential_cache import LIFE_S, Credential, CredentialCache, RateState
+from dispatch.store.credential_cache import (
+    LIFE_S,
+    Credential,
+    CredentialCache,
+    Presumed,
+    RateState,
+)
 from dispatch.store.engine import Database, ReadSession
 from dispatch.store.repositories import accounts, keys, members
 
@@ -107,8 +113,7 @@ class Authentication:
         is_key = is_well_formed(credential)
         if not is_key and (self._tokens is None or credential.count(".") != 2):
             return None
-        # Hashed whatever it is: what is in Redis cannot be used to sign in.
-        digest = hash_key(credential if is_key else f"{credential}\n{project}", self._pepper)
+        digest = self._digest(credential, project, is_key=is_key)
         tries = 0
         while True:
             tries += 1
@@ -125,6 +130,25 @@ class Authentication:
                 return None if found is None else _uncounted(found)
             await self._remember(digest, found)
 
+    def presume(self, key: str, api: str) -> Presumed | None:
+        """Return whom a key belonged to when it was used here last. No I/O.
+
+        The script that carries the request out must confirm it (`Presumed.confirm`).
+
+        Args:
+            key: A key; a user's token is never presumed.
+            api: Which API is asked; its limit counts.
+
+        Returns:
+            None when the key is not known here: ask `identify`.
+        """
+        if not is_well_formed(key):
+            return None
+        presumed = self._cache.presume(self._digest(key, "", is_key=True), api)
+        if presumed is None or not presumed.credential.is_good_at(datetime.now(UTC)):
+            return None
+        return presumed
+
     async def administer(self, token: str) -> Member | None:
         """Return the user of a token as a member of their organisation; None as for `identify`.
 
@@ -138,6 +162,10 @@ class Authentication:
         organization, role = await self._organization_of(signed_in)
         actor = Actor("user", signed_in.subject, signed_in.name, organization.id)
         return Member(actor, organization.id, role)
+
+    def _digest(self, credential: str, project: str, *, is_key: bool) -> str:
+        # Hashed whatever it is: what is in Redis cannot be used to sign in.
+        return hash_key(credential if is_key else f"{credential}\n{project}", self._pepper)
 
     async def _look_up(
         self, digest: str, credential: str, project: str, *, is_key: bool

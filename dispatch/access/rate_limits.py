@@ -1,8 +1,5 @@
 """Rate limits of single things, such as a chat session, beside those of keys."""
 
-import math
-
-from dispatch.errors import RateLimited
 from dispatch.store.credential_cache import CredentialCache, RateState
 
 __all__ = ["RateLimits", "RateState"]
@@ -27,5 +24,5 @@ class RateLimits:
         """
         state = await self._cache.take(subject, per_minute)
         if not state.is_allowed:
-            raise RateLimited(per_minute, max(1, math.ceil(state.free_in_ms / 1_000)))
+            raise state.refusal()
         return state

@@ -1,8 +1,9 @@
 """Credentials seen lately, and how often they were used: what a request asks Redis once."""
 
+import math
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -10,6 +11,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from dispatch.accounts import Principal
+from dispatch.errors import RateLimited
 from dispatch.store import redis_keys
 from dispatch.store.lua_scripts import LuaScripts
 from dispatch.store.redis_client import RedisClient, translate_redis_errors
@@ -19,6 +21,9 @@ LIFE_S: Final = 60
 
 _VERSION_LIFE_S: Final = 3_600
 """Longer than any answer that was read before the change could still be on its way."""
+
+_MOST_REMEMBERED: Final = 4_096
+"""Credentials that one process remembers, to have them confirmed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,47 @@ class RateState:
     """After how long a request that is counted now is counted no more; over the limit, after how
     long there is room for one again."""
 
+    def refusal(self) -> RateLimited:
+        """Return the error for a request that is not allowed."""
+        return RateLimited(self.limit, max(1, math.ceil(self.free_in_ms / 1_000)))
+
+
+class NotConfirmed(Exception):
+    """Redis holds the credential no more, or holds something else of it; nothing was done."""
+
+
+@dataclass(slots=True)
+class Presumed:
+    """What a credential stood for when this process saw it last.
+
+    Nothing may come of it until Redis confirms it, in the script that carries the request out.
+    """
+
+    credential: Credential
+    key: str
+    """Where Redis keeps it."""
+    owner: str
+    """What Redis must still hold there, to the letter."""
+    api: str
+    """Which API is asked; its limit counts."""
+    is_confirmed: bool = field(default=False, init=False)
+    rate: RateState | None = field(default=None, init=False)
+    """How the request was counted; None before that, or when the API has no limit."""
+
+    def confirm(self, used: Sequence[Any]) -> None:
+        """Take what the script says of the credential (`_credential.lua`).
+
+        Raises:
+            NotConfirmed: It is not what it was taken for. Nothing was done or counted.
+            RateLimited: It was used too often. Nothing was done.
+        """
+        if used[0] == "unknown":
+            raise NotConfirmed
+        self.is_confirmed = True
+        self.rate = _rate(used)
+        if self.rate is not None and not self.rate.is_allowed:
+            raise self.rate.refusal()
+
 
 _CREDENTIAL: Final = TypeAdapter(Credential)
 
@@ -60,12 +106,31 @@ def _parsed(text: str) -> Credential:
     return _CREDENTIAL.validate_json(text)
 
 
+def _rate(used: Sequence[Any]) -> RateState | None:
+    if used[0] == "known":
+        return None
+    return RateState(used[0] == "counted", used[2], used[3], used[4])
+
+
 class CredentialCache:
     """Credentials by their hash. Every method raises `StoreUnavailable` without Redis."""
 
     def __init__(self, redis: RedisClient) -> None:
         self._redis = redis
         self._scripts = LuaScripts(redis)
+        self._remembered: dict[str, str] = {}
+
+    def presume(self, digest: str, api: str) -> Presumed | None:
+        """Return what a credential stood for when it was used here last, or None. No I/O.
+
+        Args:
+            digest: The credential's hash.
+            api: The API asked.
+        """
+        owner = self._remembered.get(digest)
+        if owner is None:
+            return None
+        return Presumed(_parsed(owner), redis_keys.credential(digest), owner, api)
 
     async def use(self, digest: str, api: str) -> tuple[Credential, RateState | None] | None:
         """Return what a credential stands for, and count the request; None when it is not known.
@@ -77,11 +142,10 @@ class CredentialCache:
         with translate_redis_errors():
             answer = await self._scripts.run("authenticate", [redis_keys.credential(digest)], [api])
         if answer[0] == "unknown":
+            self._remembered.pop(digest, None)
             return None
-        credential = _parsed(answer[1])
-        if answer[0] == "known":
-            return credential, None
-        return credential, RateState(answer[0] == "counted", answer[2], answer[3], answer[4])
+        self._remember_here(digest, answer[1])
+        return _parsed(answer[1]), _rate(answer)
 
     async def remember(
         self,
@@ -128,3 +192,8 @@ class CredentialCache:
                 "take", [redis_keys.rate(subject)], [limit]
             )
         return RateState(bool(taken), limit, left, free_in_ms)
+
+    def _remember_here(self, digest: str, owner: str) -> None:
+        if digest not in self._remembered and len(self._remembered) >= _MOST_REMEMBERED:
+            del self._remembered[next(iter(self._remembered))]
+        self._remembered[digest] = owner

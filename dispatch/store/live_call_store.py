@@ -15,6 +15,7 @@ from dispatch.billing.rates import TimeRates
 from dispatch.calls import Arrival, CallEnd, EventType
 from dispatch.settings import DispatchSettings
 from dispatch.store import redis_keys
+from dispatch.store.credential_cache import Presumed
 from dispatch.store.lua_scripts import LuaScripts
 from dispatch.store.redis_client import RedisClient, translate_redis_errors
 from telephony.calls import CallKind
@@ -112,12 +113,21 @@ class LiveCallStore:
         )
         return answer
 
-    async def open_session(self, arrival: Arrival, fields: SessionFields) -> list[str]:
-        """Run the open script; answers `opened`, the agent's name, created-at ms, or why not."""
+    async def open_session(
+        self, arrival: Arrival, fields: SessionFields, presumed: Presumed | None = None
+    ) -> list[str]:
+        """Run the open script; answers `opened`, the agent's name, created-at ms, or why not.
+
+        Raises:
+            NotConfirmed: Who asks is not who was presumed; nothing was done.
+            RateLimited: They ask too often; nothing was done.
+        """
         settings = self._settings
         table = self._rates.table(datetime.now(UTC))
         call_id, arrival_json, room_name, *_ = arrival_args(arrival)
-        answer: list[str] = await self._run(
+        used: list[Any]
+        answer: list[str]
+        used, *answer = await self._run(
             "open_session",
             call_id,
             arrival_json,
@@ -134,7 +144,11 @@ class LiveCallStore:
             SESSION_KEEP_S,
             arrival.seat,
             self._rates.rate(table, CallKind.WEB, KeySource.OWN).block,
+            *(() if presumed is None else (presumed.api, presumed.owner)),
+            keys=() if presumed is None else (presumed.key,),
         )
+        if presumed is not None:
+            presumed.confirm(used)
         return answer
 
     async def find_session(self, room_name: str, seat: str = "") -> dict[str, str]:
@@ -239,9 +253,9 @@ class LiveCallStore:
                     pipe.exists(redis_keys.call(call_id))
                 return [bool(held) for held in await pipe.execute()]
 
-    async def _run(self, script: str, *args: str | int) -> Any:
+    async def _run(self, script: str, *args: str | int, keys: Sequence[str] = ()) -> Any:
         with translate_redis_errors():
-            return await self._scripts.run(script, [], args)
+            return await self._scripts.run(script, keys, args)
 
 
 def _session_key(room_name: str, seat: str) -> str:

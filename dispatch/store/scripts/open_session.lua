@@ -1,27 +1,37 @@
 -- include: ring
 -- include: lease
+-- include: credential
 -- Opens a web session when admission would admit it now, and puts its call on record as ringing.
+-- Before that it may confirm who asks and count the request, so that both are one round trip.
 local call_id, arrival, room_name = ARGV[1], ARGV[2], ARGV[3]
 local agent_id, organization_id, project_id = ARGV[4], ARGV[5], ARGV[6]
 local session_id, caller_identity, metadata = ARGV[7], ARGV[8], ARGV[9]
 local block = tonumber(ARGV[10])
 local limits = { installation = tonumber(ARGV[11]), organization = tonumber(ARGV[12]) }
 local keep_s, seat, own_block = ARGV[13], ARGV[14], tonumber(ARGV[15])
+local credential, api, presumed = KEYS[1], ARGV[16], ARGV[17]
+
+local used = {}
+if credential then
+  used = use(credential, api, presumed)
+  if used[1] == 'unknown' or used[1] == 'limited' then return { used, 'nobody_asked' } end
+end
+local function answer(...) return { used, ... } end
 
 local session_key = session_key_of(room_name, seat)
 local was = redis.call('HMGET', session_key, 'session_id', 'created_at_ms')
 local agent = redis.call('HMGET', key.agent .. agent_id, 'ready', 'project_id', 'name',
   'needed_secrets')
-if was[1] and was[1] ~= session_id then return { 'room_in_use' } end
-if agent[2] ~= project_id then return { 'agent_unknown' } end
+if was[1] and was[1] ~= session_id then return answer('room_in_use') end
+if agent[2] ~= project_id then return answer('agent_unknown') end
 -- Sent again after a lost connection.
-if was[1] then return { 'opened', agent[3], was[2] } end
-if agent[1] ~= '1' then return { 'agent_unavailable' } end
+if was[1] then return answer('opened', agent[3], was[2]) end
+if agent[1] ~= '1' then return answer('agent_unavailable') end
 
 local at_ms = now_ms()
 if agent[4] and agent[4] ~= '' then block = own_block end
 local refusal = unconfigured(project_id, agent[4]) or unpaid(organization_id, block) or full(organization_id, '', at_ms, limits)
-if refusal then return { refusal } end
+if refusal then return answer(refusal) end
 
 local function seat_at(where)
   redis.call('HSET', where, 'session_id', session_id, 'call_id', call_id,
@@ -37,4 +47,4 @@ ring(call_id, arrival, room_name, 'web', '', {
   organization_id = organization_id, project_id = project_id, agent_id = agent_id,
   metadata = metadata,
 }, at_ms)
-return { 'opened', agent[3], digits(at_ms) }
+return answer('opened', agent[3], digits(at_ms))

@@ -3,17 +3,18 @@
 from datetime import timedelta
 from typing import Final
 
-from fastapi import APIRouter, Security
+from fastapi import APIRouter, Request, Security
 
 from dispatch.accounts import Scope
 from dispatch.voice_sessions import SessionGrants
-from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header, requires
+from gateway.auth import key_bearer, key_header, requires
+from gateway.confirmation import ConfirmingRoute, confirmed
 from gateway.dependencies import NewId, ServicesOf
 from gateway.faces.agntix.schemas.voice_sessions import VoiceSessionAnswer, VoiceSessionBody
 from gateway.schemas.errors import native_errors
 
 router = APIRouter(
-    route_class=TenantRoute,
+    route_class=ConfirmingRoute,
     tags=["Voice sessions"],
     dependencies=[Security(key_header), Security(key_bearer)],
 )
@@ -34,18 +35,22 @@ _GRANTS: Final = SessionGrants(
     responses=native_errors(400, 401, 402, 404, 413, 429, 502),
 )
 async def open_voice_session(
-    body: VoiceSessionBody, principal: CurrentPrincipal, services: ServicesOf, new_id: NewId
+    request: Request, body: VoiceSessionBody, services: ServicesOf, new_id: NewId
 ) -> VoiceSessionAnswer:
     """Make a room, send the agent into it, and return a token with which a browser joins."""
     visitor = new_id.hex[:16]
-    opened = await services.voice_sessions.open(
-        principal,
-        body.agent_id,
-        f"web_{visitor}",
-        f"caller_{visitor}",
-        new_id=new_id,
-        metadata=body.metadata,
-        grants=_GRANTS,
+    opened = await confirmed(
+        request,
+        lambda principal, presumed: services.voice_sessions.open(
+            principal,
+            body.agent_id,
+            f"web_{visitor}",
+            f"caller_{visitor}",
+            new_id=new_id,
+            metadata=body.metadata,
+            grants=_GRANTS,
+            presumed=presumed,
+        ),
     )
     return VoiceSessionAnswer(
         id=opened.session_id,

@@ -7,9 +7,11 @@ from typing import Final
 
 from fastapi import APIRouter, Request, Security
 
-from dispatch.accounts import Scope
-from dispatch.voice_sessions import SessionGrants
-from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header, requires
+from dispatch.accounts import Principal, Scope
+from dispatch.store.credential_cache import Presumed
+from dispatch.voice_sessions import OpenedVoiceSession, SessionGrants
+from gateway.auth import key_bearer, key_header, requires
+from gateway.confirmation import ConfirmingRoute, confirmed
 from gateway.dependencies import NewId, ServicesOf
 from gateway.faces.talkifai.agent_ids import parse_agent_id
 from gateway.faces.talkifai.errors import talkifai_errors
@@ -17,7 +19,7 @@ from gateway.faces.talkifai.schemas.voice_sessions import VoiceSessionAnswer, Vo
 from gateway.repetitions import HEADER as _HEADER
 
 router = APIRouter(
-    route_class=TenantRoute,
+    route_class=ConfirmingRoute,
     tags=["Voice sessions (TalkifAI)"],
     dependencies=[Security(key_header), Security(key_bearer)],
 )
@@ -55,7 +57,6 @@ async def open_voice_session(
     request: Request,
     body: VoiceSessionBody,
     new_id: NewId,
-    principal: CurrentPrincipal,
     services: ServicesOf,
 ) -> VoiceSessionAnswer:
     """Make a room, send the agent into it, and return a token with which a browser joins.
@@ -64,19 +65,24 @@ async def open_voice_session(
     last the token is minted. It is valid for one hour; afterwards open a new session.
     """
     agent_id = parse_agent_id(body.agent_id)
-    user_id = _user_id(principal.key_id, new_id)
     # Only a request with an idempotency key has an id that may have been used before.
     room_name = (
         await services.voice_sessions.room_of(new_id) if _HEADER in request.headers else None
     )
-    opened = await services.voice_sessions.open(
-        principal,
-        agent_id,
-        room_name or f"agent_{agent_id.hex[:8]}_{user_id}_{time.time_ns() // 1_000_000}",
-        user_id,
-        new_id=new_id,
-        grants=_GRANTS,
-    )
+
+    async def open_for(principal: Principal, presumed: Presumed | None) -> OpenedVoiceSession:
+        user_id = _user_id(principal.key_id, new_id)
+        return await services.voice_sessions.open(
+            principal,
+            agent_id,
+            room_name or f"agent_{agent_id.hex[:8]}_{user_id}_{time.time_ns() // 1_000_000}",
+            user_id,
+            new_id=new_id,
+            grants=_GRANTS,
+            presumed=presumed,
+        )
+
+    opened = await confirmed(request, open_for)
     return VoiceSessionAnswer(
         room_name=opened.room_name,
         token=opened.token,

@@ -165,10 +165,21 @@ async def test_who_asks_and_how_often_costs_one_round_trip(gateway: Gateway, red
     assert await scripts_run(redis_url) - before == 10
 
 
-async def test_opening_a_voice_session_costs_two(gateway: Gateway, redis_url: str):
+@pytest.mark.parametrize("path", ["/v1/voice/sessions", "/v1/chat/voice-sessions"])
+async def test_opening_a_voice_session_costs_one_more_only_for_keys_not_seen_before(
+    gateway: Gateway, redis_url: str, path: str
+):
     tenant = await gateway.tenant(credits_microcredits=5_000_000)
-    body = {"agentId": (await tenant.agent())["id"]}
-    assert (await tenant.http.post("/v1/voice/sessions", json=body)).status_code == 201
-    before = await scripts_run(redis_url)
-    assert (await tenant.http.post("/v1/voice/sessions", json=body)).status_code == 201
-    assert await scripts_run(redis_url) - before == 2
+    agent_id = (await tenant.agent())["id"]
+    body = {"agentId" if path == "/v1/voice/sessions" else "agent_id": agent_id}
+    key = await tenant.key_with(gateway.admin, "voice:write")
+    assert (await gateway.http.post(path, json=body, headers=key)).is_success
+    for _ in range(3):
+        before = await scripts_run(redis_url)
+        assert (await gateway.http.post(path, json=body, headers=key)).is_success
+        assert await scripts_run(redis_url) - before == 1
+    # Of a page it must be known whether it may use the key at all.
+    assert (
+        await gateway.http.post(path, json=body, headers=key | {"origin": "https://x.example"})
+    ).is_success
+    assert await scripts_run(redis_url) - before == 3
