@@ -167,7 +167,8 @@ class CallControl:
             NotNow: The caller talks with somebody else, or was passed on too often.
             VendorError: LiveKit did not put the caller on hold.
         """
-        targets = await self._targets.allowed(to, self._parts.line.hops, by_owner=by_owner)
+        hops = await self._parts.line.count_hops()
+        targets = await self._targets.allowed(to, hops, by_owner=by_owner)
         mode = mode or self._parts.policy.mode
         by_carrier = mode is TransferMode.COLD and self._can_refer
         async with self._command():

@@ -80,7 +80,7 @@ class Line:
         self._caller_identity: str | None = None
         self._answered_at: datetime | None = None
         self._seen_at: datetime | None = None
-        self._hops = 0
+        self._hops: int | None = None
         self._referral: asyncio.Future[bool] | None = None
         self._is_reconnecting = False
         room.on("participant_disconnected", self._on_participant_disconnected)
@@ -97,7 +97,18 @@ class Line:
     @property
     def hops(self) -> int:
         """How often the call was passed on before it came to us, as far as its carriers told."""
-        return self._hops
+        return self._hops or 0
+
+    async def count_hops(self) -> int:
+        """Return `hops`, and ask the caller's telephone first where it has not told them yet.
+
+        A call may be passed on in the moment of its answer; a leg that does not answer counts none.
+        """
+        caller = self.room.remote_participants.get(self._caller_identity or "")
+        is_telephone = caller and caller.kind == rtc.ParticipantKind.PARTICIPANT_KIND_SIP
+        if caller is not None and is_telephone and self._hops is None:
+            await self._answers(caller.identity)
+        return self.hops
 
     def mark_answered(self, at: datetime) -> None:
         """Note the answer: from here on a caller who leaves hangs up instead of giving up."""
@@ -173,23 +184,26 @@ class Line:
             interval_s: Seconds between two questions: what the bill may fall short by.
         """
         while True:
-            try:
-                # The SDK's own timeout begins when the leg has confirmed the question.
-                async with asyncio.timeout(_ANSWER_TIMEOUT_S):
-                    answer = await self.room.local_participant.perform_rpc(
-                        destination_identity=identity,
-                        method=_ASK_LEG,
-                        payload=_HOPS_QUESTION,
-                        response_timeout=_ANSWER_TIMEOUT_S,
-                    )
-            except (rtc.RpcError, TimeoutError) as exc:
-                logger.debug("leg did not answer", extra={"error": type(exc).__name__})
-                if await self._sounds(identity):
-                    self._seen_at = self.ending.clock()
-            else:
+            if await self._answers(identity) or await self._sounds(identity):
                 self._seen_at = self.ending.clock()
-                self._hops = _hops_in(answer)
             await asyncio.sleep(interval_s)
+
+    async def _answers(self, identity: str) -> bool:
+        """Whether a telephone's leg answers; it also tells the hops."""
+        try:
+            # The SDK's own timeout begins when the leg has confirmed the question.
+            async with asyncio.timeout(_ANSWER_TIMEOUT_S):
+                answer = await self.room.local_participant.perform_rpc(
+                    destination_identity=identity,
+                    method=_ASK_LEG,
+                    payload=_HOPS_QUESTION,
+                    response_timeout=_ANSWER_TIMEOUT_S,
+                )
+        except (rtc.RpcError, TimeoutError) as exc:
+            logger.debug("leg did not answer", extra={"error": type(exc).__name__})
+            return False
+        self._hops = _hops_in(answer)
+        return True
 
     async def _sounds(self, identity: str) -> bool:
         """Whether packets of sound come from somebody just now, be they silence."""

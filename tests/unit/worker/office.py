@@ -1,6 +1,7 @@
 """One call and everything around it, on a fake LiveKit."""
 
 import asyncio
+import json
 import uuid
 from types import SimpleNamespace
 from typing import Any, cast
@@ -47,7 +48,13 @@ class Room(rtc.EventEmitter[Any]):
     def __init__(self) -> None:
         super().__init__()
         self.local_participant = participant("agent", "voice", "hold_music")
+        self.local_participant.perform_rpc = self._tell_hops
+        self.hops = 0
         self.remote_participants = {"caller": participant("caller", "mic")}
+
+    async def _tell_hops(self, **_question: object) -> str:
+        """Answer for the caller's leg."""
+        return json.dumps({"headers": {"X-Dialplane-Hops": str(self.hops)}})
 
 
 class Journal:
@@ -101,6 +108,7 @@ class Office:
     def __init__(self, **policy: Any) -> None:
         self.room = Room()
         self.line = Line(cast("rtc.Room", self.room), Ending())
+        self.line.expect("caller")
         self.livekit = FakeHearing(wanted={("caller", "voice")}, present={"caller"})
         self.dialler = FakeDialler()
         self.journal, self.agent, self.music = Journal(), Agent(), Music()

@@ -196,6 +196,31 @@ async def test_a_leg_tells_how_often_its_call_was_passed_on(
     assert line.hops == hops
 
 
+async def test_a_call_that_is_passed_on_in_the_moment_of_its_answer_is_asked_for_its_hops_first(
+    line: Line,
+) -> None:
+    myself: Any = line.room.local_participant
+    myself.headers = '{"headers": {"X-Dialplane-Hops": "3"}}'
+    assert line.hops == 0
+
+    assert await line.count_hops() == 3
+    myself.asked.clear()
+    assert await line.count_hops() == line.hops == 3
+    assert not myself.asked.is_set()
+
+
+@pytest.mark.parametrize("says_nothing", ["a browser", "a leg that does not answer"])
+async def test_whoever_tells_no_hops_was_not_passed_on(line: Line, says_nothing: str) -> None:
+    room: Any = line.room
+    room.local_participant.headers = '{"headers": {"X-Dialplane-Hops": "3"}}'
+    if says_nothing == "a browser":
+        room.caller.kind = rtc.ParticipantKind.PARTICIPANT_KIND_STANDARD
+    else:
+        room.local_participant.leg_answers = False
+
+    assert await line.count_hops() == 0
+
+
 class Sound:
     """A track of which more packets arrive each time somebody looks."""
 

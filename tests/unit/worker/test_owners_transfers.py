@@ -1,5 +1,7 @@
 """Calls that a number's owner passes on: the agent has no say in it, and no carrier either."""
 
+import contextlib
+
 import pytest
 
 from dispatch.transfer_policy import TransferMode
@@ -7,6 +9,7 @@ from telephony.dialling_rules import TargetRefused
 from telephony.ports import ReferOutcome, Referred
 from tests.unit.worker.office import DESK, DID, OTHER, Office
 from worker.call_control import CallActivity
+from worker.transfers.targets import MAX_HOPS
 
 pytestmark = pytest.mark.unit
 
@@ -30,6 +33,20 @@ async def test_a_loop_and_a_costly_number_are_refused_to_the_owner_too(to: str) 
     with pytest.raises(TargetRefused):
         await office.control.transfer(to, TransferMode.COLD, by_owner=True)
     assert office.dialler.refers == []
+
+
+async def test_a_loop_through_other_customers_numbers_ends_by_its_hops() -> None:
+    # Numbers of one project are followed when they are told whom to pass calls to; from one
+    # customer to the next, only the call itself tells how far it has come.
+    told: list[int] = []
+    for hops in range(MAX_HOPS + 1):
+        office = Office()
+        office.room.hops = hops
+        with contextlib.suppress(TargetRefused):
+            await office.control.transfer(DESK, TransferMode.COLD, by_owner=True)
+        told += [int(headers["X-Dialplane-Hops"]) for headers in office.dialler.refer_headers]
+
+    assert told == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("answer", [ReferOutcome.REFUSED, ReferOutcome.FAILED])
