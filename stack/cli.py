@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
+from pydantic import ValidationError
 
 from stack.api_client import api_client
 from stack.conversation import Action, Caller, Press, Say, dialled
@@ -44,13 +45,13 @@ def main() -> None:
 @app.command()
 def demo() -> None:
     """Start everything, place one real call, show it and its record, stop everything."""
-    run(run_demo(StackSettings(), Terminal()))
+    run(run_demo(chosen_settings(), Terminal()))
 
 
 @app.command()
 def up() -> None:
     """Keep the whole stack running until Ctrl-C; its data survives."""
-    run(keep_up(StackSettings(), Terminal()), stopped_by_hand=0)
+    run(keep_up(chosen_settings(), Terminal()), stopped_by_hand=0)
 
 
 @app.command()
@@ -65,7 +66,7 @@ def call(
     --say and --press may be repeated; they happen in the order they are written.
     """
     del say, press  # Declared for the help; their common order is only in the arguments.
-    run(place(number, ordered_actions(sys.argv[1:]), caller, StackSettings().var, Terminal()))
+    run(place(number, ordered_actions(sys.argv[1:]), caller, chosen_settings().var, Terminal()))
 
 
 @app.command()
@@ -73,8 +74,20 @@ def explain(
     number: Annotated[str, typer.Argument(help="Number to explain, such as +12015550100.")],
 ) -> None:
     """Tell whether a call to the number would be answered now, and if not, why."""
-    if not run(explain_number(number, StackSettings().var, Terminal())):
+    if not run(explain_number(number, chosen_settings().var, Terminal())):
         raise typer.Exit(1)
+
+
+def chosen_settings() -> StackSettings:
+    """Return what the environment says about the stack; a mistake ends the program."""
+    try:
+        return StackSettings()
+    except ValidationError as exc:
+        mistakes = [
+            f"DIALPLANE_{str(one['loc'][0]).upper()}: {one['msg']}." for one in exc.errors()
+        ]
+        Terminal().failure(" ".join(mistakes))
+        raise typer.Exit(1) from exc
 
 
 def run(work: Coroutine[Any, Any, Any], *, stopped_by_hand: int = INTERRUPTED) -> Any:

@@ -91,6 +91,20 @@ def claimed_ports(base: int = 0) -> Iterator[Ports]:
     raise MissingTool(f"{wanted} are in use; set DIALPLANE_PORT_BASE to a free thousand.")
 
 
+def require_free(ports: Ports) -> None:
+    """Do nothing if nobody listens on any of the servers' ports.
+
+    Raises:
+        MissingTool: Somebody does, as on a port that the user fixed.
+    """
+    if taken := ports.taken():
+        listed = ", ".join(str(port) for port in taken)
+        raise MissingTool(
+            f"Something else listens on port {listed}; choose another, or none, "
+            "as DIALPLANE_GATEWAY_PORT, _LIVEKIT_, _SIP_, _POSTGRES_ or _REDIS_PORT."
+        )
+
+
 def try_to_claim(base: int) -> socket.socket | None:
     """Return the socket that claims a block, or None when anything of the block is in use."""
     claim = socket.socket(socket.AF_INET, socket.SOCK_STREAM)

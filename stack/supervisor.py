@@ -11,7 +11,7 @@ from stack.build import ensure_servers
 from stack.errors import PartFailed, StackError
 from stack.health import failing_checks
 from stack.parts import NEEDS, PART_NAMES, STOP_ORDER, Part, PartFactory, PartName
-from stack.ports import LOOPBACK, Ports, claimed_ports
+from stack.ports import LOOPBACK, Ports, claimed_ports, require_free
 from stack.processes import LOG_TAIL_LINES, log_tail
 from stack.settings import StackSettings
 
@@ -254,12 +254,20 @@ async def running_stack(
     """
     settings = settings or StackSettings()
     say = say or (lambda _line: None)
-    settings.var.mkdir(parents=True, exist_ok=True)
-    programs = bin_dir
-    if programs is None:
-        programs = await asyncio.to_thread(ensure_servers, settings.var, say)
-    with claimed_ports(settings.port_base) as ports:
-        stack = Stack(settings.var, programs, settings.apply_to(ports), extra_environment or {})
+    try:
+        settings.var.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise StackError(
+            f"The directory {settings.var} cannot be made: {exc.strerror}. "
+            "Set DIALPLANE_VAR to one that can."
+        ) from exc
+    with claimed_ports(settings.port_base) as claimed:
+        ports = settings.apply_to(claimed)
+        require_free(ports)
+        programs = bin_dir
+        if programs is None:
+            programs = await asyncio.to_thread(ensure_servers, settings.var, say)
+        stack = Stack(settings.var, programs, ports, extra_environment or {})
         try:
             await stack.bring_up(say)
             if until_ready:

@@ -4,7 +4,6 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.padding import Padding
 
 from stack.conversation import Conversation, Line
 from stack.tenant import CREDIT
@@ -32,8 +31,9 @@ class Terminal:
         """Tell what failed; may hold the end of a log."""
         first, _, rest = text.partition("\n")
         self._console.print(f"\n[bold red]Failed:[/bold red] {escape(first)}")
-        if rest:
-            self._console.print(Padding(f"[dim]{escape(rest)}[/dim]", (0, 0, 0, 2)))
+        for line in rest.splitlines():
+            # Whole, however long: what went wrong stands at the end of a log line.
+            self._console.print(f"  [dim]{escape(line)}[/dim]")
 
     def fact(self, name: str, value: str) -> None:
         """Print a name and its value."""

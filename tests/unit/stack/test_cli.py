@@ -1,5 +1,7 @@
 """The command line's own rules."""
 
+from pathlib import Path
+
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -7,6 +9,7 @@ from typer.testing import CliRunner
 from stack.cli import app, number_of, ordered_actions
 from stack.conversation import Press, Say
 from stack.errors import StackError
+from stack.terminal import Terminal
 
 pytestmark = pytest.mark.unit
 
@@ -52,3 +55,28 @@ def test_says_how_to_start_a_stack_that_is_not_there(
     answer = CliRunner().invoke(app, ["explain", "+12015550100"])
     assert answer.exit_code == 1
     assert "make up" in answer.output
+
+
+def test_names_the_setting_that_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIALPLANE_SIP_PORT", "sixty")
+    answer = CliRunner().invoke(app, ["up"])
+    assert answer.exit_code == 1
+    assert "DIALPLANE_SIP_PORT: Input should be a valid integer" in answer.output
+
+
+def test_says_where_it_cannot_keep_its_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = tmp_path / "taken"
+    taken.touch()
+    monkeypatch.setenv("DIALPLANE_VAR", str(taken))
+    answer = CliRunner().invoke(app, ["up"])
+    assert answer.exit_code == 1
+    assert f"The directory {taken} cannot be made: File exists." in answer.output
+
+
+def test_shows_the_end_of_a_log_line_that_is_wider_than_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Terminal().failure("sip: it died\n" + "x" * 500 + " address already in use")
+    assert "address already in use" in capsys.readouterr().out

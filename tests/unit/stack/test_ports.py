@@ -1,11 +1,20 @@
 """Port blocks: claimed by one stack, free again when it ends."""
 
 import socket
+from dataclasses import replace
 
 import pytest
 
 from stack.errors import MissingTool
-from stack.ports import BLOCK_SIZE, LOOPBACK, Ports, claimed_ports, free_port, is_free
+from stack.ports import (
+    BLOCK_SIZE,
+    LOOPBACK,
+    Ports,
+    claimed_ports,
+    free_port,
+    is_free,
+    require_free,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -60,6 +69,16 @@ def test_a_block_asked_for_by_name_must_be_free() -> None:
         base = ports.gateway - 1
         with pytest.raises(MissingTool, match=str(base)), claimed_ports(base):
             pass
+
+
+def test_a_port_that_the_user_fixed_must_be_free() -> None:
+    with socket.socket() as other, claimed_ports() as ports:
+        other.bind((LOOPBACK, 0))
+        other.listen()
+        taken = other.getsockname()[1]
+        with pytest.raises(MissingTool, match=f"port {taken};"):
+            require_free(replace(ports, gateway=taken))
+        require_free(ports)
 
 
 def test_a_free_port_can_be_bound() -> None:
