@@ -64,7 +64,8 @@ class Speaker:
 
         Args:
             started: Set once the session is. Sound that this machine makes waits for that, or it
-                would hold the answer up, and is ready before it all the same.
+                would hold the answer up. As a rule it is ready when the call is answered; where
+                it is not, as on a busy machine or with a long greeting, the caller waits for it.
 
         Raises:
             APIError: The vendor of the voice failed.
