@@ -10,6 +10,7 @@ from dispatch.billing.items import UsageItem
 from dispatch.errors import BalanceUnknown, StoreUnavailable
 from dispatch.store.engine import Database
 from dispatch.store.repositories import embedding_uses
+from dispatch.store.repositories.embedding_uses import EmbeddingUse
 from dispatch.usage.usage import Payer, Usage, UsageSource
 
 logger = logging.getLogger(__name__)
@@ -71,20 +72,29 @@ class EmbeddingCharges:
     ) -> None:
         """Charge the vectors of a question; nothing happens when there were none.
 
-        Who asked has the answer by then, and a store that is away must not take it back: then it
-        is not charged.
+        Who asked has the answer by then, and a Redis that is away must not take it back: then it
+        is noted and charged by the loop, as the project's and no longer as the agent's. The id is
+        the same, for the charge may have been made and only its answer lost.
 
         Args:
             payer: Who pays, and whose agent asked.
             source: Where it was asked.
             used: What it took.
         """
-        if not used:
-            return
+        for item in used:
+            operation_id = uuid.uuid4()
+            try:
+                await self._usage.charge(payer, operation_id, source, [item])
+            except StoreUnavailable:
+                use = EmbeddingUse(operation_id, payer.organization_id, payer.project_id, item)
+                await self._note(use)
+
+    async def _note(self, use: EmbeddingUse) -> None:
         try:
-            await self._usage.charge(payer, uuid.uuid4(), source, used)
+            async with self._database.transaction() as db:
+                await embedding_uses.insert_use(db, use)
         except StoreUnavailable:
             logger.warning(
                 "The vectors of a question could not be charged.",
-                extra={"organization_id": str(payer.organization_id)},
+                extra={"organization_id": str(use.organization_id)},
             )

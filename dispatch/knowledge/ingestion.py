@@ -26,6 +26,7 @@ from dispatch.store.repositories import (
     knowledge_chunks,
     knowledge_documents,
 )
+from dispatch.store.repositories.embedding_uses import EmbeddingUse
 from dispatch.store.repositories.knowledge_chunks import PendingChunk
 from dispatch.store.repositories.knowledge_documents import Job
 
@@ -246,7 +247,10 @@ class Ingestion:
             await knowledge_chunks.insert_vectors(
                 db, base.id, job.document_id, list(zip(ids, embedded.vectors, strict=True))
             )
-            await embedding_uses.insert_use(db, base, embedded.used)
+            await embedding_uses.insert_use(
+                db,
+                EmbeddingUse(uuid.uuid4(), base.organization_id, base.project_id, embedded.used),
+            )
             done = await knowledge_chunks.count_vectors(db, job.document_id)
             return await knowledge_documents.write_progress(
                 db, job, embedded_count=done, detail=None, failures=0

@@ -8,7 +8,6 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from dispatch.billing.items import KeySource, Service, Unit, UsageItem
-from dispatch.knowledge_base import KnowledgeBase
 from dispatch.store.engine import ReadSession, WriteSession
 from dispatch.store.tables import EmbeddingUseRow
 
@@ -24,18 +23,20 @@ class EmbeddingUse:
     item: UsageItem
 
 
-async def insert_use(db: WriteSession, base: KnowledgeBase, used: UsageItem) -> None:
-    """Note what vectors took, in the transaction that stores them."""
+async def insert_use(db: WriteSession, use: EmbeddingUse) -> None:
+    """Note what vectors took; those of documents in the transaction that stores them."""
     await db.execute(
-        insert(EmbeddingUseRow).values(
-            operation_id=uuid.uuid4(),
-            organization_id=base.organization_id,
-            project_id=base.project_id,
-            provider=used.provider,
-            model=used.model,
-            keys=used.keys,
-            input_tokens=used.quantity,
+        insert(EmbeddingUseRow)
+        .values(
+            operation_id=use.operation_id,
+            organization_id=use.organization_id,
+            project_id=use.project_id,
+            provider=use.item.provider,
+            model=use.item.model,
+            keys=use.item.keys,
+            input_tokens=use.item.quantity,
         )
+        .on_conflict_do_nothing()
     )
 
 

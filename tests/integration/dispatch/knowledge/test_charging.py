@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -16,7 +17,7 @@ from dispatch.knowledge.charging import EmbeddingCharges
 from dispatch.knowledge.ingestion import Ingestion
 from dispatch.store.engine import Database
 from dispatch.store.tables import UsageEventRow
-from dispatch.usage.usage import Usage
+from dispatch.usage.usage import Charge, Usage
 from tests.builders.live_calls import settings
 from tests.integration.dispatch.knowledge.conftest import Library
 from tests.integration.dispatch.knowledge.test_ingestion_crashes import (
@@ -189,15 +190,43 @@ async def test_what_a_server_says_it_read_is_believed_within_reason(
     assert [item.quantity for item in found.used] == [tokens]
 
 
-async def test_a_question_is_answered_when_it_cannot_be_charged(
-    library: Library, owner, database, dead_redis
+async def test_a_question_that_cannot_be_charged_is_answered_and_charged_once_redis_is_back(
+    library: Library, record: Record, owner, database, dead_redis
 ) -> None:
     base = await library.base(owner.project_id)
     await library.ingested(base, "a.txt", MANUAL)
+    await library.charges.run_once()
+    before = await record.events()
     charges = EmbeddingCharges(database, Usage(database, dead_redis, settings()))
     search = type(library.search)(database, library.embedder, charges)
     result = await search.search(owner.project_id, base.id, "when do you open")
     assert result.mode == "hybrid"
+    assert await record.events() == before
+    assert (await library.charges.run_once()).charged == 1
+    expected = Event("knowledge", "embedding", "input_tokens", "own", 4, 0)
+    assert await record.events() == [*before, expected]
+
+
+async def test_a_question_whose_charge_was_made_and_not_heard_of_is_charged_once(
+    library: Library, record: Record, owner, database, redis
+) -> None:
+    class Unheard(Usage):
+        """Loses its answers."""
+
+        async def charge(self, *args: Any, **options: Any) -> Charge:
+            await super().charge(*args, **options)
+            raise StoreUnavailable("redis")
+
+    base = await library.base(owner.project_id)
+    await library.ingested(base, "a.txt", MANUAL)
+    await library.charges.run_once()
+    charges = EmbeddingCharges(database, Unheard(database, redis, settings()))
+    search = type(library.search)(database, library.embedder, charges)
+    await search.search(owner.project_id, base.id, "when do you open")
+    charged = await record.events()
+    assert (await library.charges.run_once()).charged == 1
+    assert await record.noted() == 0
+    assert await record.events() == charged
 
 
 async def test_a_search_by_words_alone_uses_nothing(
