@@ -238,7 +238,7 @@ class ChatSessions:
         for turn in due:
             cost_microcredits = await self._charges.charge(turn)
             async with self._database.transaction() as db:
-                await chat_turns.mark_charged(db, turn.id, cost_microcredits)
+                await chat_turns.mark_charged(db, turn.operation_id, cost_microcredits)
         return len(due)
 
     async def run_once(self) -> Expired:

@@ -228,8 +228,8 @@ class ChatTurns:
         try:
             turn.tell(StreamStart(conversation.agent.name))
             completed = await self._answer(turn, conversation, lease, answering)
-            await self._keep(turn, conversation, model, answering)
-            if completed:
+            kept = await self._keep(turn, conversation, model, answering)
+            if completed and kept:
                 last = StreamEnd(usage=answering.usage, end_session=answering.ends)
         except StoreUnavailable:
             logger.warning(
@@ -278,8 +278,13 @@ class ChatTurns:
 
     async def _keep(
         self, turn: Turn, conversation: Conversation, model: TextModel, answering: Answering
-    ) -> None:
-        """Write down what was said and what it took, and charge it."""
+    ) -> bool:
+        """Write down what was said and what it took, and charge it.
+
+        Returns:
+            False when another answer to the message was first, written by who held the lease after
+            this process had lost it: only that one is on record, and only that one costs anything.
+        """
         record = ChatTurn(
             id=turn.id,
             operation_id=turn.operation_id,
@@ -293,18 +298,27 @@ class ChatTurns:
             usage=answering.usage,
             at=datetime.now(UTC),
         )
-        if answering.items:
-            await self._write(record, answering)
+        if answering.items and not await self._write(record, answering):
+            # What cannot be given back now lapses by itself.
+            with suppress(StoreUnavailable):
+                await self._charges.release(conversation, turn.operation_id)
+            logger.warning(
+                "An answer was not kept, the message has another.",
+                extra={"conversation_id": str(conversation.id)},
+            )
+            return False
         try:
             cost_microcredits = await self._charges.charge(record)
             async with self._database.transaction() as db:
-                await chat_turns.mark_charged(db, turn.id, cost_microcredits)
+                await chat_turns.mark_charged(db, turn.operation_id, cost_microcredits)
         except StoreUnavailable:
             logger.warning(
                 "An answer is not charged yet.", extra={"conversation_id": str(conversation.id)}
             )
+        return True
 
-    async def _write(self, record: ChatTurn, answering: Answering) -> None:
+    async def _write(self, record: ChatTurn, answering: Answering) -> bool:
+        """Write an answer down unless the message has one; return whether it is this one."""
         retries = AsyncRetrying(
             retry=retry_if_exception_type(StoreUnavailable),
             stop=stop_after_attempt(3),
@@ -314,9 +328,14 @@ class ChatTurns:
         async for attempt in retries:
             with attempt:
                 async with self._database.transaction() as db:
+                    # Two answers to one message are written one after the other.
+                    await conversations.find_conversation(
+                        db, record.conversation_id, for_update=True
+                    )
                     # After a connection lost in the commit it may be there already.
-                    if await chat_turns.find_end(db, record.id) is not None:
-                        continue
+                    there = await chat_turns.find_operation(db, record.id)
+                    if there is not None:
+                        return there == record.operation_id
                     await conversations.append_items(
                         db,
                         record.conversation_id,
@@ -329,6 +348,7 @@ class ChatTurns:
                         await conversations.hand_over(
                             db, record.conversation_id, answering.takeover.agent
                         )
+        return True
 
 
 @asynccontextmanager

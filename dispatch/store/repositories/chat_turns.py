@@ -55,11 +55,17 @@ async def list_conversations_due(
     return (await db.scalars(query)).all()
 
 
-async def mark_charged(db: WriteSession, turn_id: uuid.UUID, cost_microcredits: int) -> None:
-    """Note what was charged for an answer."""
+async def find_operation(db: ReadSession, turn_id: uuid.UUID) -> uuid.UUID | None:
+    """Return by which id the answer on record to a message is charged; None without an answer."""
+    row = await db.get(ChatTurnRow, turn_id)
+    return None if row is None else row.operation_id
+
+
+async def mark_charged(db: WriteSession, operation_id: uuid.UUID, cost_microcredits: int) -> None:
+    """Note what was charged for an answer; nothing for one that is not on record."""
     await db.execute(
         update(ChatTurnRow)
-        .where(ChatTurnRow.id == turn_id)
+        .where(ChatTurnRow.operation_id == operation_id)
         .values(cost_microcredits=cost_microcredits)
     )
 
