@@ -1,6 +1,17 @@
 """Rules that hold for every test."""
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "settled",
+    # The same examples in every run: what passed here passes elsewhere.
+    derandomize=True,
+    # A machine that is slow is no fault of what is tested.
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("settled")
 
 CATEGORIES = {"unit", "integration", "e2e", "architecture"}
 
