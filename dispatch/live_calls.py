@@ -315,12 +315,30 @@ class LiveCalls:
         held = await self._store.known(call_ids)
         return {call_id for call_id, is_held in zip(call_ids, held, strict=True) if is_held}
 
+    async def forsake(self, room_name: str, job_id: str, seat: str = "") -> bool:
+        """Let the lease of a call lapse whose job is dead; it ends as if nothing was heard of it.
+
+        Args:
+            room_name: The job's room.
+            job_id: As the call was admitted with.
+            seat: Of the job, where several agents are in the room.
+
+        Returns:
+            Whether it was a call of this job's that is not over.
+        """
+        call_id = await self._call_in(room_name, seat)
+        return call_id is not None and await self._store.forsake(call_id, job_id)
+
     async def find_in_room(self, room_name: str) -> LiveCall | None:
         """Return the call that lives (or lived) in this room; None for rooms that are not ours."""
+        call_id = await self._call_in(room_name)
+        return None if call_id is None else await self.find(call_id)
+
+    async def _call_in(self, room_name: str, seat: str = "") -> uuid.UUID | None:
         if room_name.startswith(SIP_ROOM_PREFIX):
-            return await self.find(call_id_of_sip_room(room_name))
-        session = await self._store.find_session(room_name)
-        return await self.find(uuid.UUID(session["call_id"])) if session else None
+            return call_id_of_sip_room(room_name)
+        session = await self._store.find_session(room_name, seat)
+        return uuid.UUID(session["call_id"]) if session else None
 
     async def _record(
         self,

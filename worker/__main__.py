@@ -15,16 +15,21 @@ import sys
 
 from pydantic import ValidationError
 
+from dispatch.live_calls import LiveCalls
 from dispatch.logs import configure_logging
 from dispatch.settings import DispatchSettings
 from dispatch.store.redis_client import connect_redis
 from dispatch.workers import WorkerPresence
 from telephony.settings import LiveKitSettings
+from worker.lost_jobs import forsake_lost_jobs
 from worker.presence import keep_present
 from worker.server import CallServer
 from worker.settings import WorkerSettings
 
 logger = logging.getLogger("worker")
+
+_LOOK_EVERY_S = 0.5
+"""How often the worker looks whether the processes of its jobs live."""
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -48,13 +53,17 @@ async def run(
             settings.presence_interval.total_seconds(),
         )
     )
+    watching = asyncio.create_task(
+        forsake_lost_jobs(LiveCalls(redis, dispatch_settings), calls.running_jobs, _LOOK_EVERY_S)
+    )
     serving = asyncio.create_task(calls.server.run())
     try:
         return await _serve(calls, serving, stop)
     finally:
         present.cancel()
         await calls.server.aclose()
-        await asyncio.gather(serving, present, return_exceptions=True)
+        watching.cancel()
+        await asyncio.gather(serving, present, watching, return_exceptions=True)
         await redis.aclose()
 
 

@@ -9,6 +9,7 @@ from livekit.agents import AgentServer, JobExecutorType, JobProcess, JobRequest
 
 from telephony.settings import LiveKitSettings
 from worker.job import answer_call
+from worker.lost_jobs import RunningJob
 from worker.settings import WorkerSettings
 from worker.warm import WARM, warm_up
 
@@ -83,6 +84,16 @@ class CallServer:
     def _on_registered(self, *_: object) -> None:
         logger.info("worker registered")
         self.registered.set()
+
+    def running_jobs(self) -> list[RunningJob]:
+        """Return the jobs whose processes live; one that exits or is killed is gone at once.
+
+        Source: livekit-agents ipc/proc_pool.py, `_monitor_process_task`.
+        """
+        if not self.registered.is_set():
+            return []
+        jobs = [info.job for info in self.server.active_jobs]
+        return [RunningJob(job.id, job.room.name, job.metadata) for job in jobs]
 
     def load(self) -> float:
         """Return the share of slots that are taken, 0 to 1."""

@@ -162,6 +162,10 @@ class LiveCallStore:
         with translate_redis_errors():
             await self._redis.delete(_session_key(room_name, seat))
 
+    async def forsake(self, call_id: uuid.UUID, job_id: str) -> bool:
+        """Run the forsake script; whether the call was this job's, and goes on."""
+        return bool(await self._run("forsake", str(call_id), job_id))
+
     async def answered(self, call_id: uuid.UUID, at: datetime) -> int | None:
         """Run the answered script; the time of the answer in ms, or None when not live."""
         answer = await self._run("answered", str(call_id), _at_ms(at))

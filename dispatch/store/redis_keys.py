@@ -17,8 +17,8 @@
 | `dp:seat:{seat}:{room_name}` | as above, of one of several agents in the room | | | |
 | `dp:call:{call_id}` | hash, see below | while live, then 1 h | call scripts | call scripts, reaper |
 | `dp:calls:ringing` | sorted set call_id by registered-at ms | while ringing | ring, admit, end scripts | reaper, unanswered calls |
-| `dp:calls:live` | sorted set call_id by lease expiry ms: the installation's slots | while admitted | admit, beat, end scripts | admit, open scripts, reaper |
-| `dp:leases:organization:{org_id}` | sorted set call_id by lease expiry ms | while admitted | admit, beat, end scripts | admit, open scripts |
+| `dp:calls:live` | sorted set call_id by lease expiry ms: the installation's slots | while admitted | admit, beat, forsake, end scripts | admit, open scripts, reaper |
+| `dp:leases:organization:{org_id}` | sorted set call_id by lease expiry ms | while admitted | admit, beat, forsake, end scripts | admit, open scripts |
 | `dp:leases:number:{did}` | as above | | | |
 | `dp:trunk:{connection_id}` | string, JSON `CarrierTrunk`: where calls to a carrier go, its password sealed | while the connection has a termination | outbound use case, projection | worker |
 | `dp:outbound:pace:{connection_id or org_id}` | list of the ms at which its last outbound calls were begun, newest first | 2 s after the last | begin-outbound script | the same |

@@ -52,6 +52,26 @@ async def test_a_lost_workers_call_is_ended_and_its_room_deleted(
     assert call.state is CallState.ENDED
 
 
+async def test_the_call_of_a_job_that_is_known_to_be_dead_ends_at_once(
+    redis: Redis, tenant: Tenant, rooms: FakeRooms, reaper: Reaper
+) -> None:
+    calls, arrival, other = live_calls(redis), tenant.arrival(), tenant.arrival()
+    for one in (arrival, other):
+        rooms.open_sip_room(one.room_name)
+        await calls.admit(one, "AJ_1")
+        await calls.answered(one.call_id, datetime.now(UTC))
+    # Another job's death says nothing about this one.
+    assert not await calls.forsake(arrival.room_name, "AJ_2")
+    assert await reaper.run_once() == 0
+
+    assert await calls.forsake(arrival.room_name, "AJ_1")
+    assert await reaper.run_once() == 1
+    assert set(rooms.rooms) == {other.room_name}
+    ended = next(event for event in await events_of(redis) if event["type"] == "call.ended")
+    assert (ended["ended_by"], ended["end_reason"]) == ("system", "worker_lost")
+    assert not await calls.forsake(arrival.room_name, "AJ_1")
+
+
 async def test_a_clock_that_jumps_ahead_is_not_the_end_of_the_calls_that_go_on(
     redis: Redis, tenant: Tenant, rooms: FakeRooms
 ) -> None:
