@@ -15,6 +15,7 @@ import numpy as np
 from telephony.softphone.call import PhoneCall
 from telephony.softphone.errors import CallIsOver
 from telephony.softphone.g711 import SAMPLE_RATE_HZ, SILENCE_DBFS, Pcm, level_dbfs
+from tests.e2e.waiting import until
 from worker.hold_music import NOTES_HZ
 
 CALLER_HZ: Final = 1_700.0
@@ -27,6 +28,9 @@ _WIDTH_HZ: Final = 50.0
 _AHEAD_S: Final = 0.25
 """How far a sound may stand before its arrival; beyond, the recorder sets its clock anew."""
 _PURE: Final = 0.5
+HEARD_DBFS: Final = -35.0
+PAUSE_S: Final = 0.5
+"""Music that a busy machine lets fall silent goes on sooner."""
 
 
 def hum(hz: float, seconds: float = 1.0) -> Pcm:
@@ -167,7 +171,9 @@ def loudest(found: Sequence[Window], pitch: str, start_s: float, end_s: float) -
     return max(levels, default=SILENCE_DBFS)
 
 
-def first(found: Sequence[Window], after_s: float, pitch: str, *, dbfs: float = -35.0) -> float:
+def first(
+    found: Sequence[Window], after_s: float, pitch: str, *, dbfs: float = HEARD_DBFS
+) -> float:
     """Return when a pitch was first heard after a moment.
 
     Raises:
@@ -187,6 +193,37 @@ def first_music(found: Sequence[Window], after_s: float) -> float:
 def last_music(found: Sequence[Window]) -> float:
     """Return when music was last heard."""
     return next(one.at_s for one in reversed(found) if one.is_music)
+
+
+async def hears(call: PhoneCall, pitch: str, after_s: float = 0.0) -> float:
+    """Wait until a pitch was heard after a moment; return when it was."""
+
+    async def look() -> float | None:
+        found = (one for one in windows(call) if one.at_s >= after_s)
+        return next((one.at_s for one in found if getattr(one, pitch) > HEARD_DBFS), None)
+
+    return await until(look)
+
+
+async def hears_music(call: PhoneCall, after_s: float) -> float:
+    """Wait until music was heard after a moment; return when it was first."""
+
+    async def look() -> float | None:
+        found = (one for one in windows(call) if one.at_s >= after_s)
+        return next((one.at_s for one in found if one.is_music), None)
+
+    return await until(look)
+
+
+async def music_ends(call: PhoneCall, after_s: float) -> float:
+    """Wait until music that was heard after a moment is over; return when it was last heard."""
+
+    async def look() -> float | None:
+        found = windows(call)
+        music = [one.at_s for one in found if one.at_s >= after_s and one.is_music]
+        return music[-1] if music and found[-1].at_s > music[-1] + PAUSE_S else None
+
+    return await until(look)
 
 
 def first_speech(found: Sequence[Window], after_s: float) -> float:

@@ -1,5 +1,6 @@
 """A browser talks with the agent through a session from each product's API."""
 
+import asyncio
 import functools
 import http.server
 import threading
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from playwright.async_api import Page
 
 from stack.demo_agent import AGENT
 from stack.supervisor import Stack
@@ -20,11 +22,12 @@ from tests.e2e.waiting import said, until
 
 pytestmark = [pytest.mark.e2e, needs_chromium]
 
+PATIENCE_MS = 60_000
 PAGES = Path(__file__).parent / "browser"
-CONNECT = "([url, token]) => connect(url, token)"
+CONNECT = "([url, token, talksAtOnce]) => connect(url, token, talksAtOnce)"
 HOURS = AGENT["script"]["steps"][0]["reply"]
-QUIET_S = 5.0
-"""Silence before the question: the greeting is heard first. Then the file starts over."""
+BEFORE_S, AFTER_S = 1.0, 60.0
+"""Silence around the question. The file begins with the microphone, and starts over at its end."""
 
 
 @pytest.fixture
@@ -46,17 +49,20 @@ def page_url() -> Iterator[str]:
 
 @pytest.fixture
 def microphone(tmp_path: Path) -> Path:
-    """A caller who waits, asks for the opening hours and is silent again."""
+    """A caller who asks for the opening hours and is silent again."""
     speech = synthesize(
         "what are your opening hours", voice=CALLER_VOICE, words_per_minute=CALLER_WORDS_PER_MINUTE
     )
-    quiet = np.zeros(int(QUIET_S * speech.sample_rate_hz), np.int16)
+    before, after = (
+        np.zeros(round(seconds * speech.sample_rate_hz), np.int16)
+        for seconds in (BEFORE_S, AFTER_S)
+    )
     path = tmp_path / "microphone.wav"
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(speech.sample_rate_hz)
-        file.writeframes(np.concatenate([quiet, speech.pcm, quiet, quiet]).tobytes())
+        file.writeframes(np.concatenate([before, speech.pcm, after]).tobytes())
     return path
 
 
@@ -68,14 +74,12 @@ async def test_a_browser_talks_with_the_agent(
     async with chromium(f"--use-file-for-fake-audio-capture={microphone}") as browser:
         page = await browser.new_page()
         await page.goto(page_url)
-        await page.evaluate(CONNECT, [opened["serverUrl"], opened["token"]])
-
-        async def reply_seen() -> bool | None:
-            return True if HOURS in (await page.text_content("#words") or "") else None
-
-        await until(reply_seen, timeout_s=25)
-        await page.wait_for_function("talk.audibleMs > 2500", timeout=10_000)
+        await page.evaluate(CONNECT, [opened["serverUrl"], opened["token"], False])
+        await heard_out(page, AGENT["greeting"])
+        await page.evaluate("turnMicrophoneOn()")
+        await heard_out(page, HOURS)
         await page.screenshot(path=str(tmp_path / "talk.png"))
+        assert await page.evaluate("talk.audibleMs") > 2_500
         loudest = await page.evaluate("talk.loudest")
         lines = await page.locator("#words div").all_text_contents()
         await page.evaluate("talk.room.disconnect()")
@@ -105,11 +109,11 @@ async def test_talkifais_and_voxais_clients_open_the_same_agent(
         pages = {name: await browser.new_page() for name in ways_in}
         for name, page in pages.items():
             await page.goto(page_url)
-            await page.evaluate(CONNECT, ways_in[name])
+            await page.evaluate(CONNECT, [*ways_in[name], True])
         for name, page in pages.items():
             await page.bring_to_front()
-            await page.get_by_text(AGENT["greeting"]).wait_for(timeout=20_000)
-            await page.wait_for_function("talk.audibleMs > 500", timeout=10_000)
+            await page.get_by_text(AGENT["greeting"]).wait_for(timeout=PATIENCE_MS)
+            await page.wait_for_function("talk.audibleMs > 500", timeout=PATIENCE_MS)
             await page.screenshot(path=str(tmp_path / f"{name}.png"))
         for page in pages.values():
             await page.evaluate("talk.room.disconnect()")
@@ -117,6 +121,18 @@ async def test_talkifais_and_voxais_clients_open_the_same_agent(
     assert [record["kind"] for record in ended] == ["web", "web"]
     assert [said(record)[0] for record in ended] == [("agent", AGENT["greeting"])] * 2
     assert all(record["costMicrocredits"] > 0 for record in ended)
+
+
+async def heard_out(page: Page, sentence: str) -> None:
+    """Wait until a sentence was shown and no sound follows."""
+    await page.get_by_text(sentence).wait_for(timeout=PATIENCE_MS)
+
+    async def is_over() -> bool | None:
+        before_ms = await page.evaluate("talk.audibleMs")
+        await asyncio.sleep(1)
+        return True if await page.evaluate("talk.audibleMs") == before_ms else None
+
+    await until(is_over)
 
 
 async def records(office: Office, agent_id: str, *, expected: int) -> list[dict[str, Any]]:
@@ -128,4 +144,4 @@ async def records(office: Office, agent_id: str, *, expected: int) -> list[dict[
             return None
         return [await office.api.get(f"/v1/calls/{call['id']}") for call in calls]
 
-    return await until(ended, timeout_s=30)
+    return await until(ended, timeout_s=60)

@@ -28,7 +28,7 @@ async def knowing_agent(office: Office) -> dict[str, Any]:
         now: dict[str, Any] = await office.api.get(f"{path}/{document['id']}")
         return now if now["status"] in {"ready", "failed"} else None
 
-    assert (await until(read, timeout_s=60))["detail"] is None
+    assert (await until(read))["detail"] is None
     step = {"keys": ["1"], "action": {"search_knowledge": {"query": "when is the gallery closed"}}}
     return await office.agent(knowledgeBaseIds=[base["id"]], script={"steps": [step]})
 
@@ -51,7 +51,7 @@ async def test_a_caller_hears_the_document_and_the_call_goes_on_when_postgres_is
     async def find() -> dict[str, Any] | None:
         return next((one for one in await office.calls(number) if one["state"] == "ended"), None)
 
-    record = await until(find, timeout_s=40)
+    record = await until(find)
     # The words that were spoken; how well they are understood is `builtin` recognition's matter.
     assert said(record) == [
         ("agent", AGENT["greeting"]),

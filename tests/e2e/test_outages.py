@@ -1,12 +1,11 @@
 """What a call and its owner meet when a part of the stack dies."""
 
 import asyncio
-import time
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from livekit import api
-from redis.asyncio import Redis
 
 from stack.conversation import Caller, Press, Say
 from stack.demo_agent import AGENT, sentences_of
@@ -14,16 +13,16 @@ from stack.errors import ApiRefused
 from stack.supervisor import Stack
 from telephony.softphone.errors import CallFailed, CallRejected
 from tests.e2e.conftest import Dial, Office
-from tests.e2e.waiting import event_types, ledger_sum, moment, said, until
+from tests.e2e.waiting import event_types, ledger_sum, said, until
 
 pytestmark = pytest.mark.e2e
 
+WORTH_WAITING_S = 12.0
+"""Who rings for 20 s is told that nobody answers: a machine may take that long to start a worker."""
 HOURS, ADDRESS, _FAREWELL = (step["reply"] for step in AGENT["script"]["steps"])
 
 
-async def record_in_state(
-    office: Office, number: str, state: str, timeout_s: float = 30
-) -> dict[str, Any]:
+async def record_in_state(office: Office, number: str, state: str) -> dict[str, Any]:
     async def find() -> dict[str, Any] | None:
         try:
             records = await office.calls(number)
@@ -33,7 +32,7 @@ async def record_in_state(
             return None
         return next((call for call in records if call["state"] == state), None)
 
-    return await until(find, timeout_s=timeout_s)
+    return await until(find)
 
 
 async def test_calls_outlive_postgres_and_begin_without_it_and_their_records_appear_afterwards(
@@ -68,7 +67,7 @@ async def test_calls_outlive_postgres_and_begin_without_it_and_their_records_app
         ended = [record for record in records if record["state"] == "ended"]
         return {one["callerNumber"]: one for one in ended} if len(ended) == 2 else None
 
-    records = await until(both_ended, timeout_s=30)
+    records = await until(both_ended)
     assert said(records["+12015550111"])[-4:] == [
         ("caller", "what are your opening hours"),
         ("agent", HOURS),
@@ -81,66 +80,42 @@ async def test_calls_outlive_postgres_and_begin_without_it_and_their_records_app
         assert numbered == list(range(1, len(numbered) + 1))
 
 
-async def test_a_killed_worker_ends_the_call_bills_to_its_last_heartbeat_and_frees_everything(
+async def test_without_a_worker_it_rings_as_foretold_until_there_is_one_and_giving_up_is_free(
     stack: Stack, office: Office, dial: Dial
 ) -> None:
     number = await office.number((await office.agent())["id"])
-    async with dial(number) as call:
-        await call.wait_for_audio()
-        await call.wait_for_quiet()
-        await stack.kill("worker")
-        killed_s = time.monotonic()
-        redis = Redis.from_url(stack.redis_url)
-        try:
-
-            async def no_lease() -> bool | None:
-                return True if await redis.zcard("dp:calls:live") == 0 else None
-
-            await until(no_lease, timeout_s=20)
-            assert time.monotonic() - killed_s < 20
-        finally:
-            await redis.aclose()
-        await asyncio.wait_for(asyncio.shield(call.ended), 30)
-    record = await record_in_state(office, number, "ended")
-    assert (record["endedBy"], record["endReason"]) == ("system", "worker_lost")
-    billed_until = moment(record, "endedAt") - moment(record, "answeredAt")
-    assert record["billedS"] - 1 <= billed_until.total_seconds() <= record["billedS"]
-    heartbeat_s = 5
-    assert billed_until.total_seconds() <= (killed_s - call.timings.answered_at.monotonic_s) + 0.5
-    assert billed_until.total_seconds() >= (
-        killed_s - call.timings.answered_at.monotonic_s - heartbeat_s - 1
-    )
-    livekit = api.LiveKitAPI(stack.livekit_url, stack.livekit_api_key, stack.livekit_api_secret)
-    try:
-        rooms = await livekit.room.list_rooms(api.ListRoomsRequest(names=[record["roomName"]]))
-    finally:
-        await livekit.aclose()
-    assert list(rooms.rooms) == []
-
-
-async def test_a_caller_who_rings_while_the_worker_restarts_is_answered(
-    stack: Stack, office: Office, dial: Dial
-) -> None:
-    number = await office.number((await office.agent())["id"])
+    before = await office.balance_microcredits()
     await stack.stop("worker")
+    explained = await office.api.get(f"/v1/phone-numbers/{quote(number)}/explain")
+    assert explained["sentence"] == "No worker is running."
 
-    async def greeted() -> list[str]:
-        async with dial(number, ring_timeout_s=20) as call:
-            caller = Caller(call, sentences_of(AGENT), lambda _line: None)
-            await caller.listen()
-            await call.hang_up()
+    with pytest.raises(CallFailed):
+        async with dial(number, ring_timeout_s=2):
+            pass
+    record = await record_in_state(office, number, "missed")
+    assert record["answeredAt"] is None
+    assert await office.balance_microcredits() == before
+
+    async def greeted() -> list[str] | None:
+        try:
+            async with dial(number) as call:
+                caller = Caller(call, sentences_of(AGENT), lambda _line: None)
+                await caller.listen()
+                await call.hang_up()
+        except CallFailed:
+            return None
         return [line.text for line in caller.conversation.lines]
-
-    async def rings() -> bool | None:
-        records = await office.calls(number)
-        return True if records and records[0]["state"] == "ringing" else None
 
     async with asyncio.TaskGroup() as tasks:
         calling = tasks.create_task(greeted())
         # LiveKit has dropped the call's job by now, or is about to.
-        await until(rings)
+        await record_in_state(office, number, "ringing")
         await stack.start("worker")
-    assert calling.result() == [AGENT["greeting"]]
+    heard = calling.result()
+    if heard is None:
+        assert stack.timings_s["worker"] > WORTH_WAITING_S
+        heard = await greeted()
+    assert heard == [AGENT["greeting"]]
 
 
 async def test_an_assignment_made_while_livekit_is_down_is_kept_pending_and_converges(
@@ -156,7 +131,7 @@ async def test_an_assignment_made_while_livekit_is_down_is_kept_pending_and_conv
         shown = await office.api.get(path)
         return shown if shown["status"] == "pending" else None
 
-    await until(seen_pending, timeout_s=20)
+    await until(seen_pending)
     answer = await office.api.patch(path, {"inBoundAgentId": agent["id"]})
     assert answer["inBoundAgentId"] == agent["id"]
     assert answer["status"] == "pending"
@@ -169,7 +144,7 @@ async def test_an_assignment_made_while_livekit_is_down_is_kept_pending_and_conv
         shown = await office.api.get(path)
         return shown if shown["status"] == "active" else None
 
-    assert (await until(seen_active, timeout_s=30))["inBoundAgentId"] == agent["id"]
+    assert (await until(seen_active))["inBoundAgentId"] == agent["id"]
     async with dial(number) as call:
         await call.wait_for_audio()
 
@@ -197,7 +172,7 @@ async def test_nobody_is_answered_for_free_while_redis_is_down(
             return None
         return True
 
-    assert await until(answered, timeout_s=40)
+    assert await until(answered)
 
 
 async def test_livekit_gets_its_trunks_back_after_redis_forgot_them(
@@ -217,7 +192,7 @@ async def test_livekit_gets_its_trunks_back_after_redis_forgot_them(
             ours = {trunk.sip_trunk_id for trunk in trunks.items if number in trunk.numbers}
             return True if any(ours & set(rule.trunk_ids) for rule in rules.items) else None
 
-        await until(number_is_back, timeout_s=20)
+        await until(number_is_back)
     finally:
         await livekit.aclose()
     async with dial(number) as call:

@@ -62,7 +62,7 @@ async def test_the_caller_hears_what_the_tool_answered(office: Office, dial: Dia
     async def find() -> dict[str, Any] | None:
         return next((one for one in await office.calls(number) if one["state"] == "ended"), None)
 
-    record = await until(find, timeout_s=40)
+    record = await until(find)
     assert said(record) == [
         ("agent", AGENT["greeting"]),
         ("caller", QUESTION),

@@ -20,6 +20,7 @@ from tests.e2e import ear
 from tests.e2e.conftest import Dial, Office
 from tests.e2e.ear import CALLER_HZ, HUMAN_HZ, humming
 from tests.e2e.transferring import (
+    HELD_S,
     HOURS,
     LIFTED_AFTER_S,
     LOST_LEG_S,
@@ -28,6 +29,7 @@ from tests.e2e.transferring import (
     THANKS,
     ended_record,
     events,
+    has_told,
     hear_out,
     next_answered,
     press_and_hear,
@@ -38,8 +40,8 @@ from tests.e2e.waiting import event_types, said
 pytestmark = pytest.mark.e2e
 
 LEAK_DBFS = -50.0
-SWITCH_S = 1.0
-"""How long a change of who hears whom may take here."""
+SWITCH_S = 5.0
+"""How long a change of who hears whom may take on a machine that is busy with other things."""
 
 
 @asynccontextmanager
@@ -65,8 +67,9 @@ async def test_in_a_warm_transfer_everybody_hears_whom_they_should_and_nobody_el
                     await hear_out(human)
                     accepted_s = time.monotonic()
                     await human.send_dtmf("1")
-                    await human.wait_for_audio(since_s=time.monotonic(), threshold_dbfs=-30)
-                    await asyncio.sleep(1.5)
+                    await ear.hears(human, "caller_dbfs", accepted_s)
+                    await ear.hears(caller, "human_dbfs", accepted_s)
+                    await ear.music_ends(caller, 0)
                 by_human, by_caller = ear.windows(human), ear.windows(caller)
             await human.hang_up()
             await asyncio.wait_for(caller.ended, LOST_LEG_S)
@@ -77,7 +80,7 @@ async def test_in_a_warm_transfer_everybody_hears_whom_they_should_and_nobody_el
     assert ear.tone_dbfs(caller, HUMAN_HZ, answered_s, accepted_s) < LEAK_DBFS
     assert ear.loudest_before(caller, "human_dbfs", accepted_s) < LEAK_DBFS
     assert ear.loudest_before(human, "caller_dbfs", accepted_s) < LEAK_DBFS
-    assert ear.first_speech(by_human, answered_s) < answered_s + 3
+    assert ear.first_speech(by_human, answered_s) < answered_s + SWITCH_S
     # Then they hear each other, the music is over, and nobody falls into silence between.
     assert ear.first(by_human, accepted_s, "caller_dbfs") < accepted_s + SWITCH_S
     assert ear.first(by_caller, accepted_s, "human_dbfs") < accepted_s + SWITCH_S
@@ -125,20 +128,17 @@ async def test_whatever_becomes_of_the_targets_the_caller_is_back_with_the_agent
         async with dial(number) as caller:
             await hear_out(caller)
             await caller.send_dtmf("1")
-            await caller.wait_for_quiet(quiet_s=2, timeout_s=60)
+            await has_told(office, number, "I am sorry, nobody answered.")
             await press_and_hear(caller, "3")
             await caller.send_dtmf("5")
             human = await next_answered(desk)
             await hear_out(human)
             await human.play(await asyncio.to_thread(speak, "yes"))
             async with humming(caller, CALLER_HZ):
-                await human.wait_for_audio(since_s=time.monotonic())
-                await asyncio.sleep(1)
-            by_human = ear.windows(human)
+                await ear.hears(human, "caller_dbfs")
             await caller.hang_up()
             await asyncio.wait_for(human.ended, LOST_LEG_S)
 
-    assert ear.first(by_human, 0, "caller_dbfs") > 0
     record = await ended_record(office, number)
     assert [one["outcome"] for one in events(record, "transfer.failed")] == [
         *("busy", "refused", "declined", "hung_up", "not_accepted", "no_answer")
@@ -175,7 +175,7 @@ async def test_a_cold_transfer_by_the_carrier_has_an_outcome_the_agent_hears_of(
         caller = await phone.call(f"sip:{number}@{stack.sip_address}", from_user="+12015550177")
         await hear_out(caller)
         await caller.send_dtmf("1")
-        await caller.wait_for_quiet(quiet_s=1.5)
+        await has_told(office, number, "I am sorry, nobody answered.")
         await caller.send_dtmf("1")
         await asyncio.wait_for(caller.ended, LOST_LEG_S)
 
@@ -211,8 +211,8 @@ async def test_hold_a_forbidden_target_and_a_bridge_where_the_carrier_transfers_
             await press_and_hear(caller, "3")
             pressed_s = time.monotonic()
             await caller.send_dtmf("2")
-            await asyncio.sleep(2.5)
-            await hear_out(caller)
+            await ear.music_ends(caller, pressed_s)
+            await has_told(office, number, THANKS)
             on_hold = ear.windows(caller)
             await caller.send_dtmf("1")
             human = await next_answered(desk)
@@ -221,17 +221,15 @@ async def test_hold_a_forbidden_target_and_a_bridge_where_the_carrier_transfers_
                 await human.hold(silent=True)
                 await human.resume()
                 resumed_s = time.monotonic()
-                await asyncio.sleep(1.5)
-            by_human, by_caller = ear.windows(human), ear.windows(caller)
+                await ear.hears(human, "caller_dbfs", resumed_s)
+                await ear.hears(caller, "human_dbfs", resumed_s)
             await caller.hang_up()
             await asyncio.wait_for(human.ended, LOST_LEG_S)
 
     began_s = ear.first_music(on_hold, pressed_s)
-    assert began_s < pressed_s + 2
-    assert 1.5 < ear.last_music(on_hold) - began_s < 2.5 + SWITCH_S
-    assert ear.first_speech(on_hold, ear.last_music(on_hold)) < began_s + 2.5 + 2 * SWITCH_S
-    assert ear.first(by_human, resumed_s, "caller_dbfs")
-    assert ear.first(by_caller, resumed_s, "human_dbfs")
+    assert began_s < pressed_s + SWITCH_S
+    assert 1.5 < ear.last_music(on_hold) - began_s < HELD_S + SWITCH_S
+    assert ear.first_speech(on_hold, ear.last_music(on_hold)) < began_s + HELD_S + 2 * SWITCH_S
     record = await ended_record(office, number)
     assert ("agent", NOT_ALLOWED) in said(record)
     # Both telephones put the call on hold in between, which changes nothing for us.

@@ -13,6 +13,7 @@ import pytest
 from stack.conversation import Caller, Conversation, Say
 from telephony.softphone.errors import CallIsOver, CallRejected
 from tests.e2e.conftest import Dial, Office
+from tests.e2e.transferring import LOST_LEG_S
 from tests.e2e.waiting import said, until
 from tests.servers.deepgram import deepgram_server
 from tests.servers.openai import openai_server
@@ -73,7 +74,8 @@ async def agent_of(office: Office, **changes: Any) -> str:
 
 async def call(dial: Dial, number: str, *actions: Say) -> Conversation:
     async with dial(number) as phone:
-        return await Caller(phone, SENTENCES, lambda _line: None).converse(actions)
+        caller = Caller(phone, SENTENCES, lambda _line: None)
+        return await caller.converse(actions, stays_s=LOST_LEG_S)
 
 
 async def listen_to_the_end(dial: Dial, number: str, *actions: Say) -> Conversation:
@@ -83,7 +85,7 @@ async def listen_to_the_end(dial: Dial, number: str, *actions: Say) -> Conversat
             await caller.listen()
             await caller.act(action)
         with contextlib.suppress(CallIsOver):
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(120):
                 while True:
                     await caller.listen()
         return caller.conversation
@@ -114,7 +116,7 @@ async def record_of(office: Office, number: str) -> dict[str, Any]:
         over = [c for c in await office.calls(number) if c["state"] not in {"ringing", "active"}]
         return over[0] if over else None
 
-    return await until(find, timeout_s=40)
+    return await until(find)
 
 
 async def test_a_pipeline_of_deepgram_and_openai_holds_a_conversation_with_a_tool(
@@ -215,8 +217,10 @@ async def test_a_provider_that_fails_is_named_on_record_and_the_caller_is_told(
             *(listen_to_the_end(dial, number, Say(QUESTION)) for number in numbers[:2]),
             *(listen_to_the_end(dial, number) for number in numbers[2:]),
         )
-    assert [heard(each)[-1] for each in conversations] == [EXCUSE] * 4
+    # Four at once may be too much for the ear: it hears that something is said, not always what.
+    assert not any(heard(each)[-1].startswith("[nothing") for each in conversations)
     records = [await record_of(office, number) for number in numbers]
+    assert [said(each)[-1] for each in records] == [("agent", EXCUSE)] * 4
     assert {(each["endedBy"], each["endReason"]) for each in records} == {
         ("system", "provider_failed")
     }

@@ -1,6 +1,7 @@
 """Agents that pass calls on, who they are passed to, and what is read of it afterwards."""
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 from telephony.softphone.call import PhoneCall
@@ -12,10 +13,11 @@ SUMMARY = "A customer asks where a parcel is."
 NOT_ALLOWED = "That is not possible."
 HOURS = "We are open from nine to five."
 THANKS = "Thank you for waiting."
+HELD_S = 2
 LIFTED_AFTER_S = 1.0
 """Nobody lifts a telephone in the instant in which it rings."""
-LOST_LEG_S = 25
-"""Now and then livekit-server keeps a leg for some 20 s after it hung up."""
+LOST_LEG_S = 60
+"""Now and then livekit-server keeps a leg for some 20 s after it hung up; and some to spare."""
 
 
 async def transferring_agent(office: Office, targets: list[str], **policy: Any) -> dict[str, Any]:
@@ -26,7 +28,7 @@ async def transferring_agent(office: Office, targets: list[str], **policy: Any) 
             "reply": "One moment.",
             "action": {"transfer_call": {"summary": SUMMARY}},
         },
-        {"keys": ["2"], "action": {"hold": {"seconds": 2}}, "then": THANKS},
+        {"keys": ["2"], "action": {"hold": {"seconds": HELD_S}}, "then": THANKS},
         {"keys": ["3"], "reply": HOURS},
         {"keys": ["4"], "action": {"transfer_call": {"to": "+19005550123"}}},
         {
@@ -47,7 +49,18 @@ async def ended_record(office: Office, number: str) -> dict[str, Any]:
     async def find() -> dict[str, Any] | None:
         return next((one for one in await office.calls(number) if one["state"] == "ended"), None)
 
-    return await until(find, timeout_s=40)
+    return await until(find)
+
+
+async def has_told(office: Office, number: str, *texts: str) -> None:
+    """Wait until an agent has said these texts, and as often, in the only call of a number."""
+
+    async def find() -> bool | None:
+        [record] = await office.calls(number)
+        told = Counter(turn["text"] for turn in record["transcript"] if turn["speaker"] == "agent")
+        return True if told >= Counter(texts) else None
+
+    await until(find)
 
 
 def events(record: dict[str, Any], event_type: str) -> list[dict[str, Any]]:
@@ -57,7 +70,7 @@ def events(record: dict[str, Any], event_type: str) -> list[dict[str, Any]]:
 
 async def next_answered(desk: Softphone, *, ring_s: float = 0.0) -> PhoneCall:
     """Answer the next call that comes to a telephone, once it has rung for so long."""
-    incoming = await desk.next_call(timeout_s=20)
+    incoming = await desk.next_call(timeout_s=30)
     incoming.ring()
     await asyncio.sleep(ring_s)
     return await incoming.answer()
@@ -65,7 +78,7 @@ async def next_answered(desk: Softphone, *, ring_s: float = 0.0) -> PhoneCall:
 
 async def hear_out(call: PhoneCall) -> None:
     """Wait until the agent has said something, to the end."""
-    await call.wait_for_audio(timeout_s=15)
+    await call.wait_for_audio(timeout_s=30)
     await call.wait_for_quiet(quiet_s=0.7)
 
 

@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 Found = TypeVar("Found")
 
-_POLL_S = 0.05
+_POLL_S = 0.1
 
 
-async def until(find: Callable[[], Awaitable[Found | None]], *, timeout_s: float = 15.0) -> Found:
+async def until(find: Callable[[], Awaitable[Found | None]], *, timeout_s: float = 60.0) -> Found:
     """Return the first thing found; fail when nothing is in time."""
     async with asyncio.timeout(timeout_s):
         while (found := await find()) is None:
