@@ -18,7 +18,7 @@ from tests.e2e.waiting import event_types, ledger_sum, said, until
 pytestmark = pytest.mark.e2e
 
 WORTH_WAITING_S = 12.0
-"""Who rings for 20 s is told that nobody answers: a machine may take that long to start a worker."""
+"""Who rings for 20 s is told that nobody answers, and a machine may take as long for a worker."""
 HOURS, ADDRESS, _FAREWELL = (step["reply"] for step in AGENT["script"]["steps"])
 
 
