@@ -57,9 +57,9 @@ _LOCKED: Final = (
 )
 """Loops that one process runs at a time: these change what is elsewhere in a certain order."""
 
-_TRUNK_TIMEOUT: Final = timedelta(seconds=30)
+_TRUNK_TIMEOUT: Final = timedelta(seconds=120)
 """LiveKit compares a new trunk with every number it holds: measured 0.6 s more for each full
-shard that is there already, on a busy 2-core machine."""
+shard that is there already, on a busy 2-core machine, and 100 shards are 100,000 numbers."""
 
 _UNANSWERED_INTERVAL: Final = timedelta(seconds=1)
 """How soon a call is tried after a worker became free."""
@@ -117,7 +117,8 @@ async def open_dispatch(
         opened.push_async_callback(database.aclose)
         opened.push_async_callback(redis.aclose)
         patient = livekit_settings.model_copy(update={"livekit_timeout": _TRUNK_TIMEOUT})
-        livekit = await opened.enter_async_context(LiveKitClient(patient))
+        patient_livekit = await opened.enter_async_context(LiveKitClient(patient))
+        livekit = await opened.enter_async_context(LiveKitClient(livekit_settings))
         locks = {
             name: await opened.enter_async_context(
                 LoopLock(database_url, f"{settings.dialplane_installation}:{name}")
@@ -133,7 +134,7 @@ async def open_dispatch(
             settings,
             database=database,
             redis=redis,
-            trunks=LiveKitTrunks(livekit),
+            trunks=LiveKitTrunks(patient_livekit),
             rooms=LiveKitRooms(livekit),
             locks=locks,
             ingestion=ingestion,

@@ -15,5 +15,6 @@ class LiveKitSettings(BaseSettings):
     """Address of livekit-server, `ws://host:7880`; the same port serves its HTTP API."""
     livekit_api_key: str = Field(min_length=1)
     livekit_api_secret: SecretStr
-    livekit_timeout: timedelta = timedelta(seconds=5)
-    """Longest wait for one answer of LiveKit's HTTP API; in health it takes milliseconds."""
+    livekit_timeout: timedelta = timedelta(seconds=10)
+    """Longest wait for one answer of LiveKit's HTTP API. In health it takes milliseconds; about
+    what is on another node, LiveKit itself waits three seconds before it says so."""

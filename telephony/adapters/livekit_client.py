@@ -1,5 +1,6 @@
 """The only LiveKit API client, and the only place where its failures become `telephony.errors`."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from tenacity import (
     AsyncRetrying,
     retry_if_exception_type,
     stop_after_attempt,
+    stop_after_delay,
     wait_random_exponential,
 )
 
@@ -53,8 +55,7 @@ class LiveKitClient:
 
     async def __aenter__(self) -> Self:
         # An HTTP session belongs to the running loop, so it cannot be made any earlier.
-        timeout = aiohttp.ClientTimeout(total=self.settings.livekit_timeout.total_seconds())
-        self._session = aiohttp.ClientSession(timeout=timeout)
+        self._session = aiohttp.ClientSession()
         self._api = api.LiveKitAPI(
             self.settings.livekit_url,
             self.settings.livekit_api_key,
@@ -95,32 +96,47 @@ class LiveKitClient:
             self._signed_at_s = now_s
         return self._room_maker
 
-    async def once(self, operation: str, send: Callable[[api.LiveKitAPI], Awaitable[_T]]) -> _T:
+    async def once(
+        self,
+        operation: str,
+        send: Callable[[api.LiveKitAPI], Awaitable[_T]],
+        *,
+        rings: bool = False,
+    ) -> _T:
         """Send a request that must not be repeated blindly, and return LiveKit's answer.
 
         Args:
             operation: What is asked, for errors, such as `create_inbound_trunk`.
             send: Sends it with the open client.
+            rings: LiveKit answers when a telephone did; the SDK waits a little longer than it may
+                ring. All other requests get `livekit_timeout`.
 
         Raises:
             VendorError: A more specific kind of it, by what went wrong.
         """
         if self._api is None:
             raise RuntimeError("the LiveKit client is used outside of its `async with`")
+        # Here and not in the session: the SDK sends each request with a timeout of its own, which
+        # is none. Source: livekit-api 1.2.2 twirp_client.py, request.
+        limit_s = None if rings else self.settings.livekit_timeout.total_seconds()
         with translated_errors(operation):
-            return await send(self._api)
+            async with asyncio.timeout(limit_s):
+                return await send(self._api)
 
     async def repeatable(
         self, operation: str, send: Callable[[api.LiveKitAPI], Awaitable[_T]]
     ) -> _T:
         """Send a request that may be repeated: a read, a delete or an idempotent create.
 
+        A server that kept silent for `livekit_timeout` is not asked again: it hangs.
+
         Raises:
             VendorError: As `once`, after the last of three attempts.
         """
+        limit_s = self.settings.livekit_timeout.total_seconds()
         async for attempt in AsyncRetrying(
             retry=retry_if_exception_type(VendorUnavailable),
-            stop=stop_after_attempt(_ATTEMPTS),
+            stop=stop_after_attempt(_ATTEMPTS) | stop_after_delay(limit_s),
             wait=wait_random_exponential(multiplier=0.1, max=0.5),
             reraise=True,
         ):

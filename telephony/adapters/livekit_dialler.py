@@ -51,7 +51,7 @@ class LiveKitDialler:
                     raise failure from exc
                 raise
 
-        info = await self._client.once("dial", send)
+        info = await self._client.once("dial", send, rings=True)
         return AnsweredLeg(info.participant_identity, info.sip_call_id)
 
     async def hang_up(self, room_name: str, identity: str) -> None:
@@ -98,7 +98,7 @@ class LiveKitDialler:
             reason = api.SIPTransferReason.Name(answer.reason)
             return _referred(answer.sip_status.code or None, reason, answer.sip_status.status)
 
-        return await self._client.once("refer", send)
+        return await self._client.once("refer", send, rings=True)
 
 
 def _asking_for(headers: Mapping[str, str], target_uri: str) -> str:

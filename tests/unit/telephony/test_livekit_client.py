@@ -1,5 +1,9 @@
 """Whatever the LiveKit SDK raises becomes one of our errors; only safe requests are repeated."""
 
+import asyncio
+from datetime import timedelta
+from typing import Self
+
 import aiohttp
 import pytest
 from google.protobuf.message import DecodeError
@@ -114,6 +118,47 @@ async def test_never_repeats_a_create() -> None:
             await client.once("create_inbound_trunk", flaky.send)
 
     assert flaky.requests == 1
+
+
+class SilentServer:
+    """Takes connections and never says a word."""
+
+    async def __aenter__(self) -> Self:
+        self.connections = 0
+        self.over = asyncio.Event()
+        self.server = await asyncio.start_server(self._take, "127.0.0.1", 0)
+        self.url = f"ws://127.0.0.1:{self.server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.over.set()
+        self.server.close()
+
+    async def _take(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        await self.over.wait()
+        writer.close()
+
+
+async def test_waits_no_longer_for_an_answer_than_it_is_told_and_asks_no_second_time() -> None:
+    async with SilentServer() as server:
+        limits = {"livekit_url": server.url, "livekit_timeout": timedelta(milliseconds=50)}
+        async with LiveKitClient(SETTINGS.model_copy(update=limits)) as client:
+            with pytest.raises(VendorUnavailable, match="no answer in time"):
+                await client.repeatable(
+                    "list_rooms", lambda livekit: livekit.room.list_rooms(api.ListRoomsRequest())
+                )
+    assert server.connections <= 1
+
+
+async def test_waits_for_a_telephone_as_long_as_it_rings() -> None:
+    async def lifted_late(_: api.LiveKitAPI) -> str:
+        await asyncio.sleep(0.05)
+        return "lifted"
+
+    settings = SETTINGS.model_copy(update={"livekit_timeout": timedelta(milliseconds=1)})
+    async with LiveKitClient(settings) as client:
+        assert await client.once("dial", lifted_late, rings=True) == "lifted"
 
 
 async def test_is_used_open_or_not_at_all() -> None:

@@ -45,7 +45,8 @@ class Sip:
 
 
 def dialler(sip: Sip) -> LiveKitDialler:
-    async def once(operation: str, send: Callable[[Any], Awaitable[Any]]) -> Any:
+    async def once(operation: str, send: Callable[[Any], Awaitable[Any]], *, rings: bool) -> Any:
+        assert rings, "a telephone may ring for longer than LiveKit may take for anything else"
         with translated_errors(operation):
             return await send(SimpleNamespace(sip=sip))
 
