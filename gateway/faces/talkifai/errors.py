@@ -109,6 +109,13 @@ def talkifai_body(problem: Problem, request_id: str) -> dict[str, Any]:
     return {"detail": problem.message}
 
 
+TOO_LONG: Final = ["The body is longer than 1048576 bytes."]
+KEY_REUSED: Final = ["This Idempotency-Key was used for another request."]
+KEY_UNUSABLE: Final = ["Idempotency-Key: must have 1 to 255 visible ASCII characters."]
+"""What is told of the bodies and idempotency keys of all POSTs; those that take no body as well,
+for with a key whatever was sent is compared."""
+
+
 class ErrorAnswer(BaseModel):
     """Every error of this API."""
 

@@ -13,11 +13,19 @@ from pydantic import SecretStr
 
 from dispatch.access.idempotency import Idempotency
 from dispatch.calls import Admitted, CallEnd
-from dispatch.commands import Command, CommandName, CommandQueue, CommandResult, CommandStatus
+from dispatch.commands import (
+    CallCommands,
+    Command,
+    CommandName,
+    CommandQueue,
+    CommandResult,
+    CommandStatus,
+)
 from dispatch.store.redis_client import RedisClient
 from dispatch.store.request_claims import RequestClaims
 from telephony.calls import EndedBy, EndReason
 from tests.builders import live_calls as builders
+from tests.integration.gateway.documented_errors import Wrong, body, operations, send
 from tests.integration.gateway.serving import Gateway
 from tests.integration.gateway.serving import Tenant as Client
 
@@ -138,6 +146,37 @@ async def test_a_command_to_an_ended_call_is_409(gateway: Gateway, redis: RedisC
     answer = await client.http.post(f"/v1/calls/{call_id}/hold")
     assert answer.status_code == 409
     assert answer.json()["error"]["message"] == "The call has ended."
+
+
+async def test_a_command_that_failed_says_why(gateway: Gateway, redis: RedisClient):
+    client = await gateway.tenant(credits_microcredits=1_000_000)
+    call_id = await talking(redis, client)
+    wrong = Wrong()
+    for operation in operations(gateway, 502):
+        asked = send(client.http, operation, {}, {"call_id": str(call_id)})
+        failed = {"status": CommandStatus.FAILED, "sentence": "The telephone is gone."}
+        answer, _ = await obeyed(redis, call_id, asked, **failed)
+        expected = body(operation, answer, "BAD_GATEWAY", "The telephone is gone.")
+        wrong.check(operation, answer, 502, expected)
+    assert wrong == []
+
+
+async def test_a_command_that_nobody_begins_is_withdrawn(gateway: Gateway, redis: RedisClient):
+    at_once = dict.fromkeys(CommandName, timedelta())
+    commands = CallCommands(redis, gateway.services.call_records, at_once)
+    gateway.app.state.services = replace(gateway.services, call_commands=commands)
+    client = await gateway.tenant(credits_microcredits=1_000_000)
+    call_id = await talking(redis, client)
+    wrong = Wrong()
+    for operation in operations(gateway, 504):
+        answer = await send(client.http, operation, {}, {"call_id": str(call_id)})
+        message = (
+            "The call's worker did not begin the command in time."
+            " It was withdrawn and will not be carried out."
+        )
+        wrong.check(operation, answer, 504, body(operation, answer, "TIMEOUT", message))
+    assert wrong == []
+    assert await CommandQueue(redis).take(call_id, 0.05) is None
 
 
 async def test_a_key_that_may_only_read_calls_commands_none(gateway: Gateway):

@@ -1,33 +1,39 @@
-"""Errors that every operation documents, compared with their bodies byte for byte.
+"""Errors that many operations document, compared with their bodies byte for byte.
 
 Who may not ask, asks too often, sends too much or no object, or asks while a store is away is told
 so in the same words by every operation of an API. The operations come from the published
-description; errors that only some of them have are tested where those are.
+description; `documented_errors.py` says which are asked together.
 """
 
-import re
-from collections.abc import AsyncIterator, Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
-import orjson
 import pytest
 from pydantic import SecretStr
 
 from dispatch.accounts import Scope
+from dispatch.knowledge_base import MAX_DOCUMENT_BYTES
 from dispatch.settings import DispatchSettings
 from dispatch.store.engine import Database
 from dispatch.store.redis_client import RedisClient
 from gateway.app import DEFAULT_MAX_BODY_BYTES
 from gateway.auth import AdminRoute, TenantRoute
 from gateway.faces import face_of
+from gateway.repetitions import HEADER
 from stack.ports import free_port
 from tests.builders.identity_provider import token
 from tests.integration.gateway.access.conftest import GatewayWith, gateway_with
-from tests.integration.gateway.everything import DOCUMENT
-from tests.integration.gateway.serving import ADMIN_KEY, Gateway, Tenant, serving
-from tests.integration.gateway.tenant_matrix import OPEN, Operation, operations_of
+from tests.integration.gateway.documented_errors import (
+    Wrong,
+    body,
+    credential,
+    invalid,
+    operations,
+    send,
+)
+from tests.integration.gateway.everything import DOCUMENT, Everything, one_of_everything
+from tests.integration.gateway.serving import Gateway, Tenant, serving
+from tests.integration.gateway.tenant_matrix import Operation
 
 pytestmark = pytest.mark.integration
 
@@ -51,76 +57,8 @@ NOT_THERE = {
 }
 """What is said of things that nobody has, by the first name in a path."""
 
-PROJECTS_OWN = "GET /api/v1/projects/{project_id}/secrets/{provider}"
-"""Tells a key of another project so, whatever is there."""
-
-NO_INTEGER = "page: Input should be a valid integer, unable to parse string as an integer."
-NOWHERE = "5b710eca-4a0e-4b52-9c53-3b2f6f0f8d11"
-SESSIONS = ("/v1/chat/sessions/", "/v1/chat/chat/sessions/")
+NO_INTEGER = "Input should be a valid integer, unable to parse string as an integer."
 LIMITED = ("native", "agntix", "talkifai", "voxai")
-
-
-def operations(gateway: Gateway, status: int) -> Iterator[Operation]:
-    """Yield the operations that document a status."""
-    described = gateway.app.openapi()
-    for operation in operations_of(described):
-        told = described["paths"][operation.path][operation.method]
-        if str(status) in told["responses"] and operation.label not in OPEN:
-            yield operation
-
-
-async def send(
-    http: httpx.AsyncClient,
-    operation: Operation,
-    headers: dict[str, str],
-    names: Mapping[str, str] = MappingProxyType({}),
-    **body: Any,
-) -> httpx.Response:
-    """Ask an operation about things that are not there, but for those that are named."""
-    path = re.sub(r"{([^}]+)}", lambda found: names.get(found[1], NOWHERE), operation.path)
-    content: dict[str, Any] = {}
-    if operation.takes_files:
-        content = {"files": DOCUMENT}
-    elif operation.example is not None and not body:
-        content = {"json": operation.example}
-    return await http.request(operation.method.upper(), path, headers=headers, **content, **body)
-
-
-def body(
-    operation: Operation, answer: httpx.Response, code: str, message: str, **more: Any
-) -> bytes:
-    """Return the body of an error, as the operation's API writes it."""
-    face = face_of(operation.path).name
-    if face == "talkifai":
-        return orjson.dumps({"detail": message})
-    if face == "voxai":
-        return orjson.dumps({"error": message, "code": code, **more})
-    request_id = answer.headers["x-request-id"]
-    error: dict[str, Any] = {"code": code, "message": message, "status": answer.status_code}
-    if "details" in more:
-        error["details"] = [
-            {"field": field, "message": told} for field, told in more["details"].items()
-        ]
-    if face == "agntix":
-        error["requestId"] = request_id
-    found = re.search(rb'"timestamp":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)"', answer.content)
-    assert found is not None, answer.text
-    meta = {"requestId": request_id, "timestamp": found[1].decode()}
-    return orjson.dumps({"error": error, "meta": meta})
-
-
-class Wrong(list[str]):
-    """What was answered otherwise than expected, all of it at once."""
-
-    def check(self, operation: Operation, answer: httpx.Response, status: int, body: bytes) -> None:
-        """Remember an answer that is another one."""
-        if answer.status_code != status or answer.content != body:
-            self.append(f"{operation.label}: {answer.status_code} {answer.text[:300]} {body!r}")
-
-
-def credential(operation: Operation, tenant: Tenant) -> dict[str, str]:
-    """Return what lets a request in."""
-    return {"x-api-key": ADMIN_KEY if operation.is_admins else tenant.key}
 
 
 @pytest.fixture
@@ -131,6 +69,15 @@ async def tenant(gateway: Gateway) -> Tenant:
     answer = await gateway.admin.put(f"/admin/v1/keys/{tenant.key_id}/limits", json=limits)
     assert answer.status_code == 200, answer.text
     return tenant
+
+
+@pytest.fixture
+async def things(gateway: Gateway, database: Database, tenant: Tenant) -> Everything:
+    """Everything that a path may name."""
+    at = f"/admin/v1/organizations/{tenant.organization_id}/credits"
+    paid = await gateway.admin.post(at, json={"amountMicrocredits": 5_000_000})
+    assert paid.status_code == 201, paid.text
+    return await one_of_everything(gateway, database, tenant, "+12015550101")
 
 
 @pytest.fixture
@@ -158,8 +105,6 @@ async def test_who_sends_no_credential_is_told_so(gateway: Gateway):
             message = "Invalid API key"
         if operation.path == "/v1/chat/sessions":
             message = "Authentication required: provide X-API-Key or X-Studio-Token"
-        if operation.is_a_chats:
-            message = "Invalid token"
         wrong.check(operation, answer, 401, body(operation, answer, "UNAUTHORIZED", message))
     assert wrong == []
 
@@ -177,7 +122,7 @@ async def test_a_key_without_the_scope_is_told_which(gateway: Gateway):
     ]
     wrong = Wrong()
     for operation in operations(gateway, 403):
-        if operation.is_admins or operation.is_a_chats:
+        if operation.is_admins:
             continue
         scopes = needed[operation.label]
         has, http = next(each for each in keys if not scopes <= each[0])
@@ -197,8 +142,6 @@ async def test_who_asks_too_often_is_told_when_to_come_back(gateway: Gateway, te
         await tenant.http.get(used_up)
     wrong = Wrong()
     for operation in operations(gateway, 429):
-        if operation.is_admins or operation.is_a_chats:
-            continue
         answer = await send(tenant.http, operation, {})
         assert answer.status_code == 429, (operation.label, answer.text)
         wait_s = int(answer.headers["retry-after"])
@@ -209,56 +152,79 @@ async def test_who_asks_too_often_is_told_when_to_come_back(gateway: Gateway, te
     assert wrong == []
 
 
-async def test_a_body_that_is_too_long_is_refused_by_its_length(gateway: Gateway, tenant: Tenant):
-    too_long = b" " * (DEFAULT_MAX_BODY_BYTES + 1)
-    message = f"The body is longer than {DEFAULT_MAX_BODY_BYTES} bytes."
+async def test_a_body_that_is_too_long_is_refused_by_its_length(
+    gateway: Gateway, things: Everything
+):
     wrong = Wrong()
     for operation in operations(gateway, 413):
-        if operation.example is None or operation.path.startswith(SESSIONS):
-            continue  # Files may be longer, and what a path names there is looked for first.
-        headers = credential(operation, tenant)
-        answer = await send(gateway.http, operation, headers, content=too_long)
+        limit, sent = DEFAULT_MAX_BODY_BYTES, {"content": b"{}"}
+        if operation.takes_files:
+            limit, sent = MAX_DOCUMENT_BYTES + 65_536, {}
+        headers = credential(operation, things.tenant) | {"content-length": str(limit + 1)}
+        if operation.example is None and not operation.takes_files:
+            # Nobody reads a body that means nothing, but to compare it with a repetition's.
+            headers |= {HEADER: "the-first"}
+        names = things.in_path(operation.method, operation.path)
+        answer = await send(gateway.http, operation, headers, names, **sent)
+        message = f"The body is longer than {limit} bytes."
         wrong.check(operation, answer, 413, body(operation, answer, "PAYLOAD_TOO_LARGE", message))
     assert wrong == []
 
 
-async def test_a_body_that_is_no_object_is_refused_in_one_sentence(
-    gateway: Gateway, tenant: Tenant
+async def test_a_request_that_cannot_be_is_refused_in_one_sentence(
+    gateway: Gateway, things: Everything
 ):
-    wrong = Wrong()
-    for operation in operations(gateway, 400):
-        if operation.example is None or operation.path.startswith(SESSIONS):
-            continue
-        headers = credential(operation, tenant) | {"content-type": "application/json"}
-        answer = await send(gateway.http, operation, headers, content=b'["text"]')
-        message = "The body must be a JSON object, sent as application/json."
-        told = body(operation, answer, _invalid(operation), message, details={"": message})
-        if operation.path in ("/v1/chat/sessions", "/v1/chat/voice-sessions"):
-            told = body(operation, answer, "", "Agent ID is required")
-        wrong.check(operation, answer, 400, told)
-    assert wrong == []
-
-
-async def test_a_query_that_cannot_be_is_refused_in_one_sentence(gateway: Gateway, tenant: Tenant):
     wrong = Wrong()
     described = gateway.app.openapi()["paths"]
     for operation in operations(gateway, 400):
-        if operation.example is not None or operation.takes_files:
-            continue
-        if operation.path.startswith(SESSIONS):
-            continue
-        told = described[operation.path][operation.method].get("parameters", [])
-        if face_of(operation.path).name in ("native", "admin"):
-            field, words = "nonsense", "nonsense is not a known query parameter."
-        elif any(each["name"] == "page" for each in told):
-            field, words = "page", NO_INTEGER
-        else:
-            continue
-        headers = credential(operation, tenant)
-        answer = await send(gateway.http, operation, headers, params={field: "x"})
-        code = _invalid(operation)
-        expected = body(operation, answer, code, words, details={field: words})
+        parameters = described[operation.path][operation.method].get("parameters", [])
+        query = [each for each in parameters if each["in"] == "query"]
+        told, sent = _impossible(operation, query)
+        headers = credential(operation, things.tenant) | sent.pop("headers", {})
+        names = things.in_path(operation.method, operation.path)
+        answer = await send(gateway.http, operation, headers, names, **sent)
+        expected = invalid(operation, answer, told)
+        if operation.path in ("/v1/chat/sessions", "/v1/chat/voice-sessions"):
+            expected = body(operation, answer, "", "Agent ID is required")
         wrong.check(operation, answer, 400, expected)
+    assert wrong == []
+
+
+def _impossible(
+    operation: Operation, query: list[dict[str, Any]]
+) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return what is said of which fields, and what to send for that."""
+    if operation.takes_files:
+        return {"file": "file is required."}, {"files": {"another": DOCUMENT["file"]}}
+    if operation.example is not None:
+        message = "The body must be a JSON object, sent as application/json."
+        sent = {"content": b'["text"]', "headers": {"content-type": "application/json"}}
+        return {"": message}, sent
+    if operation.method == "post":
+        message = f"{HEADER}: must have 1 to 255 visible ASCII characters."
+        return {HEADER: message}, {"headers": {HEADER: "with blanks"}}
+    if face_of(operation.path).name in ("native", "admin"):
+        message = "nonsense is not a known query parameter."
+        return {"nonsense": message}, {"params": {"nonsense": "x"}}
+    required = [each["name"] for each in query if each["required"]]
+    if required:
+        return {name: f"{name} is required." for name in required}, {}
+    name = next(each["name"] for each in query if each["schema"].get("type") == "integer")
+    return {name: f"{name}: {NO_INTEGER}"}, {"params": {name: "x"}}
+
+
+async def test_a_key_of_another_request_is_refused(gateway: Gateway, tenant: Tenant):
+    repeated = {HEADER: "the-first"}
+    agent = await tenant.http.post("/v1/agents", json={"name": "First"}, headers=repeated)
+    named = {"name": "First"}
+    organization = await gateway.admin.post("/admin/v1/organizations", json=named, headers=repeated)
+    assert agent.status_code == organization.status_code == 201
+    wrong = Wrong()
+    message = "This Idempotency-Key was used for another request."
+    for operation in operations(gateway, 409):
+        headers = credential(operation, tenant) | repeated
+        answer = await send(gateway.http, operation, headers)
+        wrong.check(operation, answer, 409, body(operation, answer, "CONFLICT", message))
     assert wrong == []
 
 
@@ -281,12 +247,9 @@ async def test_a_member_is_told_what_only_others_may(gateway_with: GatewayWith):
         for operation in operations(gateway, 403):
             if not operation.is_admins:
                 continue
-            if not for_members[operation.label]:
-                words = "Only the installation's administrator may do this."
-            elif operation.method != "get":
+            words = "Only the installation's administrator may do this."
+            if for_members[operation.label]:
                 words = "Only owners and admins may change this."
-            else:
-                continue  # Whoever belongs to the organisation may look.
             answer = await send(gateway.http, operation, headers, own)
             wrong.check(operation, answer, 403, body(operation, answer, "FORBIDDEN", words))
     assert wrong == []
@@ -295,8 +258,6 @@ async def test_a_member_is_told_what_only_others_may(gateway_with: GatewayWith):
 async def test_without_any_store_everything_says_so(nothing_behind: Gateway, tenant: Tenant):
     wrong = Wrong()
     for operation in operations(nothing_behind, 503):
-        if operation.is_a_chats:
-            continue
         headers = credential(operation, tenant)
         answer = await send(nothing_behind.http, operation, headers)
         message = "A store is unavailable; nothing was changed. Try again shortly."
@@ -312,8 +273,6 @@ async def test_what_a_path_names_and_nobody_has_is_told_by_its_kind(
     wrong = Wrong()
     kinds: dict[str, set[str]] = {}
     for operation in operations(gateway, 404):
-        if not operation.parameters or operation.is_a_chats or operation.label == PROJECTS_OWN:
-            continue
         answer = await send(gateway.http, operation, credential(operation, tenant))
         if answer.status_code != 404:
             wrong.append(f"{operation.label}: {answer.status_code} {answer.text[:200]}")
@@ -327,8 +286,3 @@ async def test_what_a_path_names_and_nobody_has_is_told_by_its_kind(
         wrong.check(operation, answer, 404, body(operation, answer, code, message))
     assert wrong == []
     assert kinds == NOT_THERE
-
-
-def _invalid(operation: Operation) -> str:
-    is_voxai = face_of(operation.path).name == "voxai"
-    return "INVALID_REQUEST" if is_voxai else "VALIDATION_ERROR"

@@ -20,7 +20,7 @@ router = admin_router()
     "/admin/v1/projects/{project_id}/keys",
     status_code=201,
     summary="Create an API key",
-    responses=native_errors(400, 404, 409, 413),
+    responses=native_errors(400, 403, 404, 409, 413),
 )
 async def create_key(
     project_id: uuid.UUID,
@@ -79,7 +79,7 @@ async def get_key(
 @router.patch(
     "/admin/v1/keys/{key_id}",
     summary="Change an API key",
-    responses=native_errors(400, 404, 413),
+    responses=native_errors(400, 403, 404, 413),
     dependencies=[members_too],
 )
 async def patch_key(
@@ -95,7 +95,7 @@ async def patch_key(
 @router.put(
     "/admin/v1/keys/{key_id}/limits",
     summary="Set an API key's limits",
-    responses=native_errors(400, 404, 413),
+    responses=native_errors(400, 403, 404, 413),
     dependencies=[installation_only],
 )
 async def put_key_limits(
@@ -109,7 +109,7 @@ async def put_key_limits(
 @router.post(
     "/admin/v1/keys/{key_id}/revoke",
     summary="Revoke an API key",
-    responses=native_errors(400, 404, 413),
+    responses=native_errors(400, 403, 404, 409, 413),
     dependencies=[members_too],
 )
 async def revoke_key(
@@ -128,7 +128,7 @@ async def revoke_key(
     "/admin/v1/keys/{key_id}",
     status_code=204,
     summary="Delete an API key",
-    responses=native_errors(404),
+    responses=native_errors(403, 404),
     dependencies=[members_too],
 )
 async def delete_key(

@@ -26,7 +26,7 @@ router = admin_router()
     "/admin/v1/projects/{project_id}/knowledge-bases",
     status_code=201,
     summary="Create a knowledge base",
-    responses=native_errors(400, 404, 409, 413),
+    responses=native_errors(400, 403, 404, 409, 413),
 )
 async def create_knowledge_base_of_project(
     project_id: uuid.UUID,
@@ -77,7 +77,7 @@ async def get_knowledge_base_of_project(
 @router.patch(
     "/admin/v1/projects/{project_id}/knowledge-bases/{knowledge_base_id}",
     summary="Change a knowledge base",
-    responses=native_errors(400, 404, 413),
+    responses=native_errors(400, 403, 404, 413),
 )
 async def patch_knowledge_base_of_project(
     project_id: uuid.UUID,
@@ -97,7 +97,7 @@ async def patch_knowledge_base_of_project(
     "/admin/v1/projects/{project_id}/knowledge-bases/{knowledge_base_id}",
     status_code=204,
     summary="Delete a knowledge base",
-    responses=native_errors(404),
+    responses=native_errors(403, 404),
 )
 async def delete_knowledge_base_of_project(
     project_id: uuid.UUID,
@@ -113,7 +113,7 @@ async def delete_knowledge_base_of_project(
 @router.post(
     "/admin/v1/projects/{project_id}/knowledge-bases/{knowledge_base_id}/search",
     summary="Search a knowledge base",
-    responses=native_errors(400, 404, 413),
+    responses=native_errors(400, 403, 404, 409, 413),
 )
 async def search_knowledge_base_of_project(
     project_id: uuid.UUID,
@@ -133,7 +133,7 @@ async def search_knowledge_base_of_project(
     status_code=201,
     summary="Upload a document",
     responses={
-        **native_errors(400, 404, 409, 413),
+        **native_errors(400, 403, 404, 413),
         200: {"model": DocumentAnswer, "description": "The same bytes were there already."},
     },
 )
@@ -199,7 +199,7 @@ async def get_document_of_project(
     "/admin/v1/projects/{project_id}/knowledge-bases/{knowledge_base_id}/documents/{document_id}",
     status_code=204,
     summary="Delete a document",
-    responses=native_errors(404),
+    responses=native_errors(403, 404),
 )
 async def delete_document_of_project(
     project_id: uuid.UUID,

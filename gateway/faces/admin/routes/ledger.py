@@ -22,7 +22,7 @@ router = admin_router()
     "/admin/v1/organizations/{organization_id}/credits",
     status_code=201,
     summary="Add credits",
-    responses=native_errors(400, 404, 409, 413),
+    responses=native_errors(400, 403, 404, 409, 413),
     dependencies=[installation_only],
 )
 async def add_credits(
@@ -50,7 +50,7 @@ async def add_credits(
     "/admin/v1/organizations/{organization_id}/credits/adjustments",
     status_code=201,
     summary="Correct a balance",
-    responses=native_errors(400, 404, 409, 413),
+    responses=native_errors(400, 403, 404, 409, 413),
     dependencies=[installation_only],
 )
 async def adjust_credits(

@@ -18,7 +18,7 @@ router = admin_router()
     "/admin/v1/organizations/{organization_id}/members",
     status_code=201,
     summary="Add a member",
-    responses=native_errors(400, 404, 409, 413),
+    responses=native_errors(400, 403, 404, 409, 413),
 )
 async def add_member(
     organization_id: uuid.UUID,
@@ -55,7 +55,7 @@ async def list_members(
 @router.patch(
     "/admin/v1/organizations/{organization_id}/members/{member_id}",
     summary="Change a member's role",
-    responses=native_errors(400, 404, 413),
+    responses=native_errors(400, 403, 404, 413),
 )
 async def patch_member(
     organization_id: uuid.UUID,
@@ -75,7 +75,7 @@ async def patch_member(
     "/admin/v1/organizations/{organization_id}/members/{member_id}",
     status_code=204,
     summary="Remove a member",
-    responses=native_errors(404),
+    responses=native_errors(403, 404),
 )
 async def remove_member(
     organization_id: uuid.UUID,

@@ -23,7 +23,7 @@ router = admin_router()
     "/admin/v1/organizations",
     status_code=201,
     summary="Create an organisation",
-    responses=native_errors(400, 409, 413),
+    responses=native_errors(400, 403, 409, 413),
     dependencies=[installation_only],
 )
 async def create_organization(
@@ -64,7 +64,7 @@ async def get_organization(organization_id: uuid.UUID, services: ServicesOf) -> 
 @router.patch(
     "/admin/v1/organizations/{organization_id}",
     summary="Change an organisation",
-    responses=native_errors(400, 404, 409, 413),
+    responses=native_errors(400, 403, 404, 409, 413),
     dependencies=[installation_only],
 )
 async def patch_organization(
@@ -83,7 +83,7 @@ async def patch_organization(
 @router.put(
     "/admin/v1/organizations/{organization_id}/limits",
     summary="Set an organisation's limits",
-    responses=native_errors(400, 404, 413),
+    responses=native_errors(400, 403, 404, 413),
     dependencies=[installation_only],
 )
 async def put_organization_limits(
@@ -103,7 +103,7 @@ async def put_organization_limits(
     "/admin/v1/organizations/{organization_id}/projects",
     status_code=201,
     summary="Create a project",
-    responses=native_errors(400, 404, 409, 413),
+    responses=native_errors(400, 403, 404, 409, 413),
 )
 async def create_project(
     organization_id: uuid.UUID,

@@ -12,5 +12,5 @@ def admin_router() -> APIRouter:
         route_class=AdminRoute,
         tags=["Administration"],
         dependencies=[Security(key_header), Security(key_bearer)],
-        responses=native_errors(400, 401, 403),
+        responses=native_errors(400, 401),
     )

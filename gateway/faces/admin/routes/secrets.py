@@ -16,7 +16,7 @@ router = admin_router()
 @router.put(
     "/admin/v1/projects/{project_id}/secrets/{provider}",
     summary="Keep a secret",
-    responses=native_errors(400, 404, 413),
+    responses=native_errors(400, 403, 404, 413),
 )
 async def put_secret_of_project(
     project_id: uuid.UUID,
@@ -48,7 +48,7 @@ async def list_secrets_of_project(project_id: uuid.UUID, services: ServicesOf) -
     "/admin/v1/projects/{project_id}/secrets/{provider}",
     status_code=204,
     summary="Delete a secret",
-    responses=native_errors(404),
+    responses=native_errors(403, 404),
 )
 async def delete_secret_of_project(
     project_id: uuid.UUID, provider: str, admin: CurrentAdministrator, services: ServicesOf

@@ -18,7 +18,7 @@ router = admin_router()
     "/admin/v1/projects/{project_id}/tools",
     status_code=201,
     summary="Create a tool",
-    responses=native_errors(400, 404, 409, 413),
+    responses=native_errors(400, 403, 404, 409, 413),
 )
 async def create_tool_of_project(
     project_id: uuid.UUID,
@@ -59,7 +59,7 @@ async def get_tool_of_project(
 @router.patch(
     "/admin/v1/projects/{project_id}/tools/{tool_id}",
     summary="Change a tool",
-    responses=native_errors(400, 404, 409, 413),
+    responses=native_errors(400, 403, 404, 409, 413),
 )
 async def patch_tool_of_project(
     project_id: uuid.UUID,
@@ -77,7 +77,7 @@ async def patch_tool_of_project(
     "/admin/v1/projects/{project_id}/tools/{tool_id}",
     status_code=204,
     summary="Delete a tool",
-    responses=native_errors(404),
+    responses=native_errors(403, 404),
 )
 async def delete_tool_of_project(
     project_id: uuid.UUID, tool_id: uuid.UUID, admin: CurrentAdministrator, services: ServicesOf

@@ -178,7 +178,7 @@ async def delete_agent(
     status_code=201,
     summary="Clone an agent",
     dependencies=_WRITE,
-    responses=native_errors(400, 404, 409),
+    responses=native_errors(400, 404, 409, 413),
 )
 async def clone_agent(
     agent_id: uuid.UUID, principal: CurrentPrincipal, services: ServicesOf, new_id: NewId

@@ -97,7 +97,7 @@ async def patch_key(
     "/v1/chat/api-keys/{key_id}/revoke",
     summary="Revoke an API key",
     dependencies=_WRITE,
-    responses=native_errors(400, 404, 413),
+    responses=native_errors(400, 404, 409, 413),
 )
 async def revoke_key(
     key_id: uuid.UUID,

@@ -21,7 +21,7 @@ router = APIRouter(
     route_class=TenantRoute,
     tags=["Phone numbers"],
     dependencies=[Security(key_header), Security(key_bearer)],
-    responses=native_errors(400, 401, 402, 403, 404, 413, 429),
+    responses=native_errors(400, 401, 402, 403, 404, 409, 413, 429),
 )
 
 

@@ -191,7 +191,7 @@ async def map_agent(
     "/v1/chat/phone-numbers/agents/mappings",
     dependencies=[requires(Scope.NUMBERS_READ)],
     summary="List agents of numbers",
-    responses=native_errors(400, 413),
+    responses=native_errors(400, 409, 413),
 )
 async def list_mappings(
     body: MappingsBody, page: RequestedPage, principal: CurrentPrincipal, services: ServicesOf

@@ -32,7 +32,7 @@ _GRANTS: Final = SessionGrants(
     dependencies=[requires(Scope.VOICE_WRITE)],
     status_code=201,
     summary="Open a voice session",
-    responses=native_errors(400, 401, 402, 404, 413, 429, 502),
+    responses=native_errors(400, 401, 402, 403, 404, 409, 413, 429, 502),
 )
 async def open_voice_session(
     request: Request, body: VoiceSessionBody, services: ServicesOf, new_id: NewId

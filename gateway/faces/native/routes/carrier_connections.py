@@ -28,7 +28,7 @@ router = APIRouter(
     dependencies=[requires(Scope.NUMBERS_WRITE)],
     status_code=201,
     summary="Create a carrier connection",
-    responses=native_errors(400, 413),
+    responses=native_errors(400, 409, 413),
 )
 async def create_connection(
     body: CarrierConnectionBody, principal: CurrentPrincipal, services: ServicesOf, new_id: NewId

@@ -124,7 +124,7 @@ async def delete_knowledge_base(
     "/v1/knowledge-bases/{knowledge_base_id}/search",
     summary="Search a knowledge base",
     dependencies=[_READ],
-    responses=native_errors(400, 404, 413),
+    responses=native_errors(400, 404, 409, 413),
 )
 async def search_knowledge_base(
     knowledge_base_id: uuid.UUID,
@@ -145,7 +145,7 @@ async def search_knowledge_base(
     summary="Upload a document",
     dependencies=[_WRITE],
     responses={
-        **native_errors(400, 404, 409, 413),
+        **native_errors(400, 404, 413),
         200: {"model": DocumentAnswer, "description": "The same bytes were there already."},
     },
 )

@@ -23,7 +23,7 @@ router = APIRouter(
     dependencies=[requires(Scope.CALLS_WRITE)],
     status_code=201,
     summary="Place a call",
-    responses=native_errors(400, 402, 404, 413),
+    responses=native_errors(400, 402, 404, 409, 413),
 )
 async def start_call(
     body: OutboundCallBody, principal: CurrentPrincipal, services: ServicesOf, new_id: NewId
@@ -37,7 +37,7 @@ async def start_call(
     "/v1/calls/{call_id}/cancel",
     dependencies=[requires(Scope.CALLS_WRITE)],
     summary="Cancel a call that was not answered",
-    responses=native_errors(404, 409),
+    responses=native_errors(404, 409, 413),
 )
 async def cancel_call(
     call_id: uuid.UUID, principal: CurrentPrincipal, services: ServicesOf

@@ -21,7 +21,7 @@ from gateway.faces.talkifai.authentication import (
     counted,
     session_bearer,
 )
-from gateway.faces.talkifai.errors import talkifai_errors
+from gateway.faces.talkifai.errors import KEY_REUSED, KEY_UNUSABLE, TOO_LONG, talkifai_errors
 from gateway.faces.talkifai.schemas.chat_sessions import (
     ChatSessionAnswer,
     ChatSessionBody,
@@ -49,12 +49,14 @@ _FROM_THE_END: Final = 9_999
 
 _AGENT_NOT_FOUND: Final = "Agent 5b710eca not found or does not belong to your organization"
 _UNAVAILABLE: Final = "Billing service unavailable: connection timeout"
+_NO_INTEGER: Final = (
+    "offset: Input should be a valid integer, unable to parse string as an integer."
+)
 _TAKES_PART: Final = {
     401: ["Invalid token"],
     403: ["Conversation ID does not match session token"],
     404: ["Session not found or expired"],
     429: ["Rate limit exceeded"],
-    503: [_UNAVAILABLE],
 }
 
 
@@ -95,7 +97,8 @@ data: {"usage":{"input_tokens":12,"output_tokens":18},"end_session":false}
             402: ["Insufficient credits. Please add credits to continue."],
             403: ["This key lacks the scope chat:write."],
             404: [_AGENT_NOT_FOUND],
-            413: ["The body is longer than 1048576 bytes."],
+            409: KEY_REUSED,
+            413: TOO_LONG,
             429: ["Rate limit exceeded"],
             503: [_UNAVAILABLE],
         }
@@ -134,8 +137,12 @@ async def open_chat_session(
         {
             400: ["Message too long (max 10000 characters)"],
             402: ["Insufficient credits. Please add credits to continue."],
-            409: ["Another message of this session is being answered; wait for its end."],
-            413: ["The body is longer than 1048576 bytes."],
+            409: [
+                "Another message of this session is being answered; wait for its end.",
+                *KEY_REUSED,
+            ],
+            413: TOO_LONG,
+            503: [_UNAVAILABLE],
             **_TAKES_PART,
         }
     )
@@ -155,7 +162,7 @@ async def send_message(turn: BegunTurn) -> AsyncIterator[ServerSentEvent]:
     "/v1/chat/sessions/{conversation_id}/messages",  # noqa: FAST003  (ChatSession takes it)
     summary="Read what was said",
     dependencies=[counted("chat-history", 100)],
-    responses=talkifai_errors({400: ["offset: Input should be a valid integer."], **_TAKES_PART}),
+    responses=talkifai_errors({400: [_NO_INTEGER], 503: [_UNAVAILABLE], **_TAKES_PART}),
 )
 async def read_messages(
     session: ChatSession,
@@ -186,7 +193,15 @@ async def read_messages(
     "/v1/chat/sessions/{conversation_id}/end",  # noqa: FAST003  (ChatSession takes it)
     dependencies=[counted("chat-end", 60)],
     summary="End a chat session",
-    responses=talkifai_errors({**_TAKES_PART, 500: ["Failed to end session"]}),
+    responses=talkifai_errors(
+        {
+            400: KEY_UNUSABLE,
+            409: KEY_REUSED,
+            413: TOO_LONG,
+            500: ["Failed to end session"],
+            **_TAKES_PART,
+        }
+    ),
 )
 async def end_chat_session(session: ChatSession, services: ServicesOf) -> EndAnswer:
     """End the chat and settle what it cost; ending it again changes nothing."""

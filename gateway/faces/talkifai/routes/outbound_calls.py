@@ -6,7 +6,7 @@ from dispatch.accounts import Scope
 from dispatch.outbound.requests import CallRequest
 from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header, requires
 from gateway.dependencies import NewId, ServicesOf
-from gateway.faces.talkifai.errors import talkifai_errors
+from gateway.faces.talkifai.errors import KEY_REUSED, TOO_LONG, talkifai_errors
 from gateway.faces.talkifai.schemas.outbound_calls import (
     CallingAgent,
     OutboundCallAnswer,
@@ -34,7 +34,8 @@ router = APIRouter(
             402: ["Insufficient balance to make call"],
             403: ["This key lacks the scope calls:write."],
             404: ["Phone number +12015550100 not found or has no outbound agent assigned"],
-            413: ["The body is longer than 1048576 bytes."],
+            409: KEY_REUSED,
+            413: TOO_LONG,
             429: ["Rate limit exceeded"],
             503: ["A store is unavailable; nothing was changed. Try again shortly."],
         }

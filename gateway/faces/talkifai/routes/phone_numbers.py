@@ -10,7 +10,7 @@ from dispatch.byoc_numbers import SipAccount
 from dispatch.paging import MAX_LIMIT, PageRequest
 from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header, requires
 from gateway.dependencies import MAX_PAGE, NewId, ServicesOf, path_number
-from gateway.faces.talkifai.errors import talkifai_errors
+from gateway.faces.talkifai.errors import KEY_REUSED, KEY_UNUSABLE, TOO_LONG, talkifai_errors
 from gateway.faces.talkifai.schemas.phone_numbers import (
     AccountBody,
     AgentsBody,
@@ -41,15 +41,13 @@ _EVERYWHERE: Final = {
 }
 _ONLY_VOICE: Final = "Only Pipeline and Realtime agents can be assigned to phone numbers"
 _NOT_FOUND: Final = ["Phone number not found.", "Agent not found."]
-_TOO_LONG: Final = ["The body is longer than 1048576 bytes."]
 _REGISTERING: Final = {
-    400: ["terminationUri is required.", _ONLY_VOICE],
-    404: ["Agent not found."],
-    409: ["This number is on record already."],
-    413: _TOO_LONG,
+    400: ["terminationUri is required."],
+    409: ["This number is on record already.", *KEY_REUSED],
+    413: TOO_LONG,
     **_EVERYWHERE,
 }
-_CHANGING: Final = {400: [_ONLY_VOICE], 404: _NOT_FOUND, 413: _TOO_LONG, **_EVERYWHERE}
+_CHANGING: Final = {400: [_ONLY_VOICE], 404: _NOT_FOUND, 413: TOO_LONG, **_EVERYWHERE}
 
 # OpenAPI knows one path by one name, and the native explanation calls it so.
 NumberId = Annotated[uuid.UUID, Path(description="The number's id.")]
@@ -143,7 +141,13 @@ async def delete_number(
     status_code=201,
     summary="Register a number, with its agents",
     dependencies=[_WRITING],
-    responses=talkifai_errors(_REGISTERING),
+    responses=talkifai_errors(
+        {
+            **_REGISTERING,
+            400: ["terminationUri is required.", _ONLY_VOICE],
+            404: ["Agent not found."],
+        }
+    ),
 )
 async def register_byoc_number(
     body: ByocNumberBody, new_id: NewId, principal: CurrentPrincipal, services: ServicesOf
@@ -207,7 +211,13 @@ async def delete_byoc_number(
     summary="Compare a number's trunk with the record now",
     dependencies=[_WRITING],
     responses=talkifai_errors(
-        {400: ["phoneNumber is required."], 404: _NOT_FOUND, 413: _TOO_LONG, **_EVERYWHERE}
+        {
+            400: ["phoneNumber is required."],
+            404: _NOT_FOUND,
+            409: KEY_REUSED,
+            413: TOO_LONG,
+            **_EVERYWHERE,
+        }
     ),
 )
 async def refresh_trunk(
@@ -223,7 +233,7 @@ async def refresh_trunk(
     "/v1/byoc/trunks/refresh-all",
     summary="Compare every trunk with the record now",
     dependencies=[_WRITING],
-    responses=talkifai_errors(_EVERYWHERE),
+    responses=talkifai_errors({400: KEY_UNUSABLE, 409: KEY_REUSED, 413: TOO_LONG, **_EVERYWHERE}),
 )
 async def refresh_trunks(services: ServicesOf) -> Done:
     """Have all trunks compared with the record now; calls go on meanwhile."""

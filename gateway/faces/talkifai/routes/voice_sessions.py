@@ -14,7 +14,7 @@ from gateway.auth import key_bearer, key_header, requires
 from gateway.confirmation import ConfirmingRoute, confirmed
 from gateway.dependencies import NewId, ServicesOf
 from gateway.faces.talkifai.agent_ids import parse_agent_id
-from gateway.faces.talkifai.errors import talkifai_errors
+from gateway.faces.talkifai.errors import KEY_REUSED, TOO_LONG, talkifai_errors
 from gateway.faces.talkifai.schemas.voice_sessions import VoiceSessionAnswer, VoiceSessionBody
 from gateway.repetitions import HEADER as _HEADER
 
@@ -46,7 +46,8 @@ _GRANTS: Final = SessionGrants(
             402: ["Insufficient credits"],
             403: ["This key lacks the scope voice:write."],
             404: ["Agent not found or does not belong to your organization"],
-            413: ["The body is longer than 1048576 bytes."],
+            409: KEY_REUSED,
+            413: TOO_LONG,
             429: ["Every call slot is taken; try again shortly.", "Rate limit exceeded"],
             500: ["Failed to create voice session: LiveKit connection failed"],
             503: ["A store is unavailable; nothing was changed. Try again shortly."],

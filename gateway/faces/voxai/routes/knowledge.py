@@ -18,7 +18,7 @@ router = APIRouter(
 @router.post(
     "/api/v1/knowledge/search",
     summary="Search a knowledge base",
-    responses=voxai_errors(400, 404, 413),
+    responses=voxai_errors(400, 404, 409, 413),
     dependencies=[requires(Scope.KNOWLEDGE_READ)],
 )
 async def search(

@@ -88,7 +88,7 @@ async def add_turn(
 @router.post(
     "/api/v1/sessions/{room_name}/end",
     summary="End a session",
-    responses=voxai_errors(400, 404, 413),
+    responses=voxai_errors(400, 404, 409, 413),
 )
 async def end_session(
     room_name: RoomName,

@@ -18,7 +18,7 @@ router = APIRouter(
 @router.post(
     "/api/v1/token",
     summary="Get a token for a room",
-    responses=voxai_errors(400, 402, 404, 413, 502),
+    responses=voxai_errors(400, 402, 404, 409, 413, 502),
     dependencies=[requires(Scope.VOICE_WRITE)],
 )
 async def get_token(
