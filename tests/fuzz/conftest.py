@@ -31,6 +31,8 @@ __all__ = ["postgres_url", "redis_url"]
 
 CREDITS = 1_000_000_000_000
 NUMBER = "+12015550100"
+PATIENCE_S = 60
+"""An answer takes milliseconds, and longer where the machine stands still for a while."""
 
 
 @dataclass
@@ -167,7 +169,7 @@ def target(postgres_url: str, redis_url: str) -> Iterator[Target]:
 
 
 def _client(url: str, key: str) -> httpx.Client:
-    return httpx.Client(base_url=url, headers={"x-api-key": key})
+    return httpx.Client(base_url=url, headers={"x-api-key": key}, timeout=PATIENCE_S)
 
 
 @asynccontextmanager

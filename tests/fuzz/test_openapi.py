@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
 
 from gateway.app import create_app
 from tests.fuzz.beyond_schemas import is_beyond_its_schema
-from tests.fuzz.conftest import Target
+from tests.fuzz.conftest import PATIENCE_S, Target
 from tests.fuzz.existing_things import name_existing_things
 
 pytestmark = pytest.mark.integration
@@ -81,7 +81,8 @@ def is_left_out(case: schemathesis.Case[Any]) -> bool:
 def ask(case: schemathesis.Case[Any], target: Target) -> None:
     """Send one request and check what is answered."""
     headers = credentials(case, target)
-    response = case.call(base_url=target.url, headers=headers)
+    how: dict[str, Any] = {"base_url": target.url, "headers": headers, "timeout": PATIENCE_S}
+    response = case.call(**how)
     excluded = list(NOT_CHECKED.get(case.operation.label, ((), ""))[0])
     if is_beyond_its_schema(response):
         excluded.append(positive_data_acceptance)
@@ -89,7 +90,7 @@ def ask(case: schemathesis.Case[Any], target: Target) -> None:
         response,
         excluded_checks=excluded,
         headers=headers,
-        transport_kwargs={"base_url": target.url, "headers": headers},
+        transport_kwargs=how,
     )
 
 
