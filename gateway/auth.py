@@ -19,6 +19,8 @@ from fastapi.security import APIKeyHeader, HTTPBearer
 from fastapi.security.base import SecurityBase
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import Scope as ASGIScope
 
 from dispatch.access.authentication import Caller, Member
 from dispatch.access.origins import is_allowed
@@ -110,6 +112,16 @@ class ApiRoute(APIRoute):
     """Whether a query parameter it does not know is an error. The products' published APIs ignore
     such parameters, and clients of theirs may send some."""
 
+    def matches(self, scope: ASGIScope) -> tuple[Match, ASGIScope]:
+        """As any route; but most are ruled out by the path's beginning, in a third of the time."""
+        if not scope["path"].startswith(self._beginning):
+            return Match.NONE, {}
+        return super().matches(scope)
+
+    @cached_property
+    def _beginning(self) -> str:
+        return self.path.partition("{")[0]
+
     async def authenticate(self, request: Request) -> None:
         """Let the request in, or raise `Unauthenticated`. Anybody may come in here."""
 
@@ -165,25 +177,12 @@ class ApiRoute(APIRoute):
         if len(given) == len(given.multi_items()):
             return
         repeated = [name for name in given if len(given.getlist(name)) > 1]
-        known = [name for name in repeated if name in self._parameters]
-        if known:
-            raise RequestValidationError(
-                [
-                    {"type": "repeated_parameter", "loc": ("query", name), "msg": ""}
-                    for name in known
-                ]
-            )
+        _refuse("repeated_parameter", [name for name in repeated if name in self._parameters])
 
     def _refuse_unknown_parameters(self, request: Request) -> None:
         """Check that no parameter was misspelt: a filter that is ignored shows too much."""
         unknown = [name for name in request.query_params if name not in self._parameters]
-        if unknown:
-            raise RequestValidationError(
-                [
-                    {"type": "unknown_parameter", "loc": ("query", name), "msg": ""}
-                    for name in unknown
-                ]
-            )
+        _refuse("unknown_parameter", unknown)
 
 
 class TenantRoute(ApiRoute):
@@ -339,6 +338,13 @@ class AdminRoute(ApiRoute):
             raise Forbidden("Only the installation's administrator may do this.")
         if request.method != "GET" and member.role not in ("owner", "admin"):
             raise Forbidden("Only owners and admins may change this.")
+
+
+def _refuse(kind: str, parameters: Sequence[str]) -> None:
+    if parameters:
+        raise RequestValidationError(
+            [{"type": kind, "loc": ("query", name), "msg": ""} for name in parameters]
+        )
 
 
 def presented_key(request: Request) -> str:

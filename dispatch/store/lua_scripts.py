@@ -5,13 +5,14 @@ that several scripts share (writing an event, settling a call) are written once.
 with a table `key` made from `redis_keys`, so that no key's name is written twice either.
 """
 
+import hashlib
 import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from redis.commands.core import AsyncScript
+from redis.exceptions import NoScriptError
 
 from dispatch.store import redis_keys
 from dispatch.store.redis_client import RedisClient
@@ -49,7 +50,6 @@ class LuaScripts:
 
     def __init__(self, redis: RedisClient) -> None:
         self._redis = redis
-        self._scripts: dict[str, AsyncScript] = {}
 
     async def run(self, name: str, keys: Sequence[str], args: Sequence[str | int | float]) -> Any:
         """Run a script atomically and return its answer.
@@ -60,18 +60,20 @@ class LuaScripts:
         Raises:
             RedisError: As redis-py raises it; callers translate.
         """
-        script = self._scripts.get(name)
-        if script is None:
-            script = self._redis.register_script(script_text(name))
-            self._scripts[name] = script
-        return await script(keys=list(keys), args=list(args))
+        # Not by redis-py's own `Script`, which takes half as long again for a script of ours.
+        digest = _digest(name)
+        try:
+            return await self._redis.evalsha(digest, len(keys), *keys, *args)
+        except NoScriptError:
+            await self._redis.script_load(script_text(name))
+            return await self._redis.evalsha(digest, len(keys), *keys, *args)
 
 
 def load_scripts() -> None:
     """Read every script now instead of on its first use."""
     for file in files("dispatch.store").joinpath("scripts").iterdir():
         if file.name.endswith(".lua") and not file.name.startswith("_"):
-            script_text(file.name.removesuffix(".lua"))
+            _digest(file.name.removesuffix(".lua"))
 
 
 @cache
@@ -79,6 +81,12 @@ def script_text(name: str) -> str:
     """Return a script's text with its keys and includes put in."""
     entries = (f"  {field} = '{prefix}'," for field, prefix in _KEYS.items())
     return "\n".join(["local key = {", *entries, "}", "", _expand(name, set())])
+
+
+@cache
+def _digest(name: str) -> str:
+    # By which Redis finds the script; nothing is kept secret by it.
+    return hashlib.sha1(script_text(name).encode(), usedforsecurity=False).hexdigest()
 
 
 def _expand(name: str, included: set[str]) -> str:
