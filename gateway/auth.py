@@ -13,7 +13,6 @@ from typing import Annotated, Any, ClassVar, Final
 from fastapi import Request, Security, params
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_flat_params
-from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPBearer
 from fastapi.security.base import SecurityBase
@@ -30,6 +29,7 @@ from dispatch.accounts import ADMINISTRATOR, Actor, Principal, Role, Scope
 from dispatch.errors import NotFound, StoreUnavailable
 from gateway.answer_headers import add_rate_headers, let_page_read
 from gateway.json_requests import JsonRequest
+from gateway.query_parameters import check_query
 from gateway.repetitions import HEADER as REPEATABLE_HEADER
 from gateway.repetitions import serve_once
 from gateway.services import services_of
@@ -141,9 +141,7 @@ class ApiRoute(APIRoute):
             await self.authenticate(request)
             if any("\0" in part for part in request.path_params.values()):
                 raise HTTPException(404)  # Postgres keeps no NUL, so nothing has such a name.
-            self._refuse_repeated_parameters(request)
-            if self.knows_its_parameters:
-                self._refuse_unknown_parameters(request)
+            check_query(request, self._parameters, only_known=self.knows_its_parameters)
             json_request = JsonRequest(request.scope, request.receive)
             if self._takes_files:
                 # What is uploaded is kept once by its bytes; a form's own differ each time.
@@ -170,19 +168,6 @@ class ApiRoute(APIRoute):
         """Names of the query parameters, those of dependencies too."""
         known = get_flat_params(self.dependant)
         return frozenset(each.alias for each in known if isinstance(each.field_info, params.Query))
-
-    def _refuse_repeated_parameters(self, request: Request) -> None:
-        """Check that no parameter came twice: one of two filters would be ignored."""
-        given = request.query_params
-        if len(given) == len(given.multi_items()):
-            return
-        repeated = [name for name in given if len(given.getlist(name)) > 1]
-        _refuse("repeated_parameter", [name for name in repeated if name in self._parameters])
-
-    def _refuse_unknown_parameters(self, request: Request) -> None:
-        """Check that no parameter was misspelt: a filter that is ignored shows too much."""
-        unknown = [name for name in request.query_params if name not in self._parameters]
-        _refuse("unknown_parameter", unknown)
 
 
 class TenantRoute(ApiRoute):
@@ -338,13 +323,6 @@ class AdminRoute(ApiRoute):
             raise Forbidden("Only the installation's administrator may do this.")
         if request.method != "GET" and member.role not in ("owner", "admin"):
             raise Forbidden("Only owners and admins may change this.")
-
-
-def _refuse(kind: str, parameters: Sequence[str]) -> None:
-    if parameters:
-        raise RequestValidationError(
-            [{"type": kind, "loc": ("query", name), "msg": ""} for name in parameters]
-        )
 
 
 def presented_key(request: Request) -> str:

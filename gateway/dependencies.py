@@ -16,8 +16,6 @@ MAX_PAGE = 1_000_000
 
 
 def _plus_not_space(text: str) -> str:
-    if "\0" in text:
-        raise ValueError("may not hold a NUL character")
     # An unescaped plus in a query arrives as a space, and every number here begins with one.
     return "+" + text[1:] if text.startswith(" ") else text
 

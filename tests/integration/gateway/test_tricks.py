@@ -33,6 +33,9 @@ PARTS = [
 ]
 """What may stand where a path names something: NUL, dots, broken UTF-8, a lone surrogate…"""
 
+VALUES = [b"a%00b", b"%ff%fe", b"9" * 400]
+"""What a parameter of a query may hold."""
+
 BODIES = {
     "empty": b"",
     "NUL": b'{"name": "a\\u0000b", "\\u0000": 1}',
@@ -129,6 +132,24 @@ async def test_no_part_of_a_path_breaks_anything(gateway: Gateway, tenant: Tenan
             status, body = await line.ask(head, b"{}")
             if status >= 500:
                 problems.append(f"{operation.label} {part!r:.40}: {status} {body[:200]!r}")
+    assert not problems, "\n".join(problems)
+
+
+async def test_no_value_in_a_query_breaks_anything(gateway: Gateway, tenant: Tenant, line: Line):
+    problems = []
+    description = gateway.app.openapi()
+    for operation in operations_of(description):
+        told = description["paths"][operation.path][operation.method].get("parameters", [])
+        for name in [each["name"].encode() for each in told if each["in"] == "query"]:
+            for value in VALUES:
+                at = path_of(operation) + b"?" + name + b"=" + value
+                head = head_of(operation, tenant, at, b"Content-Length: 2")
+                status, body = await line.ask(head, b"{}")
+                # Nothing has a NUL in it: an empty list would answer another question.
+                if status >= 500 or (b"%00" in value and status < 400):
+                    problems.append(
+                        f"{operation.label} {name!r} {value!r:.40}: {status} {body[:200]!r}"
+                    )
     assert not problems, "\n".join(problems)
 
 
