@@ -14,7 +14,7 @@ from collections import deque
 from pathlib import Path
 
 from stack.errors import BuildFailed, StackError
-from stack.toolchain import Say, ensure_c_libraries, ensure_go
+from stack.toolchain import Say, ensure_c_libraries, ensure_go, find_c_compiler
 
 SOURCE = Path(__file__).parent
 PACKAGES = {
@@ -64,13 +64,15 @@ def ensure_servers(var: Path, say: Say) -> Path:
     bin_dir = var.resolve() / "bin"
     if is_built(bin_dir):
         return bin_dir
+    c_compiler = find_c_compiler()
     ensure_c_libraries(say)
     go = ensure_go(var.resolve(), say)
     say("building livekit-server and livekit-sip (about two minutes, only the first time)")
     started = time.monotonic()
     fresh = bin_dir.with_name("bin.new")
     fresh.mkdir(parents=True, exist_ok=True)
-    compile_servers(go, fresh, build_environment(go, var.resolve()), say)
+    environment = build_environment(go, var.resolve()) | {"CC": c_compiler}
+    compile_servers(go, fresh, environment, say)
     for package, program in PACKAGES.items():
         (fresh / package.rsplit("/", maxsplit=1)[-1]).replace(fresh / program)
     bin_dir.mkdir(exist_ok=True)

@@ -25,8 +25,28 @@ INSTALL_LINES = {
     "brew": "brew install pkg-config opus opusfile libsoxr",
 }
 
+C_COMPILERS = ("gcc", "clang", "cc")
+
 Say = Callable[[str], None]
 """Takes one line of progress for the user."""
+
+
+def find_c_compiler() -> str:
+    """Return the C compiler that CC names, or the first on PATH: Go by itself knows one name only.
+
+    Raises:
+        MissingTool: There is none; without it the build would fail after minutes.
+    """
+    found = os.environ.get("CC") or next(filter(shutil.which, C_COMPILERS), None)
+    if found is None:
+        raise MissingTool(
+            f"A C compiler is needed, and none of {', '.join(C_COMPILERS)} is on PATH. "
+            "Install one with the line for your system, then run this again:\n"
+            "  sudo apt-get install -y build-essential\n"
+            "  sudo dnf install -y gcc make\n"
+            "  xcode-select --install"
+        )
+    return found
 
 
 def ensure_c_libraries(say: Say) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from stack.build import STAMP, build_environment, is_built, source_key
-from stack.toolchain import LOCK, find_wheel_go, go_version, how_to_install
+from stack.build import STAMP, build_environment, ensure_servers, is_built, source_key
+from stack.errors import MissingTool
+from stack.toolchain import LOCK, find_c_compiler, find_wheel_go, go_version, how_to_install
 
 pytestmark = pytest.mark.unit
 
@@ -23,6 +24,27 @@ def test_tells_the_line_for_every_package_manager() -> None:
     assert "sudo apt-get install" in text
     assert "sudo dnf install" in text
     assert "  brew install" in text
+
+
+def test_takes_whichever_c_compiler_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(tmp_path / "clang")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CC", raising=False)
+    assert find_c_compiler() == "clang"
+    monkeypatch.setenv("CC", "zig cc")
+    assert find_c_compiler() == "zig cc"
+
+
+def test_says_before_the_build_that_there_is_no_c_compiler(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CC", raising=False)
+    with pytest.raises(MissingTool, match="apt-get install -y build-essential"):
+        ensure_servers(tmp_path / "var", print)
+    assert not (tmp_path / "var").exists()
 
 
 def test_reads_a_compilers_version(tmp_path: Path) -> None:
