@@ -168,7 +168,7 @@ async def call() -> AsyncIterator[Call]:
         vad=inference.VAD(model="silero"),
         turn_handling={
             "turn_detection": "stt",
-            "endpointing": {"min_delay": 0.0, "max_delay": 2.5},
+            "endpointing": {"min_delay": 0.0, "max_delay": 20.0},
             "interruption": {"mode": "vad", "min_duration": 0.3},
         },
         aec_warmup_duration=None,
@@ -197,8 +197,8 @@ async def test_a_question_gets_its_answer_soon_and_a_goodbye_is_heard_in_full(ca
     answer = await call.reply()
     assert call.understood == ["What are your opening hours?"]
     assert answer.text == "We are open until six."
-    # About 0.35 s on an idle machine; this holds on a busy one, and shows a lost turn detection.
-    assert 0.1 < answer.started_at_s - call.caller.silent_since_s < 2.4
+    # About 0.35 s on an idle machine; whoever lost the turn detection would wait for 20 s.
+    assert 0.1 < answer.started_at_s - call.caller.silent_since_s < 15
 
     call.caller.say("Goodbye")
     goodbye = await call.reply()
