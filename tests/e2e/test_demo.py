@@ -41,7 +41,7 @@ async def test_shows_a_call_and_a_transfer_and_leaves_nothing_running(fresh_var:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    output = (await asyncio.wait_for(process.communicate(), 180))[0].decode()
+    output = (await asyncio.wait_for(process.communicate(), 420))[0].decode()
     assert process.returncode == 0, output
     for step in AGENT["script"]["steps"]:
         assert step["reply"] in output

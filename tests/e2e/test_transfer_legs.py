@@ -271,7 +271,7 @@ async def test_a_caller_in_a_browser_is_passed_on_too_over_a_number_of_the_proje
     carrier = Carrier()
     async with exchange(carrier) as phone:
         number, _ = await number_over(office, phone, None, PASSWORD)
-        agent = await transferring_agent(office, [ABROAD], fromNumber=number)
+        agent = await transferring_agent(office, [ABROAD], fromNumber=number, acceptTimeoutS=20)
         session = await office.api.post("/v1/voice/sessions", {"agentId": agent["id"]})
         call_id = str(uuid.UUID(session["id"].removeprefix("vs_")))
         browser = Browser()

@@ -38,7 +38,7 @@ async def transferring_agent(office: Office, targets: list[str], **policy: Any) 
     ]
     return await office.agent(
         script={"steps": steps, "errorReply": NOT_ALLOWED},
-        transfer={"targets": targets, "ringTimeoutS": 5, "acceptTimeoutS": 3, **policy},
+        transfer={"targets": targets, "ringTimeoutS": 5, "acceptTimeoutS": 6, **policy},
         silenceTimeoutS=300,
     )
 
