@@ -25,6 +25,9 @@ ACTIONS: tuple[Action, ...] = (
     Press("2"),
     Say("goodbye"),
 )
+COMMAND = ".venv/bin/dialplane"
+"""The command line where `make` installs it, which is on nobody's PATH."""
+
 NUMBER_TIMEOUT_S = 60.0
 RECORD_TIMEOUT_S = 60.0
 POLL_S = 0.1
@@ -175,7 +178,7 @@ def where_next(settings: StackSettings, terminal: Terminal) -> None:
     """Print what to try after the demo."""
     terminal.success("Real SIP calls were answered and passed on; everything is stopped again.")
     terminal.fact("keep it running", f"make up   (writes {settings.var / FILE_NAME})")
-    terminal.fact("call it yourself", f'dialplane call {NUMBER} --say "opening hours" --press 2')
-    terminal.fact("why (not) answered", f"dialplane explain {NUMBER}")
+    terminal.fact("call it yourself", f'{COMMAND} call {NUMBER} --say "opening hours" --press 2')
+    terminal.fact("why (not) answered", f"{COMMAND} explain {NUMBER}")
     terminal.fact("the API", "/docs of the gateway's URL")
     terminal.fact("how it works", "docs/architecture.md")
