@@ -52,7 +52,7 @@ async def test_a_page_asks_only_for_the_keys_its_api_takes(gateway: Gateway):
         for face in FACES
     }
     assert "SessionToken" in asked["talkifai"]
-    assert asked["voxai"] == {"ApiKey", "Bearer"}
+    assert asked["voxai"] == {"ApiKey"}
 
 
 async def test_voxais_page_links_to_its_collection(gateway: Gateway):

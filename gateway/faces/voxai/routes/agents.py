@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Security
 
 from dispatch.accounts import Scope
-from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header, requires
+from gateway.auth import CurrentPrincipal, TenantRoute, key_header, requires
 from gateway.dependencies import ServicesOf
 from gateway.faces.voxai.errors import voxai_errors
 from gateway.faces.voxai.schemas.agents import AgentAnswer, AgentsAnswer
@@ -15,7 +15,7 @@ from gateway.faces.voxai.schemas.tools import ToolAnswer, ToolsAnswer
 router = APIRouter(
     route_class=TenantRoute,
     tags=["VoxAI: agents"],
-    dependencies=[Security(key_header), Security(key_bearer)],
+    dependencies=[Security(key_header)],
 )
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Security
 
 from dispatch.accounts import Scope
-from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header, requires
+from gateway.auth import CurrentPrincipal, TenantRoute, key_header, requires
 from gateway.dependencies import ServicesOf
 from gateway.faces.voxai.errors import voxai_errors
 from gateway.faces.voxai.schemas.rooms import (
@@ -18,7 +18,7 @@ from gateway.faces.voxai.schemas.rooms import (
 router = APIRouter(
     route_class=TenantRoute,
     tags=["VoxAI: rooms"],
-    dependencies=[Security(key_header), Security(key_bearer), requires(Scope.ROOMS_READ)],
+    dependencies=[Security(key_header), requires(Scope.ROOMS_READ)],
 )
 
 

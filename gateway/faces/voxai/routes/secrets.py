@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Security
 
 from dispatch.accounts import Scope
-from gateway.auth import CurrentPrincipal, Forbidden, TenantRoute, key_bearer, key_header, requires
+from gateway.auth import CurrentPrincipal, Forbidden, TenantRoute, key_header, requires
 from gateway.dependencies import ServicesOf
 from gateway.faces.voxai.errors import voxai_errors
 from gateway.faces.voxai.schemas.secrets import SecretsAnswer
@@ -14,7 +14,7 @@ from gateway.faces.voxai.schemas.secrets import SecretsAnswer
 router = APIRouter(
     route_class=TenantRoute,
     tags=["VoxAI: secrets"],
-    dependencies=[Security(key_header), Security(key_bearer)],
+    dependencies=[Security(key_header)],
 )
 
 

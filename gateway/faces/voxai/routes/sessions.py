@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Security
 from dispatch.accounts import Scope
 from dispatch.room_session import RoomTurn
 from dispatch.rooms import full_name
-from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header, requires
+from gateway.auth import CurrentPrincipal, TenantRoute, key_header, requires
 from gateway.dependencies import NewId, ServicesOf
 from gateway.faces.voxai.errors import voxai_errors
 from gateway.faces.voxai.schemas.rooms import (
@@ -21,7 +21,7 @@ from gateway.faces.voxai.schemas.rooms import (
 router = APIRouter(
     route_class=TenantRoute,
     tags=["VoxAI: sessions"],
-    dependencies=[Security(key_header), Security(key_bearer), requires(Scope.ROOMS_WRITE)],
+    dependencies=[Security(key_header), requires(Scope.ROOMS_WRITE)],
 )
 
 RoomName = Annotated[

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Security
 
 from dispatch.accounts import Scope
-from gateway.auth import CurrentPrincipal, Forbidden, TenantRoute, key_bearer, key_header, requires
+from gateway.auth import CurrentPrincipal, Forbidden, TenantRoute, key_header, requires
 from gateway.dependencies import ServicesOf
 from gateway.faces.voxai.errors import voxai_errors
 from gateway.faces.voxai.schemas.tokens import TokenAnswer, TokenBody
@@ -11,7 +11,7 @@ from gateway.faces.voxai.schemas.tokens import TokenAnswer, TokenBody
 router = APIRouter(
     route_class=TenantRoute,
     tags=["VoxAI: tokens"],
-    dependencies=[Security(key_header), Security(key_bearer)],
+    dependencies=[Security(key_header)],
 )
 
 

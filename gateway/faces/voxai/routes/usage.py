@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Security
 
 from dispatch.accounts import Scope
 from dispatch.billing.reports import GroupBy, Period
-from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header, requires
+from gateway.auth import CurrentPrincipal, TenantRoute, key_header, requires
 from gateway.dependencies import ServicesOf
 from gateway.faces.voxai.errors import voxai_errors
 from gateway.faces.voxai.schemas.usage import QuotasAnswer, UsageAnswer
@@ -14,7 +14,7 @@ from gateway.faces.voxai.schemas.usage import QuotasAnswer, UsageAnswer
 router = APIRouter(
     route_class=TenantRoute,
     tags=["VoxAI: usage"],
-    dependencies=[Security(key_header), Security(key_bearer), requires(Scope.USAGE_READ)],
+    dependencies=[Security(key_header), requires(Scope.USAGE_READ)],
 )
 
 

@@ -1,6 +1,6 @@
 """Bodies of room tokens."""
 
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
@@ -17,6 +17,7 @@ class GrantsBody(RequestBody):
 
     model_config = ConfigDict(alias_generator=to_camel)
 
+    room_join: Literal[True] = Field(default=True, description="What every token is for.")
     can_publish: bool = True
     can_subscribe: bool = True
     can_publish_data: bool = True
@@ -69,7 +70,7 @@ class TokenBody(RequestBody):
     @model_validator(mode="after")
     def _agents_or_none(self) -> Self:
         if self.no_agent and self.config_ids:
-            raise ValueError("no_agent: leave the agents away, or no_agent")
+            raise ValueError("no_agent: name agents, or send no_agent, but not both")
         return self
 
     @property

@@ -119,6 +119,7 @@ async def test_refuses_an_agent_without_credit(gateway: Gateway):
         ({"identity": "u", "room": "r", "no_agent": True, "agent_config_id": 1}, "no_agent"),
         ({"identity": "u", "room": "r", "grants": {"roomCreate": True}}, "grants.roomCreate"),
         ({"identity": "u", "room": "r", "grants": {"room": "other"}}, "grants.room"),
+        ({"identity": "u", "room": "r", "grants": {"roomJoin": False}}, "grants.roomJoin"),
         ({"identity": "u", "room": "r", "color": "red"}, "color"),
     ],
 )
@@ -147,6 +148,14 @@ async def test_names_a_wrong_header_as_it_was_sent(gateway: Gateway):
     answer = await tenant.http.post("/api/v1/token", json=body, headers={"Idempotency-Key": ""})
     why = "Idempotency-Key: must have 1 to 255 visible ASCII characters."
     assert (answer.status_code, answer.json()["details"]) == (400, {"Idempotency-Key": why})
+
+
+async def test_takes_the_grants_that_a_plain_token_of_livekit_names(gateway: Gateway):
+    tenant = await gateway.tenant()
+    plain = {"roomJoin": True, "canPublish": True, "canSubscribe": True}
+    body = {"identity": "u", "room": "r", "grants": plain}
+    granted = grants_of((await tenant.http.post("/api/v1/token", json=body)).json()["token"])
+    assert (granted.room_join, granted.room) == (True, prefixed(tenant, "r"))
 
 
 async def test_gives_more_grants_to_a_key_that_may_give_them(gateway: Gateway):
