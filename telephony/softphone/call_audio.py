@@ -134,7 +134,7 @@ class CallAudio:
         self,
         *,
         threshold_dbfs: float = SPEECH_DBFS,
-        timeout_s: float = 10.0,
+        timeout_s: float = 30.0,
         since_s: float | None = None,
     ) -> HeardPacket:
         """Return the first packet with sound that arrives from a moment on.
@@ -184,7 +184,7 @@ class CallAudio:
 
         return await self._wait_until(quiet_since, timeout_s)
 
-    async def wait_for_digits(self, count: int, *, timeout_s: float = 10.0) -> str:
+    async def wait_for_digits(self, count: int, *, timeout_s: float = 30.0) -> str:
         """Return all keys received once there are at least this many.
 
         Raises:

@@ -216,7 +216,7 @@ class Softphone:
         while True:
             yield await self._waiting.get()
 
-    async def next_call(self, *, timeout_s: float = 10.0) -> IncomingCall:
+    async def next_call(self, *, timeout_s: float = 30.0) -> IncomingCall:
         """Return the next call to come in, when no `on_call` deals with them.
 
         Raises:

@@ -23,10 +23,17 @@ NEWS = "Your parcel has just been shipped."
 BYE = "Thank you for calling."
 
 
-async def hear_out(call: PhoneCall) -> None:
-    """Wait until the agent has said something, to the end."""
-    await call.wait_for_audio(timeout_s=30, since_s=time.monotonic())
+async def hear_out(call: PhoneCall, *, since_s: float = 0.0) -> None:
+    """Wait until the agent has said something, to the end: the first thing, or since a moment."""
+    await call.wait_for_audio(timeout_s=30, since_s=since_s)
     await call.wait_for_quiet(quiet_s=0.7)
+
+
+async def press_and_hear(call: PhoneCall, keys: str) -> None:
+    """Press keys and hear out what the agent says to them."""
+    pressed_s = time.monotonic()
+    await call.send_dtmf(keys)
+    await hear_out(call, since_s=pressed_s)
 
 
 async def call_in_progress(office: Office, number: str) -> str:
@@ -154,18 +161,17 @@ async def test_keys_are_gathered_and_pressed_and_secret_ones_reach_the_tool_alon
         number = await office.number(agent["id"])
         async with dial(number) as caller:
             await hear_out(caller)
-            await caller.send_dtmf("1")
-            await hear_out(caller)
+            await press_and_hear(caller, "1")
+            pressed_s = time.monotonic()
             await caller.send_dtmf(ORDER)
             released_at = datetime.now(UTC) - timedelta(milliseconds=DtmfPacing().gap_ms)
-            await hear_out(caller)
+            await hear_out(caller, since_s=pressed_s)
             await caller.send_dtmf("2")
             # Keys cut the question short.
             await caller.wait_for_audio(since_s=time.monotonic())
             await caller.send_dtmf(PIN + "#")
-            await hear_out(caller)
-            await caller.send_dtmf("3")
-            await hear_out(caller)
+            await hear_out(caller, since_s=time.monotonic())
+            await press_and_hear(caller, "3")
             # And now the caller is a machine with a menu of its own.
             await caller.play(await asyncio.to_thread(speak, FIRST_MENU))
             assert await caller.wait_for_digits(1) == "1"

@@ -1,6 +1,7 @@
 """Agents that pass calls on, who they are passed to, and what is read of it afterwards."""
 
 import asyncio
+import time
 from collections import Counter
 from typing import Any
 
@@ -76,13 +77,14 @@ async def next_answered(desk: Softphone, *, ring_s: float = 0.0) -> PhoneCall:
     return await incoming.answer()
 
 
-async def hear_out(call: PhoneCall) -> None:
-    """Wait until the agent has said something, to the end."""
-    await call.wait_for_audio(timeout_s=30)
+async def hear_out(call: PhoneCall, *, since_s: float = 0.0) -> None:
+    """Wait until the agent has said something, to the end: the first thing, or since a moment."""
+    await call.wait_for_audio(timeout_s=30, since_s=since_s)
     await call.wait_for_quiet(quiet_s=0.7)
 
 
 async def press_and_hear(call: PhoneCall, key: str) -> None:
     """Press a key and hear out what the agent says to it."""
+    pressed_s = time.monotonic()
     await call.send_dtmf(key)
-    await hear_out(call)
+    await hear_out(call, since_s=pressed_s)
