@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import psutil
 import pytest
 from livekit import api
 from redis.asyncio import Redis
@@ -22,6 +23,7 @@ from tests.e2e.transferring import (
     LOST_LEG_S,
     ended_record,
     events,
+    greeted,
     has_told,
     hear_out,
     next_answered,
@@ -96,6 +98,14 @@ async def when_free(stack: Stack) -> float:
     return time.monotonic()
 
 
+def kill_jobs(stack: Stack) -> None:
+    """Kill the processes of the jobs that are in a call; others open no connection."""
+    for child in psutil.Process(stack.pid("worker")).children():
+        for job in child.children():
+            if job.net_connections("inet"):
+                job.kill()
+
+
 def over_s(call: PhoneCall) -> float:
     """Return when a telephone was hung up."""
     assert call.timings.ended_at is not None
@@ -112,7 +122,7 @@ async def test_when_livekit_restarts_callers_and_whoever_they_are_passed_to_are_
             numbers.append(await office.number(agent["id"]))
         async with dial(numbers[0]) as one, dial(numbers[1]) as another:
             callers = (one, another)
-            await asyncio.gather(*(hear_out(caller) for caller in callers))
+            await asyncio.gather(*(greeted(caller) for caller in callers))
             await asyncio.gather(*(caller.send_dtmf("1") for caller in callers))
             humans = await asyncio.gather(next_answered(merging), next_answered(briefed))
             await asyncio.gather(*(human.wait_for_audio() for human in humans))
@@ -141,8 +151,17 @@ async def test_a_worker_that_dies_leaves_nobody_on_the_line_and_bills_to_its_las
     async with Softphone() as desk:
         agent = await transferring_agent(office, [desk.uri("desk")])
         plain, held, consulted = [await office.number(agent["id"]) for _ in range(3)]
+        # First the jobs alone: their worker lives, and does not wait for a lease to lapse.
+        async with dial(plain) as abandoned:
+            await hear_out(abandoned)
+            kill_jobs(stack)
+            await asyncio.wait_for(abandoned.ended, LOST_LEG_S)
+        record = await ended_record(office, plain)
+        assert (record["endedBy"], record["endReason"]) == ("system", "worker_lost")
+        assert "process of a job died" in (stack.logs / "worker.log").read_text("utf-8")
+        plain = await office.number(agent["id"])
         async with dial(plain) as talking, dial(held) as waiting, dial(consulted) as caller:
-            await asyncio.gather(*(hear_out(one) for one in (talking, waiting, caller)))
+            await asyncio.gather(*(greeted(one) for one in (talking, waiting, caller)))
             [call] = (await office.api.get("/v1/calls", number=held))["data"]
             await office.api.send("POST", f"/v1/calls/{call['id']}/hold")
             await caller.send_dtmf("1")
