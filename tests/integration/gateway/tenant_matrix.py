@@ -53,6 +53,7 @@ NAMES_NOTHING: Final = {
 
 OWN_NAMES: Final = {
     ("PUT /v1/secrets/{provider}", "path"): "Providers are named anew in each project.",
+    ("PUT /admin/v1/projects/{project_id}/secrets/{provider}", "{provider}"): "As above.",
     ("POST /api/v1/token", "room"): "A room's name is put behind the project's own prefix.",
     ("POST /api/v1/sessions", "room_name"): "A room's name is put behind the project's prefix.",
     ("POST /v2/chat/agents", "subAgents"): "Kept word for word; nobody looks them up.",
@@ -103,6 +104,13 @@ _NO_NAMES: Final = {
 }
 """They end as if they named a thing of a tenant, and name a model, a voice or the caller's own."""
 
+_NO_NAMES_INSIDE: Final = {"voiceParams.functionToolsConfig.transferCallConfig.phoneNumber"}
+"""Whom an agent may call, which is nobody's here."""
+
+_AFTER_HOURS: Final = {"afterHours": {"action": "agent"}}
+_INSIDE: Final[dict[str, Any]] = {"afterHours.agentId": _AFTER_HOURS}
+"""What goes with a field inside another one, where it cannot stand alone."""
+
 _NAMES: Final = re.compile(r"(?:^from|id|ids|number|numbers|room|room_name|agents)$", re.IGNORECASE)
 
 METHODS: Final = {"get", "put", "post", "patch", "delete"}
@@ -116,6 +124,8 @@ class Operation:
     path: str
     parameters: tuple[str, ...]
     """Names in the path."""
+    inside: tuple[str, ...]
+    """Fields inside others that name things, such as `config.toolIds`."""
     fields: tuple[str, ...]
     """Fields of the body that name things."""
     query: tuple[str, ...]
@@ -140,11 +150,15 @@ class Operation:
         return self.path.startswith("/v1/chat/sessions/")
 
     def places(self) -> Iterator[str]:
-        """Yield where it names things: `path`, or the name of a field or a parameter."""
+        """Yield where it names things: `path`, one `{part}` of it, a field or a parameter."""
         if self.parameters:
             yield "path"
+        parts = [name for name in self.parameters if name != "version"]
+        if len(parts) > 1:
+            yield from (f"{{{name}}}" for name in parts)
         yield from self.query
         yield from self.fields
+        yield from self.inside
 
 
 @dataclass(frozen=True)
@@ -179,6 +193,9 @@ def request_of(operation: Operation, own: Everything, place: str, theirs: Everyt
     """Return a request that names the caller's own things, but somebody else's in one place."""
     things = theirs if place == "path" else own
     named = things.in_path(operation.method, operation.path)
+    if place.startswith("{"):
+        part = place.strip("{}")
+        named[part] = theirs.in_path(operation.method, operation.path)[part]
     url = operation.path
     for name in operation.parameters:
         url = url.replace(f"{{{name}}}", named[name])
@@ -192,7 +209,20 @@ def request_of(operation: Operation, own: Everything, place: str, theirs: Everyt
         )
         if place in operation.fields:
             body[place] = _values(operation, theirs)[place]
+        if place in operation.inside:
+            body = _with_inside(body, place, _values(operation, theirs))
     return Request(operation.method, url, query, body, operation.takes_files)
+
+
+def _with_inside(body: dict[str, Any], place: str, values: dict[str, Any]) -> dict[str, Any]:
+    """Return a body with this value in it, made of nothing else than it needs."""
+    *around, name = place.split(".")
+    inner: Any = {name: values[name]}
+    for outer in reversed(around):
+        inner = {outer.removesuffix("[]"): [inner] if outer.endswith("[]") else inner}
+    for outer, needed in _INSIDE.get(place, {}).items():
+        inner[outer] = needed | inner[outer]
+    return body | inner
 
 
 def nobodys(someones: Everything) -> Everything:
@@ -246,6 +276,7 @@ def _values(operation: Operation, things: Everything) -> dict[str, Any]:
         "knowledgeBaseIds": [things.knowledge_base_id],
         "knowledge_base_id": things.knowledge_base_number,
         "toolIds": [things.tool_id],
+        "toolId": things.tool_id,
         "handoffAgentIds": [things.writer_id],
         "subAgents": [things.agent_id],
         "room": things.full_room_name,
@@ -267,6 +298,7 @@ def _operation(schemas: dict[str, Any], method: str, path: str, told: dict[str, 
         method=method,
         path=path,
         parameters=tuple(re.findall(r"{([^}]+)}", path)),
+        inside=tuple(dict.fromkeys(_inside(schemas, schema))),
         fields=tuple(filter(_is_name, schema.get("properties", {}))),
         query=tuple(
             each["name"]
@@ -277,6 +309,29 @@ def _operation(schemas: dict[str, Any], method: str, path: str, told: dict[str, 
         example=next(iter(schema.get("examples", [])), None),
         takes_files="multipart/form-data" in content,
     )
+
+
+def _inside(
+    schemas: dict[str, Any],
+    schema: dict[str, Any],
+    at: str = "",
+    seen: frozenset[str] = frozenset(),
+) -> Iterator[str]:
+    """Yield the places of fields inside others that name things."""
+    if reference := schema.get("$ref"):
+        if reference in seen:
+            return
+        seen |= {reference}
+        schema = schemas[reference.rsplit("/", 1)[1]]
+    for inner in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
+        yield from _inside(schemas, inner, at, seen)
+    if "items" in schema:
+        yield from _inside(schemas, schema["items"], f"{at}[]", seen)
+    for name, inner in schema.get("properties", {}).items():
+        place = f"{at}.{name}" if at else name
+        if at and _is_name(name) and place not in _NO_NAMES_INSIDE:
+            yield place
+        yield from _inside(schemas, inner, place, seen)
 
 
 def _resolved(schemas: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
