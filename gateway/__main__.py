@@ -1,11 +1,16 @@
 """`python -m gateway`: serve the API until SIGTERM."""
 
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import uvicorn
 
 from dispatch.logs import configure_logging
 from dispatch.settings import DispatchSettings
-from gateway.app import create_app
+from gateway.app import OpenServices, create_app
 from gateway.bootstrap import open_services
+from gateway.services import Services
 from gateway.settings import GatewaySettings
 from telephony.settings import LiveKitSettings
 
@@ -20,7 +25,7 @@ def main() -> None:
     livekit_settings = LiveKitSettings()
     configure_logging(dispatch_settings.log_level, dispatch_settings.log_format)
     app = create_app(
-        lambda: open_services(settings, dispatch_settings, livekit_settings),
+        lambda: staying(lambda: open_services(settings, dispatch_settings, livekit_settings)),
         max_body_bytes=settings.gateway_max_body_bytes,
     )
     uvicorn.run(
@@ -36,6 +41,20 @@ def main() -> None:
         server_header=False,
         timeout_graceful_shutdown=_GRACE_S,
     )
+
+
+@asynccontextmanager
+async def staying(open_services: OpenServices) -> AsyncIterator[Services]:
+    """Open the services, and leave all that is there by then out of garbage collection.
+
+    It stays until the process ends. A full collection would look at each of these 330,000 objects
+    and find nothing, and nobody is answered meanwhile: 180 ms every 1,500 voice sessions, where it
+    takes 0.4 ms now.
+    """
+    async with open_services() as services:
+        gc.collect()
+        gc.freeze()
+        yield services
 
 
 if __name__ == "__main__":
