@@ -63,11 +63,17 @@ def missing_thing_of(errors: Sequence[Any]) -> str | None:
 
 
 def of_invalid_field(path: str, message: str) -> FieldError:
-    """Return an `InvalidField` of `dispatch`, which spells names its own way, as clients do."""
+    """Return an `InvalidField` of `dispatch`, which spells names its own way, as clients do.
+
+    The rules of agents are phrases, as pydantic's are; here they become sentences.
+    """
     parts = path.split(".")
     ours = next((at + 1 for at, part in enumerate(parts) if part in _FREE_FORM), len(parts))
     name = ".".join([*map(to_camel, parts[:ours]), *parts[ours:]])
-    return FieldError(name, _SNAKE_NAME.sub(lambda found: to_camel(found[0]), message))
+    words = _SNAKE_NAME.sub(lambda found: to_camel(found[0]), message)
+    if parts[0] in AgentDraft.model_fields and not words.endswith("."):
+        words = _sentence("" if words.startswith(name) else name, words)
+    return FieldError(name, words)
 
 
 def _field_error(error: Mapping[str, Any]) -> FieldError:

@@ -142,7 +142,7 @@ async def test_speaks_of_broken_rules_in_camel_case(gateway: Gateway):
     tenant = await gateway.tenant()
     made = await tenant.agent()
     answer = await tenant.http.patch(f"/v1/agents/{made['id']}", json={"voicePipelineMode": None})
-    assert error_of(answer)[2] == "voicePipelineMode is needed when voiceEnabled is true"
+    assert error_of(answer)[2] == "voicePipelineMode is needed when voiceEnabled is true."
 
 
 async def test_deletes_an_agent(gateway: Gateway):

@@ -106,8 +106,18 @@ def test_spells_the_errors_of_dispatch_in_camel_case():
 def test_tells_a_broken_rule_of_the_whole_agent_in_camel_case():
     message = "voice_pipeline_mode is needed when voice_enabled is true"
     assert of_invalid_field("voice_pipeline_mode", message) == FieldError(
-        "voicePipelineMode", "voicePipelineMode is needed when voiceEnabled is true"
+        "voicePipelineMode", "voicePipelineMode is needed when voiceEnabled is true."
     )
+
+
+def test_tells_a_rule_of_an_agents_models_in_a_sentence_that_names_the_field():
+    error = of_invalid_field("models.llm.params.top_p", "Input should be less than or equal to 1")
+    assert error.message == "models.llm.params.top_p: Input should be less than or equal to 1."
+
+
+def test_leaves_the_words_of_other_rules_alone_for_some_are_published():
+    message = "Message too long (max 10000 characters)"
+    assert of_invalid_field("message", message) == FieldError("message", message)
 
 
 def test_an_impossible_id_in_a_path_names_a_thing_that_is_not_there():
