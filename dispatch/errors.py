@@ -141,6 +141,10 @@ class AgentNotVoiceReady(DispatchError):
     """The agent is inactive, text-only or not enabled for voice."""
 
 
+class ModelKeyMissing(AgentNotVoiceReady):
+    """The agent's models need a key that is not among the project's secrets."""
+
+
 class AgentNotChatReady(DispatchError):
     """The agent cannot hold a chat."""
 

@@ -16,6 +16,7 @@ from dispatch.errors import (
     Conflict,
     DispatchError,
     InsufficientCredits,
+    ModelKeyMissing,
     NotFound,
     RoomUnavailable,
 )
@@ -130,7 +131,7 @@ class VoiceSessions:
             NotConfirmed: Who asks is not who was presumed. Nothing was done.
             RateLimited: They ask too often.
             NotFound: No such agent in the owner's project.
-            AgentNotVoiceReady: The agent is inactive or not for voice.
+            AgentNotVoiceReady: The agent is inactive or not for voice, or a model's key is missing.
             InsufficientCredits: The balance does not cover a first block, or is unknown.
             CapacityReached: No slot is free.
             Conflict: The room already has a session.
@@ -258,7 +259,7 @@ def _refusal(answer: str, agent_id: uuid.UUID) -> DispatchError:
         case "agent_unavailable":
             return AgentNotVoiceReady("The agent is inactive or not enabled for voice.")
         case "provider_not_configured":
-            return AgentNotVoiceReady(REFUSAL_SENTENCES[RefusalReason(answer)])
+            return ModelKeyMissing(REFUSAL_SENTENCES[RefusalReason(answer)])
         case "insufficient_credits" | "balance_unknown":
             return InsufficientCredits(REFUSAL_SENTENCES[RefusalReason(answer)])
         case "room_in_use":

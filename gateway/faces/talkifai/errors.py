@@ -9,10 +9,12 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
+from dispatch.calls import REFUSAL_SENTENCES, RefusalReason
 from dispatch.errors import (
     AgentIsForCalls,
     AgentNotVoiceReady,
     InsufficientCredits,
+    ModelKeyMissing,
     NotFound,
     RoomUnavailable,
     StoreUnavailable,
@@ -33,10 +35,13 @@ _NUL: Final = "may not hold a NUL character."
 Words = Mapping[type[Exception], tuple[int, str]]
 
 _LIVEKIT_FAILED: Final = (500, "Failed to create voice session: LiveKit connection failed")
+MODEL_KEY_MISSING: Final = REFUSAL_SENTENCES[RefusalReason.PROVIDER_NOT_CONFIGURED]
 _FOR_VOICE: Final = "Agent must be Pipeline or Realtime architecture for voice sessions"
 _VOICE: Final[Words] = {
     Unauthenticated: (401, "Invalid API key"),
     AgentNotVoiceReady: (400, _FOR_VOICE),
+    # Its architecture is right, so the published words would mislead.
+    ModelKeyMissing: (400, MODEL_KEY_MISSING),
     InsufficientCredits: (402, "Insufficient credits"),
     NotFound: (404, "Agent not found or does not belong to your organization"),
     RoomUnavailable: _LIVEKIT_FAILED,

@@ -22,6 +22,7 @@ from dispatch.errors import (
     InsufficientCredits,
     InvalidField,
     KeyReused,
+    ModelKeyMissing,
     ModelUnavailable,
     NotAllowed,
     NotFound,
@@ -80,6 +81,7 @@ EVERY_ERROR = [
     ),
     (InsufficientCredits("x"), 402, "INSUFFICIENT_CREDITS", "Insufficient credits."),
     (AgentNotVoiceReady("Text-only."), 400, "VALIDATION_ERROR", "Text-only."),
+    (ModelKeyMissing("No key."), 400, "VALIDATION_ERROR", "No key."),
     (
         CapacityReached("x"),
         429,
@@ -136,6 +138,11 @@ def test_no_error_of_dispatch_is_answered_as_an_internal_one():
             AgentNotVoiceReady("x"),
             400,
             "Agent must be Pipeline or Realtime architecture for voice sessions",
+        ),
+        (
+            ModelKeyMissing("x"),
+            400,
+            "The agent's models need an API key that is not among the project's secrets.",
         ),
         (InsufficientCredits("x"), 402, "Insufficient credits"),
         (NotFound("agent", "1"), 404, "Agent not found or does not belong to your organization"),

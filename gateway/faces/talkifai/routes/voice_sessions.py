@@ -14,7 +14,12 @@ from gateway.auth import key_bearer, key_header, requires
 from gateway.confirmation import ConfirmingRoute, confirmed
 from gateway.dependencies import NewId, ServicesOf
 from gateway.faces.talkifai.agent_ids import parse_agent_id
-from gateway.faces.talkifai.errors import KEY_REUSED, TOO_LONG, talkifai_errors
+from gateway.faces.talkifai.errors import (
+    KEY_REUSED,
+    MODEL_KEY_MISSING,
+    TOO_LONG,
+    talkifai_errors,
+)
 from gateway.faces.talkifai.schemas.voice_sessions import VoiceSessionAnswer, VoiceSessionBody
 from gateway.repetitions import HEADER as _HEADER
 
@@ -41,6 +46,7 @@ _GRANTS: Final = SessionGrants(
             400: [
                 "Agent ID is required",
                 "Agent must be Pipeline or Realtime architecture for voice sessions",
+                MODEL_KEY_MISSING,
             ],
             401: ["Invalid API key"],
             402: ["Insufficient credits"],
