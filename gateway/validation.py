@@ -21,6 +21,8 @@ _SENTENCES: Final = {
 }
 """Sentences by pydantic's error type; all others are pydantic's message after the field."""
 
+_NAMELESS: Final = "A query parameter without a name is not known."
+
 NOT_AN_OBJECT: Final = "The body must be a JSON object, sent as application/json."
 
 _SNAKE_NAME: Final = re.compile(
@@ -85,6 +87,8 @@ def _field_error(error: Mapping[str, Any]) -> FieldError:
     name = ".".join(_shortened(str(part)) for part in rest)
     if place == "body" and not name and kind != "value_error":
         return FieldError("", NOT_AN_OBJECT)
+    if kind == "unknown_parameter" and not name:
+        return FieldError("", _NAMELESS)
     if kind in _SENTENCES:
         return FieldError(name, _SENTENCES[kind].format(field=name))
     if kind == "value_error":

@@ -72,5 +72,11 @@ def test_a_parameter_that_the_route_does_not_know_is_refused_by_name(name: str):
     assert (error.field, error.message) == (name, f"{name} is not a known query parameter.")
 
 
+def test_a_parameter_without_a_name_is_refused_in_a_whole_sentence():
+    answer = client_of(ClosedRoute).get("/calls/1?limit=5&=1")
+    [error] = field_errors_of(answer.json()["detail"])
+    assert (error.field, error.message) == ("", "A query parameter without a name is not known.")
+
+
 def test_a_route_of_a_product_ignores_what_it_does_not_know():
     assert client_of(ApiRoute).get("/calls/1?utm_source=mail").json() == "1 20 None"
