@@ -1,7 +1,9 @@
 """Real Postgres and Redis: one of each for every process of a run, emptied before each test."""
 
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,6 +17,8 @@ from dispatch.store.tables import Table
 from stack.ports import free_port
 from stack.postgres import running_postgres
 from stack.redis import running_redis
+
+_ENOUGH_OF_A_DAY = timedelta(minutes=1)
 
 
 @contextmanager
@@ -72,6 +76,15 @@ def empty_postgres(postgres_url: str) -> Iterator[Callable[[], None]]:
             connection.execute(everything)
 
         yield empty
+
+
+@pytest.fixture
+def one_day() -> None:
+    """Hold a test of what happened today back if tomorrow would begin meanwhile, in UTC."""
+    now = datetime.now(UTC)
+    tomorrow = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), UTC)
+    if tomorrow - now < _ENOUGH_OF_A_DAY:
+        time.sleep((tomorrow - now).total_seconds() + 0.1)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from dispatch.store.repositories import usage
 from tests.integration.gateway.serving import Gateway, Tenant
 from tests.integration.gateway.test_calls import record_call
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("one_day")]
 
 
 def part(service: str, unit: str, quantity: int, cost: int) -> UsagePart:

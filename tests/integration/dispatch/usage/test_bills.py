@@ -30,7 +30,7 @@ from dispatch.usage.usage import Payer, Usage
 from telephony.calls import EndedBy, EndReason
 from tests.builders.live_calls import Tenant, lapse, live_calls, settings, shift_clock
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("one_day")]
 
 HANG_UP = CallEnd(EndedBy.CALLER, EndReason.HANG_UP)
 START = 1_000_000

@@ -20,7 +20,7 @@ from dispatch.store.tables import OrganizationRow
 from dispatch.usage.quotas import Quotas
 from tests.builders.live_calls import Tenant, live_calls, settings
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("one_day")]
 
 
 async def set_plan(database: Database, organization_id: uuid.UUID, plan: str) -> None:

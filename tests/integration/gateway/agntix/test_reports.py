@@ -8,7 +8,7 @@ from dispatch.store.engine import Database
 from tests.integration.gateway.serving import Gateway, error_of
 from tests.integration.gateway.test_calls import NOWHERE, record_call, record_conversation
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("one_day")]
 
 STATS = "/v1/chat/analytics/calls/stats"
 JANUARY = {"startDate": "2026-01-01", "endDate": "2026-01-01"}
