@@ -1,7 +1,7 @@
 """How Agntix's API words what is wrong: its published codes, and its names of an agent's fields."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
@@ -83,6 +83,21 @@ def agents_in_agntix_words() -> Iterator[None]:
         yield
     except InvalidField as exc:
         raise _in_agntix_words(exc) from exc
+
+
+@contextmanager
+def calls_in_agntix_words(names: Mapping[str, str]) -> Iterator[None]:
+    """Name a wrong field of a call, inside the block, as the request spelled it.
+
+    Args:
+        names: The core's names, and the request's; others are the same in both.
+    """
+    try:
+        yield
+    except InvalidField as exc:
+        name = names.get(exc.field, exc.field)
+        wrong = {"type": "value_error", "loc": ("body", name), "ctx": {"error": exc.message}}
+        raise RequestValidationError([wrong | {"msg": exc.message}]) from exc
 
 
 def _in_agntix_words(error: InvalidField) -> InvalidField:

@@ -108,6 +108,28 @@ async def test_agntix_starts_calls_in_both_its_spellings(gateway: Gateway) -> No
     assert error_of(answer)[:2] == (404, "NOT_FOUND")
 
 
+async def test_agntix_names_what_is_wrong_with_a_call_as_each_spelling_does(
+    gateway: Gateway,
+) -> None:
+    tenant, number_id, agent = await callers(gateway)
+    silent = await tenant.connection()
+    number = await tenant.number("+12015550101", connectionId=silent["id"])
+    without_carrier = number["id"]
+
+    async def named(path: str, body: dict[str, Any]) -> list[str]:
+        answer = await tenant.http.post(path, json=body)
+        assert answer.status_code == 400, answer.text
+        return [detail["field"] for detail in answer.json()["error"]["details"]]
+
+    body = {"phoneNumberId": without_carrier, "to": THEIRS, "agentId": agent["id"]}
+    assert await named("/v1/chat/phone-numbers/outbound/call", body) == ["phoneNumberId"]
+    path = f"/api/v1/phone-numbers/{without_carrier}/calls/start"
+    assert await named(path, {"to_phone_number": THEIRS}) == ["phone_number_id"]
+
+    path = f"/api/v1/phone-numbers/{number_id}/calls/start"
+    assert await named(path, {"to_phone_number": OURS}) == ["to_phone_number"]
+
+
 async def test_talkifai_starts_calls_and_refuses_in_its_own_words(gateway: Gateway) -> None:
     tenant, number_id, agent = await callers(gateway)
     path, body = "/telephony/outbound-call", {"to_number": THEIRS, "from_number": OURS}

@@ -9,6 +9,7 @@ from dispatch.accounts import Scope
 from dispatch.outbound.requests import LONGEST_RING_S, SHORTEST_RING_S, CallRequest
 from gateway.auth import CurrentPrincipal, TenantRoute, key_bearer, key_header, requires
 from gateway.dependencies import NewId, ServicesOf
+from gateway.faces.agntix.errors import calls_in_agntix_words
 from gateway.faces.agntix.schemas.outbound_calls import (
     CallStartAnswer,
     CallStartBody,
@@ -41,7 +42,8 @@ async def place_call(
         agent_id=body.agent_id,
         metadata=body.metadata,
     )
-    requested = await services.outbound_calls.start(principal, request, new_id=new_id)
+    with calls_in_agntix_words({"from": "phoneNumberId"}):
+        requested = await services.outbound_calls.start(principal, request, new_id=new_id)
     return OutboundCallAnswer(call_id=requested.call.id)
 
 
@@ -65,5 +67,6 @@ async def start_call(
         metadata=body.metadata(),
         ring_timeout_s=min(max(body.ttl, SHORTEST_RING_S), LONGEST_RING_S),
     )
-    requested = await services.outbound_calls.start(principal, request, new_id=new_id)
+    with calls_in_agntix_words({"from": "phone_number_id", "to": "to_phone_number"}):
+        requested = await services.outbound_calls.start(principal, request, new_id=new_id)
     return CallStartAnswer(session_id=requested.call.id)
