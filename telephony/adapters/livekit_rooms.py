@@ -8,7 +8,7 @@ from typing import Final, Literal
 from livekit import api
 
 from telephony.adapters.livekit_client import VENDOR, LiveKitClient
-from telephony.errors import VendorNotFound
+from telephony.errors import VendorNotFound, VendorUnavailable
 from telephony.ports import ObservedParticipant, ObservedRoom, RoomSpec, TokenSpec
 
 _Kind = Literal["standard", "sip", "agent", "egress", "ingress", "connector", "other"]
@@ -21,6 +21,12 @@ _KINDS: Final[dict[int, _Kind]] = {
     api.ParticipantInfo.Kind.INGRESS: "ingress",
     api.ParticipantInfo.Kind.CONNECTOR: "connector",
 }
+
+_NO_NODE: Final = "could not find object"
+"""What LiveKit says of a room whose server is no more.
+
+Source: livekit-server v1.13.5 pkg/routing/errors.go, ErrNotFound.
+"""
 
 _JOB_STARTS_S: Final = 3.0
 """How long a dispatch counts as a job on its way, and a job that was taken as one about to join:
@@ -56,9 +62,20 @@ class LiveKitRooms:
     async def delete_room(self, name: str) -> None:
         """Delete the room, which hangs up every leg in it; a room already gone is fine."""
         try:
+            await self._delete_room(name)
+        except VendorUnavailable as exc:
+            if exc.reason != _NO_NODE:
+                raise
+            # A server that crashed leaves its rooms behind, and LiveKit asks for ever whose they
+            # are. Made anew, such a room belongs to a server that lives, and can be deleted.
+            await self.create_room(RoomSpec(name, worker_name=None))
+            await self._delete_room(name)
+
+    async def _delete_room(self, name: str) -> None:
+        request = api.DeleteRoomRequest(room=name)
+        try:
             await self._client.repeatable(
-                "delete_room",
-                lambda livekit: livekit.room.delete_room(api.DeleteRoomRequest(room=name)),
+                "delete_room", lambda livekit: livekit.room.delete_room(request)
             )
         except VendorNotFound:
             return

@@ -65,6 +65,20 @@ async def test_deletes_a_room_and_deletes_it_again(rooms: RoomControl) -> None:
     assert await rooms.list_rooms() == []
 
 
+@pytest.mark.integration
+async def test_deletes_a_room_that_a_livekit_which_died_left_behind(
+    livekit_server: LiveKitServer,
+) -> None:
+    async with LiveKitClient(livekit_server.settings) as client:
+        rooms = LiveKitRooms(client)
+        await rooms.create_room(RoomSpec("vs_left", worker_name=None))
+        livekit_server.leave_room_to_the_dead("vs_left")
+
+        await rooms.delete_room("vs_left")
+
+        assert await rooms.list_rooms(["vs_left"]) == []
+
+
 async def test_nobody_is_in_an_unknown_room(rooms: RoomControl) -> None:
     assert await rooms.list_participants("vs_unknown") == []
 

@@ -53,6 +53,14 @@ class LiveKitServer:
         self._process.stop()
         self.redis.stop()
 
+    def leave_room_to_the_dead(self, room_name: str) -> None:
+        """Let a room be a server's that is no more, as a crash of LiveKit leaves all of its rooms.
+
+        Source: livekit-server v1.13.5 pkg/routing/redisrouter.go, NodeRoomKey.
+        """
+        with Redis.from_url(self.redis.url) as client:
+            client.hset("room_node_map", room_name, "ND_gone")
+
     def lose_everything(self) -> None:
         """Empty LiveKit's Redis, as if it had no disk and was restarted."""
         with Redis.from_url(self.redis.url) as client:
