@@ -10,6 +10,10 @@ _WARM_UP = 20
 BLOCKS = 6
 """Blocks of either side, in the order A B B A."""
 
+_KEPT_S = 3
+"""How long a connection is kept while the other side has its turn: uvicorn closes one that was idle
+for 5 s, maybe in the moment in which it is used again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -42,7 +46,8 @@ async def compare_endpoints(
         aiohttp.ClientResponseError: A request was answered with an error.
     """
     loads = Load(), Load()
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=clients)) as http:
+    connector = aiohttp.TCPConnector(limit=clients, keepalive_timeout=_KEPT_S)
+    async with aiohttp.ClientSession(connector=connector) as http:
         for _ in range(_WARM_UP):
             await _send(http, ours)
             await _send(http, bare)
