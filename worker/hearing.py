@@ -62,8 +62,10 @@ class RoomHearing:
         self._coming = hearing.SILENCE
         self._lock = asyncio.Lock()
         self._placing: set[asyncio.Task[None]] = set()
+        self._until_gone: dict[str, set[asyncio.Future[None]]] = {}
         room.on("track_published", self._on_track)
         room.on("participant_connected", self._on_participant)
+        room.on("participant_disconnected", self._on_gone)
 
     @property
     def now(self) -> Hearing:
@@ -74,6 +76,7 @@ class RoomHearing:
         """Stop watching the room."""
         self._room.off("track_published", self._on_track)
         self._room.off("participant_connected", self._on_participant)
+        self._room.off("participant_disconnected", self._on_gone)
         for task in self._placing:
             task.cancel()
 
@@ -153,10 +156,11 @@ class RoomHearing:
         track_ids = [one for source in step.sources for one in self._track_ids(source)]
         if not track_ids or step.listener not in self._room.remote_participants:
             return
+        asking = self._control.set_heard(
+            self._room.name, step.listener, track_ids, heard=step.begins
+        )
         try:
-            await self._control.set_heard(
-                self._room.name, step.listener, track_ids, heard=step.begins
-            )
+            await self._unless_gone(step.listener, asking)
         except VendorNotFound:
             if step.listener in self._room.remote_participants:
                 raise
@@ -167,12 +171,37 @@ class RoomHearing:
         if sender is None or sender.kind != rtc.ParticipantKind.PARTICIPANT_KIND_SIP:
             # A browser has no keys, and what it may send is its token's to say.
             return
+        asking = self._control.set_keys(self._room.name, step.sender, pass_on=step.begins)
         try:
-            await self._control.set_keys(self._room.name, step.sender, pass_on=step.begins)
+            await self._unless_gone(step.sender, asking)
         except VendorNotFound:
             if step.sender in self._room.remote_participants:
                 raise
             logger.debug("telephone left before its keys were placed")
+
+    async def _unless_gone(self, identity: str, asking: Coroutine[Any, Any, None]) -> None:
+        """Ask LiveKit about somebody, and wait no longer for its answer once they have left.
+
+        It hears nothing of those who are gone, for three seconds, and meanwhile the caller would be
+        left on hold.
+        """
+        answer = asyncio.ensure_future(asking)
+        gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._until_gone.setdefault(identity, set()).add(gone)
+        try:
+            await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if answer.done():
+                return answer.result()
+            logger.debug("participant left before they were placed")
+        finally:
+            self._until_gone[identity].discard(gone)
+            answer.cancel()
+            await asyncio.gather(answer, return_exceptions=True)
+
+    def _on_gone(self, participant: rtc.RemoteParticipant) -> None:
+        for gone in self._until_gone.get(participant.identity, ()):
+            if not gone.done():
+                gone.set_result(None)
 
     async def _undo(self, steps: Sequence[Step | KeyStep]) -> None:
         for step in reversed(steps):

@@ -347,11 +347,12 @@ async def test_a_leg_is_told_what_not_to_hear_also_while_a_slow_change_is_under_
 async def test_what_a_change_under_way_lets_somebody_hear_is_not_taken_from_them(
     heard: RoomHearing, control: FakeHearing, room: Room
 ) -> None:
-    slow = asyncio.Event()
+    slow, under_way = asyncio.Event(), asyncio.Event()
     set_ear = control.set_ear
 
     async def slowly(room_name: str, identity: str, *, is_open: bool) -> None:
         await set_ear(room_name, identity, is_open=is_open)
+        under_way.set()
         await slow.wait()
 
     await heard.arrange(hearing.hold)
@@ -359,11 +360,36 @@ async def test_what_a_change_under_way_lets_somebody_hear_is_not_taken_from_them
     human_joins(room, control)
     control.set_ear = slowly  # type: ignore[method-assign]
     opening = asyncio.ensure_future(heard.open_ear("human", hearing.merge))
-    await until(lambda: HUMAN_MIC in control.heard_by("caller"))
     async with asyncio.timeout(30):
+        await under_way.wait()
         for _ in range(3):
             told = await wait_until_told(control, "caller")
             assert HUMAN_MIC not in told
     assert HUMAN_MIC in control.heard_by("caller")
     slow.set()
     await opening
+
+
+async def test_who_leaves_while_livekit_is_asked_about_them_keeps_nobody_waiting(
+    heard: RoomHearing, control: FakeHearing, room: Room
+) -> None:
+    await heard.arrange(hearing.hold)
+    heard.expect(HUMAN)
+    human_joins(room, control)
+    set_heard, asked = control.set_heard, asyncio.Event()
+
+    async def slow(room_name: str, identity: str, track_ids: Sequence[str], *, heard: bool) -> None:
+        if identity == "human":
+            # As LiveKit does for those who are gone, only that it gives up after three seconds.
+            asked.set()
+            await asyncio.Event().wait()
+        await set_heard(room_name, identity, track_ids, heard=heard)
+
+    control.set_heard = slow  # type: ignore[method-assign]
+    room.asked.set()
+    await asyncio.wait_for(asked.wait(), 30)
+    arranging = asyncio.ensure_future(heard.arrange(hearing.talk))
+    room.emit("participant_disconnected", room.remote_participants.pop("human"))
+    await asyncio.wait_for(arranging, 30)
+
+    assert control.heard_by("caller") == {VOICE}
