@@ -35,7 +35,7 @@ demo: servers ## Place a real call to an agent, show what was said, and stop aga
 up: servers ## Keep the same stack running until Ctrl-C
 	@$(BIN)/python -m stack up
 
-# In two parts: what places calls listens, mostly, but not well on a machine that is fully used.
+# In two parts: calls are judged by ear, which a machine that is fully used would spoil.
 .PHONY: test
 test: servers clients check ## Run all checks and all tests
 	@$(BIN)/pytest $(SIDE_BY_SIDE) --ignore tests/e2e
