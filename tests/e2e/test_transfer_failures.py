@@ -23,7 +23,6 @@ from tests.e2e.transferring import (
     LOST_LEG_S,
     ended_record,
     events,
-    greeted,
     has_told,
     hear_out,
     next_answered,
@@ -122,7 +121,7 @@ async def test_when_livekit_restarts_callers_and_whoever_they_are_passed_to_are_
             numbers.append(await office.number(agent["id"]))
         async with dial(numbers[0]) as one, dial(numbers[1]) as another:
             callers = (one, another)
-            await asyncio.gather(*(greeted(caller) for caller in callers))
+            await asyncio.gather(*(hear_out(caller) for caller in callers))
             await asyncio.gather(*(caller.send_dtmf("1") for caller in callers))
             humans = await asyncio.gather(next_answered(merging), next_answered(briefed))
             await asyncio.gather(*(human.wait_for_audio() for human in humans))
@@ -161,7 +160,7 @@ async def test_a_worker_that_dies_leaves_nobody_on_the_line_and_bills_to_its_las
         assert "process of a job died" in (stack.logs / "worker.log").read_text("utf-8")
         plain = await office.number(agent["id"])
         async with dial(plain) as talking, dial(held) as waiting, dial(consulted) as caller:
-            await asyncio.gather(*(greeted(one) for one in (talking, waiting, caller)))
+            await asyncio.gather(*(hear_out(one) for one in (talking, waiting, caller)))
             [call] = (await office.api.get("/v1/calls", number=held))["data"]
             await office.api.send("POST", f"/v1/calls/{call['id']}/hold")
             await caller.send_dtmf("1")

@@ -83,14 +83,6 @@ async def hear_out(call: PhoneCall, *, since_s: float = 0.0) -> None:
     await call.wait_for_quiet(quiet_s=0.7)
 
 
-async def greeted(call: PhoneCall) -> None:
-    """Wait until the agent's first words are over, also where they began before this is asked."""
-    answered_at = call.timings.answered_at
-    assert answered_at is not None
-    await call.wait_for_audio(since_s=answered_at.monotonic_s, timeout_s=30)
-    await call.wait_for_quiet(quiet_s=0.7)
-
-
 async def press_and_hear(call: PhoneCall, key: str) -> None:
     """Press a key and hear out what the agent says to it."""
     pressed_s = time.monotonic()
