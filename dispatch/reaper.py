@@ -66,6 +66,7 @@ class Reaper:
         self._ahead_s: float | None = None
         self._next_sweep = monotonic()
         self._left_behind: set[str] = set()
+        self._stuck: set[str] = set()
 
     async def run_once(self) -> int:
         """Reap once and return how many calls were ended.
@@ -151,15 +152,26 @@ class Reaper:
         """Delete rooms whose call is known to be over.
 
         A room of no known call is left alone: LiveKit may be shared, and the room somebody else's.
+        One that LiveKit does not delete is asked for last the next time and keeps no other waiting.
+
+        Raises:
+            VendorError: LiveKit could not be reached, or did not delete a room.
         """
         left_behind: set[str] = set()
-        for room in await self._rooms.list_rooms():
+        rooms = await self._rooms.list_rooms()
+        for room in sorted(rooms, key=lambda one: one.name in self._stuck):
             call = await self._live_calls.find_in_room(room.name)
             if call is None or not call.state.is_final:
                 continue
-            if room.name in self._left_behind:
-                await self._rooms.delete_room(room.name)
-                _log.info("Room left behind deleted", extra={"call_id": str(call.call_id)})
-            else:
+            if room.name not in self._left_behind:
                 left_behind.add(room.name)
+                continue
+            try:
+                await self._rooms.delete_room(room.name)
+            except VendorError:
+                self._stuck.add(room.name)
+                self._left_behind |= left_behind
+                raise
+            _log.info("Room left behind deleted", extra={"call_id": str(call.call_id)})
         self._left_behind = left_behind
+        self._stuck.clear()

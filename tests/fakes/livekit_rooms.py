@@ -31,6 +31,8 @@ class FakeRooms:
     calls: list[str] = field(default_factory=list)
     """Every request, by name, in order."""
     unreachable: bool = False
+    undeletable: set[str] = field(default_factory=set)
+    """Rooms that LiveKit does not delete, whatever it is told."""
     _ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def open_sip_room(self, name: str, *participants: ObservedParticipant) -> None:
@@ -47,6 +49,8 @@ class FakeRooms:
 
     async def delete_room(self, name: str) -> None:
         self._answer("delete_room")
+        if name in self.undeletable:
+            raise VendorUnavailable("livekit", "delete_room", "could not find object")
         self.rooms.pop(name, None)
         self.specs.pop(name, None)
         self.jobs.pop(name, None)

@@ -143,6 +143,25 @@ async def test_only_rooms_of_calls_known_to_be_over_are_deleted(
     assert set(rooms.rooms) == {live.room_name, "call_somebody_elses", "meeting"}
 
 
+async def test_a_room_that_cannot_be_deleted_keeps_no_other_from_it(
+    redis: Redis, tenant: Tenant, rooms: FakeRooms, reaper: Reaper
+) -> None:
+    calls, stuck, over = live_calls(redis), tenant.arrival(), tenant.arrival()
+    for arrival in (stuck, over):
+        rooms.open_sip_room(arrival.room_name)
+        await calls.admit(arrival)
+        await calls.end(arrival.call_id, CallEnd(EndedBy.AGENT, EndReason.HANG_UP))
+    rooms.undeletable.add(stuck.room_name)
+    await reaper.run_once()
+    for _ in range(2):
+        with pytest.raises(VendorUnavailable):
+            await reaper.run_once()
+    assert set(rooms.rooms) == {stuck.room_name}
+    rooms.undeletable.clear()
+    await reaper.run_once()
+    assert rooms.rooms == {}
+
+
 async def test_a_web_session_nobody_joined_is_missed_and_free(
     redis: Redis, tenant: Tenant, rooms: FakeRooms, reaper: Reaper
 ) -> None:
