@@ -112,7 +112,7 @@ async def test_a_patch_of_the_request_keeps_the_timeout(tenant: Tenant):
             {"apiTool": {"url": "https://crm.example.com", "method": "GET", "body": {"a": 1}}},
             "apiTool.body: a GET has none; its arguments go into the query",
         ),
-        ({"name": "end_call"}, "name: end_call is a tool that every agent may have already"),
+        ({"name": "end_call"}, "name: end_call is a tool that every agent may have already."),
     ],
 )
 async def test_the_field_is_named_as_the_client_knows_it(
