@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -27,6 +28,7 @@ pytestmark = pytest.mark.integration
 SUPERVISOR = """
 import asyncio, sys
 from pathlib import Path
+from stack.cli import interruptible
 from stack.settings import StackSettings
 from stack.supervisor import running_stack
 
@@ -36,8 +38,24 @@ async def main():
         print(*(stack.pid(name) for name in stack.state()), flush=True)
         await asyncio.sleep(600)
 
-asyncio.run(main())
+asyncio.run(interruptible(main()))
 """
+
+
+@contextmanager
+def supervising(var: Path, bin_dir: Path) -> Iterator[subprocess.Popen[str]]:
+    """A stack in a process of its own, which does not outlive the test."""
+    with subprocess.Popen(
+        [sys.executable, "-c", SUPERVISOR, str(var), str(bin_dir)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path.cwd())},
+    ) as supervisor:
+        try:
+            yield supervisor
+        finally:
+            supervisor.kill()
 
 
 @pytest.fixture(scope="session")
@@ -151,12 +169,7 @@ async def test_two_stacks_run_side_by_side(stack: Stack, bin_dir: Path) -> None:
 
 
 def test_nothing_outlives_a_killed_supervisor(var: Path, bin_dir: Path) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", SUPERVISOR, str(var), str(bin_dir)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(Path.cwd())},
-    ) as supervisor:
+    with supervising(var, bin_dir) as supervisor:
         assert supervisor.stdout is not None
         processes = {
             process for pid in supervisor.stdout.readline().split() for process in family(int(pid))
@@ -167,13 +180,7 @@ def test_nothing_outlives_a_killed_supervisor(var: Path, bin_dir: Path) -> None:
 
 
 def test_ctrl_c_stops_everything_in_order(var: Path, bin_dir: Path) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", SUPERVISOR, str(var), str(bin_dir)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(Path.cwd())},
-    ) as supervisor:
+    with supervising(var, bin_dir) as supervisor:
         assert supervisor.stdout is not None
         pids = [int(pid) for pid in supervisor.stdout.readline().split()]
         processes = {process for pid in pids for process in family(pid)}
