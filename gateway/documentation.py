@@ -10,7 +10,7 @@ from typing import Any, Final
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.exceptions import HTTPException
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from gateway.faces import FACES, face_of
 from gateway.faces.face import Face
@@ -27,6 +27,12 @@ _NO_KEY: Final = "YOUR_API_KEY"
 """What VoxAI's collection says where the caller's key would be."""
 
 router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+async def front_door(request: Request) -> Response:
+    """Send whoever opens the bare address in a browser to the reference."""
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/docs")
 
 
 @router.get("/docs/api")

@@ -29,6 +29,11 @@ async def test_each_api_has_a_page_and_a_description_of_its_own(gateway: Gateway
     assert all(owned.match(path) for path in description["paths"])
 
 
+async def test_the_bare_address_leads_to_the_reference(gateway: Gateway):
+    answer = await gateway.http.get("/", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (307, "/docs")
+
+
 async def test_no_page_loads_anything_from_elsewhere(gateway: Gateway):
     for path in ("/docs", "/docs/api", "/docs/voxai"):
         page = (await gateway.http.get(path)).text
