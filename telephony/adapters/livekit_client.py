@@ -52,6 +52,13 @@ class LiveKitClient:
         self._api: api.LiveKitAPI | None = None
         self._room_maker: api.LiveKitAPI | None = None
         self._signed_at_s = 0.0
+        limit_s = settings.livekit_timeout.total_seconds()
+        self._retrying = AsyncRetrying(
+            retry=retry_if_exception_type(VendorUnavailable),
+            stop=stop_after_attempt(_ATTEMPTS) | stop_after_delay(limit_s),
+            wait=wait_random_exponential(multiplier=0.1, max=0.5),
+            reraise=True,
+        )
 
     async def __aenter__(self) -> Self:
         # An HTTP session belongs to the running loop, so it cannot be made any earlier.
@@ -133,13 +140,7 @@ class LiveKitClient:
         Raises:
             VendorError: As `once`, after the last of three attempts.
         """
-        limit_s = self.settings.livekit_timeout.total_seconds()
-        async for attempt in AsyncRetrying(
-            retry=retry_if_exception_type(VendorUnavailable),
-            stop=stop_after_attempt(_ATTEMPTS) | stop_after_delay(limit_s),
-            wait=wait_random_exponential(multiplier=0.1, max=0.5),
-            reraise=True,
-        ):
+        async for attempt in self._retrying.copy():
             with attempt:
                 return await self.once(operation, send)
         raise AssertionError("tenacity either returns or raises")

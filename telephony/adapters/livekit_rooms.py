@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal
 
+import jwt
 from livekit import api
 
 from telephony.adapters.livekit_client import VENDOR, LiveKitClient
@@ -142,30 +143,35 @@ class LiveKitRooms:
         )
 
     def mint_token(self, token: TokenSpec) -> str:
-        """Return a signed access token. No I/O."""
+        """Return a signed access token. No I/O.
+
+        The claims are written as LiveKit documents them, for the SDK copies its classes field by
+        field, which takes twice as long as the signature, in every session that is opened.
+        Source: https://docs.livekit.io/home/get-started/authentication/.
+        """
         settings = self._client.settings
-        minted = (
-            api.AccessToken(
-                settings.livekit_api_key, settings.livekit_api_secret.get_secret_value()
-            )
-            .with_identity(token.identity)
-            .with_name(token.name)
-            .with_ttl(token.ttl)
-            .with_attributes(dict(token.attributes))
-            .with_grants(
-                api.VideoGrants(
-                    room_join=True,
-                    room=token.room_name,
-                    can_publish=token.can_publish,
-                    can_subscribe=token.can_subscribe,
-                    can_publish_data=token.can_publish_data,
-                    can_update_own_metadata=token.can_update_own_metadata,
-                    hidden=token.hidden,
-                    room_admin=token.room_admin,
-                )
-            )
-        )
-        return minted.to_jwt()
+        now_s = int(time.time())
+        claims = {
+            "iss": settings.livekit_api_key,
+            "sub": token.identity,
+            "nbf": now_s,
+            "exp": now_s + int(token.ttl.total_seconds()),
+            "video": {
+                "roomJoin": True,
+                "room": token.room_name,
+                "canPublish": token.can_publish,
+                "canSubscribe": token.can_subscribe,
+                "canPublishData": token.can_publish_data,
+                "canUpdateOwnMetadata": token.can_update_own_metadata,
+                "hidden": token.hidden,
+                "roomAdmin": token.room_admin,
+            },
+            "attributes": dict(token.attributes),
+        }
+        if token.name:
+            claims["name"] = token.name
+        secret = settings.livekit_api_secret.get_secret_value()
+        return jwt.encode(claims, secret, algorithm="HS256")
 
 
 def observed_participant(info: api.ParticipantInfo) -> ObservedParticipant:

@@ -4,14 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
+import jwt
 import pytest
 from livekit import api
+from pydantic import SecretStr
 
 from stack.ports import free_port
 from telephony.adapters.livekit_client import LiveKitClient
 from telephony.adapters.livekit_rooms import LiveKitRooms
 from telephony.errors import VendorNotFound, VendorRejected, VendorUnavailable
 from telephony.ports import RoomControl, RoomSpec, TokenSpec
+from telephony.settings import LiveKitSettings
 from tests.fakes.livekit_rooms import API_KEY, API_SECRET, FakeRooms
 from tests.servers.job_worker import agent_in_room, registered_worker
 from tests.servers.livekit_server import KEYS, LiveKitServer
@@ -147,6 +150,26 @@ def test_a_token_allows_more_when_it_is_asked_for(rooms: RoomControl, edge: str)
     granted = verifier.verify(token).video
     assert granted
     assert (granted.can_update_own_metadata, granted.hidden, granted.room_admin) == (True,) * 3
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("name", ["", "Alice"])
+def test_a_token_says_what_one_of_the_sdk_says(name: str) -> None:
+    settings = LiveKitSettings(
+        livekit_url="ws://127.0.0.1:1",
+        livekit_api_key=API_KEY,
+        livekit_api_secret=SecretStr(API_SECRET),
+    )
+    spec = TokenSpec("caller-1", "vs_1", timedelta(hours=1), name=name, attributes={"kind": "web"})
+    ours, theirs = (
+        jwt.decode(rooms.mint_token(spec), API_SECRET, algorithms=["HS256"])
+        for rooms in (LiveKitRooms(LiveKitClient(settings)), FakeRooms())
+    )
+    lives = [claims.pop("exp") - claims.pop("nbf") for claims in (ours, theirs)]
+    assert ours == theirs
+    # The SDK reads the clock twice, maybe in two seconds.
+    assert lives[0] == 3_600
+    assert lives[1] in {3_600, 3_601}
 
 
 @pytest.mark.integration
