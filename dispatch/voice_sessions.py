@@ -1,6 +1,5 @@
 """Opens a call from a browser: checks it, names it, makes its room and hands out a token."""
 
-import asyncio
 import json
 import logging
 import uuid
@@ -161,13 +160,8 @@ class VoiceSessions:
         )
         if answer[0] != "opened":
             raise _refusal(answer[0], agent_id)
-        # The token is signed while LiveKit works; without the room it is of no use to anybody. It
-        # takes two turns of the loop until the request is made and then written.
-        creating = asyncio.ensure_future(self._call_agent(arrival, room_is_open=room_is_open))
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        await self._call_agent(arrival, room_is_open=room_is_open)
         token = self.token(room_name, identity, grants or SessionGrants())
-        await creating
         return OpenedVoiceSession(
             session_id=session_id,
             call_id=arrival.call_id,
