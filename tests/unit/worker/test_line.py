@@ -137,6 +137,15 @@ async def test_a_leg_that_vanished_ended_the_call_when_it_last_answered(
     assert (cause, at) == (CALLER_LOST, last_answer_at)
 
 
+async def seen_once(line: Line) -> asyncio.Future[None]:
+    """Return the watch over a line whose telephone has just answered it."""
+    room: Any = line.room
+    watching = asyncio.ensure_future(line.keep_in_sight(CALLER, interval_s=60))
+    await room.local_participant.asked.wait()
+    await asyncio.sleep(0)
+    return watching
+
+
 @pytest.mark.parametrize(
     "reason", [None, rtc.DisconnectReason.UNKNOWN_REASON, rtc.DisconnectReason.CONNECTION_TIMEOUT]
 )
@@ -145,9 +154,7 @@ async def test_a_leg_that_goes_without_a_word_sooner_than_a_connection_dies_hung
 ) -> None:
     room: Any = line.room
     line.mark_answered(clock())
-    watching = asyncio.ensure_future(line.keep_in_sight(CALLER, interval_s=60))
-    await room.local_participant.asked.wait()
-    await asyncio.sleep(0)
+    watching = await seen_once(line)
     clock.advance(5)
     room.caller.disconnect_reason = reason
     room.emit("participant_disconnected", room.caller)
@@ -160,9 +167,7 @@ async def test_a_leg_that_failed_is_lost_however_lately_it_was_seen(
 ) -> None:
     room: Any = line.room
     line.mark_answered(clock())
-    watching = asyncio.ensure_future(line.keep_in_sight(CALLER, interval_s=60))
-    await room.local_participant.asked.wait()
-    await asyncio.sleep(0)
+    watching = await seen_once(line)
     room.caller.disconnect_reason = rtc.DisconnectReason.MEDIA_FAILURE
     room.emit("participant_disconnected", room.caller)
     watching.cancel()
