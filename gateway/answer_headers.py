@@ -48,6 +48,13 @@ def let_page_read(request: Request, origin: str) -> None:
     )
 
 
+def let_page_read_refusal(request: Request) -> None:
+    """Let a page of any origin read this answer, which must hold nothing but why it is refused."""
+    origin = request.headers.get("origin", "")
+    if 0 < len(origin) <= _LONGEST_ORIGIN:
+        let_page_read(request, origin)
+
+
 def add_rate_headers(request: Request, limit: int, remaining: int, free_in_ms: int) -> None:
     """Tell how often the caller may ask: `X-RateLimit-Limit`, `-Remaining` and `-Reset`.
 

@@ -64,6 +64,10 @@ class Forbidden(GatewayError):
     """The credential is good but does not allow this."""
 
 
+class PageRefused(Forbidden):
+    """The credential is good, but not on the page that sent it."""
+
+
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 _Serve = Callable[[JsonRequest], Awaitable[Response]]
 
@@ -187,7 +191,8 @@ class TenantRoute(ApiRoute):
 
         Raises:
             Unauthenticated: The credential is missing or not good.
-            Forbidden: It does not allow this, or not from this page.
+            Forbidden: It does not allow this.
+            PageRefused: It may not be used from this page.
             RateLimited: It was used too often.
             StoreUnavailable: Nobody can say who asks; or the route spends, and nobody can count.
         """
@@ -330,10 +335,15 @@ def presented_key(request: Request) -> str:
     key = request.headers.get("x-api-key")
     if key is not None:
         return key.strip()
+    return bearer_of(request) or ""
+
+
+def bearer_of(request: Request) -> str | None:
+    """Return the token of `Authorization: Bearer` (RFC 6750, 2.1); None without that header."""
     authorization = request.headers.get("authorization", "")
-    if authorization[: len(_BEARER)].lower() == _BEARER:
-        return authorization[len(_BEARER) :].strip()
-    return ""
+    if authorization[: len(_BEARER)].lower() != _BEARER:
+        return None
+    return authorization[len(_BEARER) :].strip()
 
 
 def _check_page(request: Request, caller: Caller, users_origins: Sequence[str]) -> None:
@@ -349,7 +359,7 @@ def _check_page(request: Request, caller: Caller, users_origins: Sequence[str]) 
             return
         allowed = origin is not None and is_allowed(origin, caller.allowed_origins)
         if not allowed:
-            raise Forbidden("This key may not be used from this page.")
+            raise PageRefused("This key may not be used from this page.")
     if origin and allowed:
         let_page_read(request, origin)
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from typing import Final
 
 import orjson
 from fastapi import FastAPI, Request
@@ -10,14 +11,18 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 
-from dispatch.errors import DispatchError
-from gateway.auth import GatewayError
+from dispatch.errors import DispatchError, RateLimited, StoreUnavailable
+from gateway.answer_headers import let_page_read_refusal
+from gateway.auth import GatewayError, PageRefused, Unauthenticated
 from gateway.faces import face_of
 from gateway.middleware import REQUEST_ID_HEADER
 from gateway.problems import Problem
 from telephony.errors import TelephonyError
 
 logger = logging.getLogger(__name__)
+
+_AT_THE_DOOR: Final = (PageRefused, Unauthenticated, RateLimited, StoreUnavailable)
+"""Refusals that may come before it is known whose pages may read; they say nothing of anybody."""
 
 
 def install_error_handlers(app: FastAPI, routes: Sequence[BaseRoute] = ()) -> None:
@@ -56,6 +61,8 @@ async def answer_error(request: Request, error: Exception) -> Response:
     problem = face.problem_at(request.url.path, error)
     if problem.status >= 500:
         _log(error, problem, request_id)
+    if isinstance(error, _AT_THE_DOOR):
+        let_page_read_refusal(request)
     return Response(
         orjson.dumps(face.body_of(problem, request_id)),
         status_code=problem.status,

@@ -13,7 +13,15 @@ from dispatch.accounts import Principal
 from dispatch.conversations import Conversation
 from dispatch.errors import RateLimited, StoreUnavailable
 from gateway.answer_headers import add_rate_headers, let_page_read
-from gateway.auth import ApiRoute, Forbidden, TenantRoute, Unauthenticated, presented_key
+from gateway.auth import (
+    ApiRoute,
+    Forbidden,
+    PageRefused,
+    TenantRoute,
+    Unauthenticated,
+    bearer_of,
+    presented_key,
+)
 from gateway.json_requests import JsonRequest
 from gateway.repetitions import serve_once
 from gateway.services import services_of
@@ -24,8 +32,6 @@ session_bearer = HTTPBearer(
     description="The `session_token` of the chat session.",
     auto_error=False,
 )
-
-_BEARER: Final = "bearer "
 
 _SESSIONS_PER_MINUTE: Final = 100
 """That a key may open. Source: TalkifAI, as the other numbers of its chat."""
@@ -99,7 +105,7 @@ class SessionRoute(ApiRoute):
         Raises:
             SessionTokenRefused: The token is not good.
             ConversationMismatch: It is for another conversation.
-            Forbidden: It came from a page for which the session's key is not.
+            PageRefused: It came from a page for which the session's key is not.
             RateLimited: The session was used too often.
             NotFound: There is no such conversation any more.
             StoreUnavailable: The conversation cannot be read, or a message cannot be counted.
@@ -114,7 +120,7 @@ class SessionRoute(ApiRoute):
         origin = request.headers.get("origin")
         if origin is not None:
             if joined.allowed_origins and not is_allowed(origin, joined.allowed_origins):
-                raise Forbidden("This session may not be used from this page.")
+                raise PageRefused("This session may not be used from this page.")
             let_page_read(request, origin)
         request.state.conversation = joined.conversation
 
@@ -148,10 +154,9 @@ async def _take(request: Request, subject: str, per_minute: int) -> None:
 
 def _conversation_of(request: Request) -> str:
     """Return the conversation that the session token is for."""
-    authorization = request.headers.get("authorization", "")
-    if authorization[: len(_BEARER)].lower() != _BEARER:
+    token = bearer_of(request)
+    if token is None:
         raise SessionTokenRefused
-    token = authorization[len(_BEARER) :].strip()
     try:
         return services_of(request).session_tokens.conversation_of(token)
     except InvalidSessionToken as exc:

@@ -41,10 +41,41 @@ async def test_a_page_of_its_domains_may_use_a_widget_key_and_read_the_answer(
 
 
 @pytest.mark.parametrize("origin", [None, "null", "https://evilexample.com", "https://evil.net"])
-async def test_no_other_page_may(gateway: Gateway, origin: str | None):
+async def test_no_other_page_may_and_it_can_read_that(gateway: Gateway, origin: str | None):
     answer = await opened(gateway, await widget(gateway), origin)
     words = "This key may not be used from this page."
     assert (answer.status_code, answer.json()) == (403, {"detail": words})
+    assert answer.headers.get(ALLOW_ORIGIN) == origin
+    assert "access-control-allow-credentials" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/agents"),
+        ("GET", "/v1/calls"),
+        ("POST", "/v1/voice/sessions"),
+        ("POST", "/v1/chat/voice-sessions"),
+        ("POST", "/api/v1/token"),
+        ("GET", "/v1/chat/sessions/chat_x/messages"),
+        ("GET", "/admin/v1/organizations"),
+    ],
+)
+async def test_a_page_can_read_that_its_credential_is_not_good(
+    gateway: Gateway, method: str, path: str
+):
+    headers = {"origin": "https://anybody.example", "authorization": "Bearer tk_mistyped"}
+    answer = await gateway.http.request(method, path, headers=headers)
+    assert answer.status_code == 401
+    assert answer.headers[ALLOW_ORIGIN] == "https://anybody.example"
+    assert answer.headers["vary"] == "Origin"
+
+
+async def test_what_is_refused_behind_the_door_is_for_the_keys_pages_only(gateway: Gateway):
+    tenant = await gateway.tenant()
+    path = "/v1/agents/5b710eca-4a0e-4b52-9c53-3b2f6f0f8d11"
+    answer = await tenant.http.get(path, headers={"origin": "https://anybody.example"})
+    assert answer.status_code == 404
     assert ALLOW_ORIGIN not in answer.headers
 
 
@@ -70,7 +101,7 @@ async def test_a_servers_key_with_domains_is_locked_to_them_in_browsers_only(gat
     assert codes == [200, 200, 403]
     assert ALLOW_ORIGIN not in from_server.headers
     assert from_page.headers[ALLOW_ORIGIN] == PAGE
-    assert ALLOW_ORIGIN not in from_elsewhere.headers
+    assert from_elsewhere.headers[ALLOW_ORIGIN] == "https://evil.net"
 
 
 async def test_domains_can_be_changed_at_once(gateway: Gateway):

@@ -141,7 +141,7 @@ class TestPages:
             403,
             b'{"detail":"This session may not be used from this page."}',
         )
-        assert "access-control-allow-origin" not in there.headers
+        assert there.headers["access-control-allow-origin"] == ELSEWHERE
 
     async def test_a_browser_is_told_that_it_may_ask(self, gateway: Gateway):
         answer = await gateway.http.options(
@@ -160,9 +160,10 @@ class TestLimits:
             answer = await gateway.http.post(end, headers=headers)
             assert answer.status_code == 200
             assert answer.headers["x-ratelimit-remaining"] == str(left)
-        answer = await gateway.http.post(end, headers=headers)
+        answer = await gateway.http.post(end, headers=headers | {"Origin": PAGE})
         assert (answer.status_code, answer.content) == (429, b'{"detail":"Rate limit exceeded"}')
         assert 1 <= int(answer.headers["retry-after"]) <= 61
+        assert answer.headers["access-control-allow-origin"] == PAGE
         assert answer.headers["x-ratelimit-limit"] == "60"
 
     async def test_429_when_a_key_opens_too_many(self, gateway: Gateway, tenant: Tenant):
