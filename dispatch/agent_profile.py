@@ -121,7 +121,8 @@ class AgentDraft(BaseModel):
     variables: dict[VariableName, VariableValue] = Field(
         default_factory=dict, max_length=100, json_schema_extra={"additionalProperties": False}
     )
-    """Values for `{{name}}` in prompt, greeting and goodbye; a call may bring others."""
+    """Values for `{{name}}` in prompts, greeting, goodbye and a script's replies; a call may bring
+    others."""
     turn_taking: TurnTaking = TurnTaking()
     tools_allowed: tuple[CallTool, ...] = Field(default=USUAL_CALL_TOOLS, max_length=20)
     """What the agent may do with a call; a tool that is not listed does not exist for it."""

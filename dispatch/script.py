@@ -22,8 +22,8 @@ Example::
 
 import json
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Annotated, Any, Self
 
@@ -65,6 +65,15 @@ def _with_words(phrase: str) -> str:
     if not words_of(phrase):
         raise ValueError("a phrase needs at least one letter or digit")
     return phrase
+
+
+Fill = Callable[[str], str]
+"""Puts what is known of the conversation into a text of the script, in place of its `{{name}}`."""
+
+
+def as_written(text: str) -> str:
+    """Fill nothing in."""
+    return text
 
 
 Phrase = Annotated[
@@ -222,12 +231,17 @@ class Script(BaseModel):
             for _, step in self._placed_steps()
         )
 
-    def answer(self, heard: Iterable[str]) -> "Answer":
+    def answer(self, heard: Iterable[str], fill: Fill = as_written) -> "Answer":
         """What follows from everything the caller has said and pressed so far.
 
         Args:
             heard: The caller's turns, oldest first, as text; a key press is ``key_text(key)``.
+            fill: Fills the reply; a tool's arguments stay as the script has them.
         """
+        answer = self._next(heard)
+        return replace(answer, reply=fill(answer.reply))
+
+    def _next(self, heard: Iterable[str]) -> "Answer":
         menu = MAIN_MENU
         answer = Answer(reply=self.fallback, tool_call=None)
         for text in heard:
@@ -240,7 +254,12 @@ class Script(BaseModel):
         return answer
 
     def reply_to_result(
-        self, output: str, *, is_error: bool = False, heard: Iterable[str] = ()
+        self,
+        output: str,
+        *,
+        is_error: bool = False,
+        heard: Iterable[str] = (),
+        fill: Fill = as_written,
     ) -> str:
         """What the agent says after the tool of an action has run.
 
@@ -250,15 +269,21 @@ class Script(BaseModel):
                 model to think about, not for the caller.
             is_error: The tool failed, which the script's ``error_reply`` is for.
             heard: The caller's turns up to the step, as `answer` takes them.
+            fill: Fills the script's own words, so that neither a value can ask for a field of the
+                tool's answer nor the answer for a value.
         """
         if is_error:
-            return self.error_reply
+            return fill(self.error_reply)
         try:
             result: JsonValue = orjson.loads(output)
         except ValueError:
             result = None
-        if template := self.answer(heard).then:
-            return _RESULT.sub(lambda found: _field(output, result, found[1]), template)
+        if template := self._next(heard).then:
+            words, at = "", 0
+            for found in _RESULT.finditer(template):
+                words += fill(template[at : found.start()]) + _field(output, result, found[1])
+                at = found.end()
+            return words + fill(template[at:])
         said = result.get("say") if isinstance(result, dict) else None
         return said if isinstance(said, str) else ""
 

@@ -79,7 +79,8 @@ async def _build_conversation(
     call: ActiveCall, warm: WarmModels, vendors: VendorModels
 ) -> Conversation:
     profile = call.admitted.agent
-    models = await build_models(profile, vendors)
+    variables = _variables_of(call)
+    models = await build_models(profile, variables, vendors)
     session = build_agent_session(profile, models, warm)
     call.usage.watch(models, session)
     return Conversation(
@@ -88,7 +89,7 @@ async def _build_conversation(
         profile,
         session,
         models,
-        _variables_of(call),
+        variables,
         call.journal,
         call.meter,
     )

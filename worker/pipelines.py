@@ -1,7 +1,9 @@
 """From an agent's profile to a running pipeline: who listens, thinks and speaks."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Protocol
 
 from livekit import rtc
@@ -103,8 +105,10 @@ class VendorModels(Protocol):
         ...
 
 
-async def build_models(profile: AgentProfile, vendors: VendorModels) -> SpeechModels:
-    """Return the models a profile asks for.
+async def build_models(
+    profile: AgentProfile, variables: Mapping[str, str], vendors: VendorModels
+) -> SpeechModels:
+    """Return the models a profile asks for; a script's replies name the call's variables.
 
     This is the place for a chain of models that stand in for each other: each of the three, and
     the realtime model, is built in one line of its own.
@@ -123,7 +127,7 @@ async def build_models(profile: AgentProfile, vendors: VendorModels) -> SpeechMo
             stt=PhraseSTT(phrases=profile.script.phrases)
             if models.stt.provider == "builtin"
             else await vendors.build_stt(models.stt, profile.language),
-            llm=ScriptLLM(profile.script)
+            llm=ScriptLLM(profile.script, partial(profile.filled, variables=variables))
             if models.llm.provider == "builtin"
             else await vendors.build_llm(models.llm),
             tts=_espeak(models.tts)

@@ -1,5 +1,6 @@
 """Whose model answers in a chat: the agent's script, or a server that speaks OpenAI's protocol."""
 
+from functools import partial
 from typing import Any, Final
 
 import openai
@@ -7,6 +8,7 @@ import openai
 from dispatch.agent_profile import AgentProfile, PipelineMode
 from dispatch.chat.openai_model import OpenAIModel
 from dispatch.chat.script_model import ScriptModel
+from dispatch.chat.sessions import variables_of
 from dispatch.chat.text_model import TextModel
 from dispatch.conversations import Conversation
 from dispatch.errors import ModelUnavailable
@@ -43,7 +45,8 @@ class ChatModels:
             raise ModelUnavailable("The agent speaks by a realtime model, which cannot chat.")
         match choice.provider:
             case "builtin":
-                return ScriptModel(agent.script)
+                variables = variables_of(conversation)
+                return ScriptModel(agent.script, partial(agent.filled, variables=variables))
             case "openai":
                 return await self._openai(agent)
             case _:

@@ -8,7 +8,7 @@ from typing import Final
 
 from dispatch.chat.text_model import FunctionTool, ModelPart, TextDelta
 from dispatch.conversations import Item, Role, TokenUsage, ToolRequest
-from dispatch.script import Answer, Script
+from dispatch.script import Answer, Fill, Script, as_written
 
 _WORD_WITH_SPACE: Final = re.compile(r"\s*\S+\s*")
 
@@ -21,6 +21,7 @@ class ScriptModel:
 
     Args:
         script: What to answer.
+        fill: Fills its replies with what is known of the chat.
     """
 
     provider = "builtin"
@@ -28,8 +29,9 @@ class ScriptModel:
     own_key = False
     memory = MEMORY
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, fill: Fill = as_written) -> None:
         self._script = script
+        self._fill = fill
 
     async def answer(
         self,
@@ -55,6 +57,8 @@ class ScriptModel:
         last = items[-1] if items else None
         heard = [item.content for item in items if item.role is Role.USER]
         if last is not None and last.role is Role.TOOL:
-            reply = self._script.reply_to_result(last.content, is_error=last.failed, heard=heard)
+            reply = self._script.reply_to_result(
+                last.content, is_error=last.failed, heard=heard, fill=self._fill
+            )
             return Answer(reply, tool_call=None)
-        return self._script.answer(heard)
+        return self._script.answer(heard, self._fill)

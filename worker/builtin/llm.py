@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from livekit.agents import APIConnectOptions, llm, utils
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGivenOr
 
-from dispatch.script import Answer, Script
+from dispatch.script import Answer, Fill, Script, as_written
 
 PROVIDER: Final = "builtin"
 MODEL: Final = "script"
@@ -26,11 +26,13 @@ class ScriptLLM(llm.LLM[Literal["metrics_collected"]]):
 
     Args:
         script: What to answer.
+        fill: Fills its replies with what is known of the call.
     """
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, fill: Fill = as_written) -> None:
         super().__init__()
         self._script = script
+        self._fill = fill
 
     @property
     def model(self) -> str:
@@ -56,6 +58,7 @@ class ScriptLLM(llm.LLM[Literal["metrics_collected"]]):
         return _ScriptStream(
             engine=self,
             script=self._script,
+            fill=self._fill,
             chat_ctx=chat_ctx,
             tools=tools or [],
             may_call_tools=tool_choice != "none",
@@ -71,6 +74,7 @@ class _ScriptStream(llm.LLMStream):
         *,
         engine: ScriptLLM,
         script: Script,
+        fill: Fill,
         chat_ctx: llm.ChatContext,
         tools: list[llm.Tool],
         may_call_tools: bool,
@@ -78,6 +82,7 @@ class _ScriptStream(llm.LLMStream):
     ) -> None:
         super().__init__(engine, chat_ctx=chat_ctx, tools=tools, conn_options=conn_options)
         self._script = script
+        self._fill = fill
         self._may_call_tools = may_call_tools
 
     async def _run(self) -> None:
@@ -112,11 +117,12 @@ class _ScriptStream(llm.LLMStream):
                 last.output,
                 is_error=last.is_error,
                 heard=_heard_before(last.call_id, self.chat_ctx.items),
+                fill=self._fill,
             )
             return Answer(reply, tool_call=None)
         # Without a word from the caller there is nothing to answer: the greeting is not the
         # script's, the worker says it.
-        return self._script.answer(heard) if heard else _NOTHING
+        return self._script.answer(heard, self._fill) if heard else _NOTHING
 
 
 def _heard_before(call_id: str, items: Sequence[llm.ChatItem]) -> list[str]:

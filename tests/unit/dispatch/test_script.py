@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from dispatch.script import NOT_UNDERSTOOD, Script, ToolCall, key_text
+from dispatch.script import NOT_UNDERSTOOD, Fill, Script, ToolCall, key_text
+from dispatch.variables import fill
 
 pytestmark = pytest.mark.unit
 
@@ -183,6 +184,63 @@ class TestTheResultOfAnAction:
     def test_cannot_be_spoken_of_without_an_action(self) -> None:
         with pytest.raises(ValidationError, match="then is said after an action"):
             Script.model_validate({"steps": [{"keys": ["1"], "reply": "x", "then": "y"}]})
+
+
+class TestWhatIsKnownOfTheConversation:
+    SCRIPT = Script.model_validate(
+        {
+            "steps": [
+                {"phrases": ["hello"], "reply": "Hello {{name}}."},
+                {
+                    "phrases": ["my order"],
+                    "reply": "One moment, {{name}}.",
+                    "action": {"look_up": {"order": "{{name}}"}},
+                    "then": "{{name}}, it is {result.state}, {{name}}{{other}}.",
+                },
+                {"phrases": ["support"], "reply": "Yes?", "goto": "support"},
+            ],
+            "menus": {"support": {"fallback": "Sorry, {{name}}?"}},
+            "fallback": "Pardon, {{name}}?",
+            "error_reply": "That did not work, {{name}}.",
+        }
+    )
+
+    @staticmethod
+    def known(name: str) -> Fill:
+        return lambda text: fill(text, {"name": name})
+
+    @pytest.mark.parametrize(
+        ("heard", "said"),
+        [
+            (["hello"], "Hello Ada."),
+            (["bananas"], "Pardon, Ada?"),
+            (["support", "bananas"], "Sorry, Ada?"),
+        ],
+    )
+    def test_is_filled_into_every_reply(self, heard: list[str], said: str) -> None:
+        assert self.SCRIPT.answer(heard, self.known("Ada")).reply == said
+
+    def test_is_filled_in_around_a_tools_answer(self) -> None:
+        said = self.SCRIPT.reply_to_result(
+            '{"state": "sent"}', heard=["my order"], fill=self.known("Ada")
+        )
+        assert said == "Ada, it is sent, Ada{{other}}."
+
+    def test_cannot_ask_for_a_tools_answer_nor_the_answer_for_it(self) -> None:
+        said = self.SCRIPT.reply_to_result(
+            '{"state": "{{name}}", "pin": "1234"}',
+            heard=["my order"],
+            fill=self.known("{result.pin}{{name}}"),
+        )
+        assert said == ("{result.pin}{{name}}, it is {{name}}, {result.pin}{{name}}{{other}}.")
+
+    def test_is_filled_into_the_sentence_after_a_failure(self) -> None:
+        said = self.SCRIPT.reply_to_result("404", is_error=True, fill=self.known("Ada"))
+        assert said == "That did not work, Ada."
+
+    def test_is_kept_from_tools_whose_arguments_stay_as_they_are_written(self) -> None:
+        answer = self.SCRIPT.answer(["my order"], self.known("{keys.card}"))
+        assert answer.tool_call == ToolCall("look_up", {"order": "{{name}}"})
 
 
 LOOKING_UP = Script.model_validate(

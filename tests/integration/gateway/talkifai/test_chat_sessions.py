@@ -142,6 +142,14 @@ class TestOpening:
         chat = await open_chat(gateway, tenant, agent["id"], metadata={"name": "Ada"})
         assert chat.opened["greeting"] == "Hello Ada, about {{order}}?"
 
+    async def test_metadata_fills_the_replies_of_a_script(self, gateway: Gateway, tenant: Tenant):
+        script = {"fallback": "Pardon, {{name}}? Today is {{system.date}}."}
+        agent = await text_agent(tenant, script=script)
+        chat = await open_chat(gateway, tenant, agent["id"], metadata={"name": "Ada"})
+        await chat.send("bananas")
+        *_, reply = await chat.said()
+        assert re.fullmatch(r"Pardon, Ada\? Today is \d{4}-\d\d-\d\d\.", reply[1])
+
     async def test_400_agent_id_is_required(self, tenant: Tenant):
         for body in ({}, {"agent_id": ""}, {"agent_id": None}, [], "text"):
             answer = await tenant.http.post(SESSIONS, json=body)

@@ -70,3 +70,17 @@ async def test_what_a_tool_answered_is_said_if_it_is_meant_to_be(
 ):
     answered = Item(role=Role.TOOL, content=output, request_id="1", failed=failed)
     assert text_of(await answer_to(*said("opening hours"), answered)) == reply
+
+
+async def test_its_words_are_filled_with_what_is_known_of_the_chat():
+    script = Script.model_validate(
+        {
+            "steps": [{"phrases": ["order"], "action": {"look_up": {}}, "then": "Sent, {{name}}."}],
+            "fallback": "Pardon, {{name}}?",
+        }
+    )
+    model = ScriptModel(script, lambda text: text.replace("{{name}}", "Ada"))
+    heard = said("bananas")
+    assert text_of([part async for part in model.answer("", heard, [])]) == "Pardon, Ada?"
+    answered = [*said("order"), Item(role=Role.TOOL, content="{}", request_id="1")]
+    assert text_of([part async for part in model.answer("", answered, [])]) == "Sent, Ada."
