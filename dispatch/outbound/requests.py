@@ -52,6 +52,8 @@ LONGEST_RING_S = 75
 """LiveKit gives up waiting for an answer after 80 s."""
 DEFAULT_RING_S = 30
 
+LONGEST_PAST = timedelta(minutes=5)
+"""Clocks differ and requests wait; what was due longer ago is a mistake, and would ring at once."""
 _LONGEST_AHEAD = timedelta(days=30)
 _LONGEST_METADATA = 16_384
 
@@ -135,6 +137,13 @@ class OutboundCalls:
                 return RequestedCall(known, state or CallState.QUEUED)
             number = await _find_number(db, principal, request)
             trunk = await outbound_calls.find_trunk(db, number.connection_id)
+        now = datetime.now(UTC)
+        # Only now: whoever repeats a request after an hour is told of the call it made.
+        if request.scheduled_at is not None and request.scheduled_at < now - LONGEST_PAST:
+            raise InvalidField(
+                "scheduled_at",
+                "scheduledAt is more than 5 minutes in the past; leave it out to call now.",
+            )
         if trunk is None:
             raise InvalidField(
                 "from",
@@ -145,7 +154,6 @@ class OutboundCalls:
         if agent_id is None:
             raise NotFound("outbound agent of the number", number.number)
         await self._check_agent_and_credit(principal, agent_id)
-        now = datetime.now(UTC)
         call = OutboundCall(
             id=call_id,
             organization_id=principal.organization_id,

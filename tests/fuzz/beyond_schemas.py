@@ -36,6 +36,7 @@ _RULES: Final[dict[str, str]] = {
     "From where .* may call in is not known here": _SETTING,
     "Tools are called over https": _SETTING,
     "must lie in the future": _CLOCK,
+    "is more than 5 minutes in the past": _CLOCK,
     "must not lie before": _TWO_VALUES,
     "A number cannot call itself": _TWO_VALUES,
     "which is not allowed here": _TWO_VALUES,

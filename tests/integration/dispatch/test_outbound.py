@@ -21,7 +21,7 @@ from dispatch.event_drain import EventDrain
 from dispatch.live_calls import LiveCalls
 from dispatch.numbers import PhoneNumber
 from dispatch.outbound.dispatcher import OutboundDispatcher, arrival_of
-from dispatch.outbound.requests import CallRequest, OutboundCalls
+from dispatch.outbound.requests import LONGEST_PAST, CallRequest, OutboundCalls
 from dispatch.outbound_call import outbound_room_of
 from dispatch.reaper import Reaper
 from dispatch.room_events import NO_WORKER
@@ -274,6 +274,20 @@ async def test_a_scheduled_call_waits_for_its_time(board: Switchboard) -> None:
     assert board.rung(call_id) == [False]
 
 
+async def test_what_was_due_a_moment_ago_is_called_at_once(board: Switchboard) -> None:
+    await board.place(scheduled_at=datetime.now(UTC) - LONGEST_PAST / 2)
+    assert (await board.dispatcher.run_once()).begun == 1
+
+
+async def test_a_scheduled_call_asked_for_again_once_it_is_long_past_is_the_same_call(
+    board: Switchboard,
+) -> None:
+    call_id = await board.place(scheduled_at=datetime.now(UTC) + timedelta(minutes=1))
+    long_past = CallRequest(to=TO, scheduled_at=datetime.now(UTC) - timedelta(days=1))
+    again = await board.requests.start(board.owner, long_past, new_id=call_id)
+    assert again.call.id == call_id
+
+
 async def test_a_queued_call_is_cancelled_for_good(board: Switchboard) -> None:
     call_id = await board.place()
     for _ in range(2):
@@ -338,6 +352,7 @@ async def test_another_customer_neither_sees_nor_cancels_the_call(
         ({"ring_timeout_s": 76}, "ring_timeout_s"),
         ({"scheduled_at": datetime(2030, 1, 1)}, "scheduled_at"),  # noqa: DTZ001 - what is refused
         ({"scheduled_at": datetime.now(UTC) + timedelta(days=31)}, "scheduled_at"),
+        ({"scheduled_at": datetime.now(UTC) - timedelta(minutes=10)}, "scheduled_at"),
         ({"metadata": {"long": "x" * 20_000}}, "metadata"),
         ({"from_number": "12"}, "from"),
     ],

@@ -63,7 +63,10 @@ class OutboundCallBody(RequestBody):
         description="How long the telephone rings.",
     )
     scheduled_at: Instant | None = Field(
-        default=None, description="When to call, at most 30 days ahead; now when left out."
+        default=None,
+        description=(
+            "When to call, at most 30 days ahead; now when left out, or up to 5 minutes ago."
+        ),
     )
 
     def to_request(self) -> CallRequest:
