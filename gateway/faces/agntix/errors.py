@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from fastapi.exceptions import RequestValidationError
 
-from dispatch.errors import InvalidField, NotFound
+from dispatch.errors import DispatchError, InvalidField, NotFound
+from dispatch.outbound.requests import AgentCannotCall
 from gateway.auth import GatewayError
 from gateway.faces.agntix.agent_models import PARAM_NAMES
 from gateway.faces.native.errors import native_body
@@ -92,12 +93,17 @@ def calls_in_agntix_words(names: Mapping[str, str]) -> Iterator[None]:
     Args:
         names: The core's names, and the request's; others are the same in both.
     """
+    cause: DispatchError
     try:
         yield
     except InvalidField as exc:
-        name = names.get(exc.field, exc.field)
-        wrong = {"type": "value_error", "loc": ("body", name), "ctx": {"error": exc.message}}
-        raise RequestValidationError([wrong | {"msg": exc.message}]) from exc
+        field, message, cause = exc.field, exc.message, exc
+    except AgentCannotCall as exc:
+        field, message, cause = "agentId", str(exc), exc
+    else:
+        return
+    wrong = {"type": "value_error", "loc": ("body", names.get(field, field)), "msg": message}
+    raise RequestValidationError([wrong | {"ctx": {"error": message}}]) from cause
 
 
 def _in_agntix_words(error: InvalidField) -> InvalidField:

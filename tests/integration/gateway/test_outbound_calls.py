@@ -90,6 +90,15 @@ async def test_a_call_is_placed_once_under_one_key_and_cancelled(gateway: Gatewa
     )
 
 
+async def test_a_call_that_was_due_long_ago_is_refused(gateway: Gateway) -> None:
+    tenant, *_ = await callers(gateway)
+    body = {"from": OURS, "to": THEIRS, "scheduledAt": "2020-01-01T09:00:00Z"}
+    answer = await tenant.http.post("/v1/calls", json=body)
+    sentence = "scheduledAt is more than 5 minutes in the past; leave it out to call now."
+    assert error_of(answer) == (400, "VALIDATION_ERROR", sentence)
+    assert answer.json()["error"]["details"] == [{"field": "scheduledAt", "message": sentence}]
+
+
 async def test_agntix_starts_calls_in_both_its_spellings(gateway: Gateway) -> None:
     tenant, number_id, agent = await callers(gateway)
     body = {"phoneNumberId": number_id, "to": THEIRS, "agentId": agent["id"]}
@@ -128,6 +137,15 @@ async def test_agntix_names_what_is_wrong_with_a_call_as_each_spelling_does(
 
     path = f"/api/v1/phone-numbers/{number_id}/calls/start"
     assert await named(path, {"to_phone_number": OURS}) == ["to_phone_number"]
+    long = {"long": "x" * 17_000}
+    assert await named(path, {"to_phone_number": THEIRS, "session_variables": long}) == [
+        "session_variables"
+    ]
+
+    await tenant.http.patch(f"/v1/agents/{agent['id']}", json={"voiceEnabled": False})
+    assert await named(path, {"to_phone_number": THEIRS, "agent_id": agent["id"]}) == ["agent_id"]
+    body = {"phoneNumberId": number_id, "to": THEIRS, "agentId": agent["id"]}
+    assert await named("/v1/chat/phone-numbers/outbound/call", body) == ["agentId"]
 
 
 async def test_talkifai_starts_calls_and_refuses_in_its_own_words(gateway: Gateway) -> None:

@@ -1,7 +1,7 @@
 """Agntix's two ways to place a call."""
 
 import uuid
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Security
 
@@ -17,6 +17,14 @@ from gateway.faces.agntix.schemas.outbound_calls import (
     OutboundCallBody,
 )
 from gateway.schemas.errors import native_errors
+
+_START_NAMES: Final = {
+    "from": "phone_number_id",
+    "to": "to_phone_number",
+    "agentId": "agent_id",
+    "metadata": "session_variables",
+}
+"""What the core's fields are called where a call is started from a number."""
 
 router = APIRouter(
     route_class=TenantRoute,
@@ -67,6 +75,6 @@ async def start_call(
         metadata=body.metadata(),
         ring_timeout_s=min(max(body.ttl, SHORTEST_RING_S), LONGEST_RING_S),
     )
-    with calls_in_agntix_words({"from": "phone_number_id", "to": "to_phone_number"}):
+    with calls_in_agntix_words(_START_NAMES):
         requested = await services.outbound_calls.start(principal, request, new_id=new_id)
     return CallStartAnswer(session_id=requested.call.id)
