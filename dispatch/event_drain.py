@@ -81,12 +81,13 @@ class EventDrain:
                 return entries
             self._has_taken = False
         entries = await self._stream.read_new(BATCH, self._wait_s)
-        if not entries:
-            # Another process may have taken some and died.
-            self._has_taken = await self._stream.has_taken()
-            if self._has_taken:
-                return await self._stream.read_taken(BATCH)
-        return entries
+        oldest = await self._stream.oldest_taken()
+        if oldest is None or (entries and oldest == entries[0].entry_id):
+            return entries
+        # Another process took some before and died, or lost the lock and does not know it yet. What
+        # was told first is written first: a call that ends before it began would never end.
+        self._has_taken = True
+        return await self._stream.read_taken(BATCH)
 
     async def _write_all(self, events: Sequence[tuple[StreamEntry, StreamedEvent]]) -> None:
         """Write events together; when one of them is poison, one by one."""

@@ -72,11 +72,11 @@ class EventStream:
         """Return the oldest entries that were taken and never confirmed."""
         return await self._read("0", most, None)
 
-    async def has_taken(self) -> bool:
-        """Whether there are entries that were taken and never confirmed."""
+    async def oldest_taken(self) -> str | None:
+        """Return the id of the oldest entry that was taken and never confirmed."""
         with translate_redis_errors():
             summary = await self._redis.xpending(redis_keys.EVENTS, redis_keys.EVENTS_GROUP)
-        return bool(summary["pending"])
+        return str(summary["min"]) if summary["pending"] else None
 
     async def lag_s(self) -> float:
         """Return how old the oldest entry is that is not written yet; 0 when there is none."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
+from psycopg.errors import ProgramLimitExceeded
 from sqlalchemy import Table as SqlTable
 from sqlalchemy import func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -43,8 +44,11 @@ def translate_unwritable() -> Iterator[None]:
         yield
     except StatementError as exc:
         # Other errors of the database (a lost connection, a missing table) are about the moment,
-        # and may be gone at the next try.
-        if isinstance(exc, DBAPIError) and not isinstance(exc, DataError | IntegrityError):
+        # and may be gone at the next try. A value too long for an index is none of those, although
+        # it is told by the class of a lost connection.
+        is_about_data = isinstance(exc, DataError | IntegrityError)
+        is_too_long = isinstance(exc.orig, ProgramLimitExceeded)
+        if isinstance(exc, DBAPIError) and not (is_about_data or is_too_long):
             raise
         raise UnwritableRow(type(exc).__name__) from exc
 

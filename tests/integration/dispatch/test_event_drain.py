@@ -1,7 +1,9 @@
 """From the event stream into Postgres, exactly once."""
 
 import json
+import secrets
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -202,6 +204,38 @@ async def test_a_poison_event_alone_is_moved_aside(
     assert (await call_row(database, arrival.call_id)).state == "missed"
     assert await redis.xlen(redis_keys.EVENTS_REJECTED) == 3
     assert await redis.xlen(redis_keys.EVENTS) == 0
+
+
+async def test_what_another_process_took_and_left_is_written_before_what_came_later(
+    redis: Redis, database: Database, drain: EventDrain, tenant: Tenant
+) -> None:
+    await whole_call(redis, tenant)
+    assert await drained(drain) == 11
+    calls, arrival = live_calls(redis), tenant.arrival()
+    await calls.admit(arrival)
+    # It took the loop over, and dies with the beginning of a call in its hands.
+    assert len(await EventStream(redis, "dispatch").read_new(10, 0)) == 3
+    await calls.answered(arrival.call_id, datetime.now(UTC))
+    await calls.end(arrival.call_id, HANG_UP)
+    await drained(drain)
+    row = await call_row(database, arrival.call_id)
+    assert (row.state, row.ended_by) == ("ended", "caller")
+    kinds = [kind for kind, _ in await ledger_of(database, arrival.call_id)]
+    assert kinds[:2] == ["reserve", "release"]
+
+
+async def test_a_text_too_long_for_an_index_is_not_taken_for_a_postgres_that_is_away(
+    redis: Redis, database: Database, drain: EventDrain, tenant: Tenant
+) -> None:
+    calls, arrival = live_calls(redis), tenant.arrival()
+    # Random, or it would be stored in less.
+    endless = replace(tenant.arrival(), caller_number=secrets.token_hex(20_000))
+    await calls.admit(endless)
+    await calls.admit(arrival)
+    await calls.end(arrival.call_id, HANG_UP)
+    await drained(drain)
+    assert (await call_row(database, arrival.call_id)).state == "missed"
+    assert await redis.xlen(redis_keys.EVENTS_REJECTED) == 1
 
 
 @pytest.mark.parametrize(
