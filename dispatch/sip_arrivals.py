@@ -15,6 +15,9 @@ _WITHHELD: Final = frozenset(
 
 Source: RFC 3323 section 4.1 (`anonymous`); the others are carriers' habits."""
 
+_LONGEST: Final = 255
+"""Characters of what a stranger's telephone says about itself; it is stored and searched by."""
+
 
 def sip_arrival(room_name: str, identity: str, attributes: Mapping[str, str]) -> Arrival:
     """Return the arrival of a telephone call.
@@ -37,13 +40,18 @@ def sip_arrival(room_name: str, identity: str, attributes: Mapping[str, str]) ->
         caller_identity=identity,
         did=_number(attributes.get("sip.trunkPhoneNumber", "")),
         caller_number=_caller_number(attributes.get("sip.phoneNumber", "")),
-        sip_call_id=attributes.get("sip.callID") or None,
-        carrier_call_id=attributes.get("sip.callIDFull") or None,
+        sip_call_id=_told(attributes.get("sip.callID", "")) or None,
+        carrier_call_id=_told(attributes.get("sip.callIDFull", "")) or None,
     )
 
 
+def _told(text: str) -> str:
+    """Return what can be stored and shown of it: Postgres takes no NUL."""
+    return "".join(character for character in text if character.isprintable())[:_LONGEST]
+
+
 def _caller_number(user: str) -> str | None:
-    stripped = user.strip()
+    stripped = _told(user).strip()
     if stripped.lower() in _WITHHELD:
         return None
     return _number(stripped) or stripped

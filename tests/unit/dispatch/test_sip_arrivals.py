@@ -58,6 +58,15 @@ def test_keeps_a_caller_that_is_no_number_as_sent(caller: str):
     assert arrival(caller=caller).caller_number == caller
 
 
+def test_keeps_what_can_be_stored_of_what_strangers_write():
+    found = sip_arrival(
+        ROOM, "sip_1", {"sip.phoneNumber": "al\0ice\n" + "x" * 9_000, "sip.callIDFull": "a\0b"}
+    )
+
+    assert found.caller_number == "alice" + "x" * 250
+    assert found.carrier_call_id == "ab"
+
+
 def test_needs_no_attribute_at_all():
     found = sip_arrival(ROOM, "sip_1", {})
 
