@@ -54,6 +54,18 @@ def test_every_operation_has_a_summary_and_a_description(
     assert bare == []
 
 
+def test_the_operations_of_a_product_stand_under_its_name(operations: dict[str, dict[str, Any]]):
+    wrong = []
+    for name, operation in operations.items():
+        [tag] = operation["tags"]
+        product, colon, subject = tag.partition(": ")
+        face = face_of(name.split(" ", 1)[1]).name
+        ours = face in ("admin", "native")
+        if (ours and colon) or (not ours and (product.lower() != face or not subject)):
+            wrong.append(f"{name} {tag}")
+    assert wrong == []
+
+
 def test_every_body_of_a_request_has_an_example(
     description: dict[str, Any], operations: dict[str, dict[str, Any]]
 ):

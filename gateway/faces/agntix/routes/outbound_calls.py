@@ -28,7 +28,7 @@ _START_NAMES: Final = {
 
 router = APIRouter(
     route_class=TenantRoute,
-    tags=["Phone numbers"],
+    tags=["Agntix: phone numbers"],
     dependencies=[Security(key_header), Security(key_bearer)],
     responses=native_errors(400, 401, 402, 403, 404, 409, 413, 429),
 )

@@ -31,7 +31,7 @@ from telephony.errors import InvalidNumber
 
 router = APIRouter(
     route_class=TenantRoute,
-    tags=["Phone numbers"],
+    tags=["Agntix: phone numbers"],
     dependencies=[Security(key_header), Security(key_bearer)],
     responses=native_errors(401, 403, 429),
 )

@@ -15,7 +15,7 @@ from gateway.schemas.errors import native_errors
 
 router = APIRouter(
     route_class=ConfirmingRoute,
-    tags=["Voice sessions"],
+    tags=["Agntix: voice sessions"],
     dependencies=[Security(key_header), Security(key_bearer)],
 )
 

@@ -35,11 +35,11 @@ from gateway.faces.talkifai.sse import frame_of
 
 opening_router = APIRouter(
     route_class=SessionOpeningRoute,
-    tags=["Chat (TalkifAI)"],
+    tags=["TalkifAI: chat"],
     dependencies=[Security(key_header), Security(key_bearer)],
 )
 session_router = APIRouter(
-    route_class=SessionRoute, tags=["Chat (TalkifAI)"], dependencies=[Security(session_bearer)]
+    route_class=SessionRoute, tags=["TalkifAI: chat"], dependencies=[Security(session_bearer)]
 )
 
 _DEFAULT_LIMIT: Final = 50

@@ -15,7 +15,7 @@ from gateway.faces.talkifai.schemas.outbound_calls import (
 
 router = APIRouter(
     route_class=TenantRoute,
-    tags=["Phone numbers (TalkifAI)"],
+    tags=["TalkifAI: phone numbers"],
     dependencies=[Security(key_header), Security(key_bearer)],
 )
 
@@ -23,7 +23,7 @@ router = APIRouter(
 @router.post(
     "/telephony/outbound-call",
     dependencies=[requires(Scope.CALLS_WRITE)],
-    summary="Place a call (TalkifAI)",
+    summary="Place a call",
     responses=talkifai_errors(
         {
             400: [

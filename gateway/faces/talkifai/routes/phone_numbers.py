@@ -26,7 +26,7 @@ from gateway.faces.talkifai.schemas.phone_numbers import (
 
 router = APIRouter(
     route_class=TenantRoute,
-    tags=["Phone numbers (TalkifAI)"],
+    tags=["TalkifAI: phone numbers"],
     dependencies=[Security(key_header), Security(key_bearer)],
 )
 
@@ -56,7 +56,7 @@ NumberItself = Annotated[str, Path(description="The number itself, in E.164 form
 
 @router.get(
     "/v1/phone-numbers",
-    summary="List numbers (TalkifAI)",
+    summary="List numbers",
     dependencies=[_READING],
     responses=talkifai_errors(_EVERYWHERE),
 )
@@ -105,7 +105,7 @@ async def change_account(
 
 @router.patch(
     "/v1/phone-numbers/{phone_number}",
-    summary="Assign or unassign agents (TalkifAI)",
+    summary="Assign or unassign agents",
     dependencies=[_WRITING],
     responses=talkifai_errors(_CHANGING),
 )
@@ -123,7 +123,7 @@ async def assign_agents(
 
 @router.delete(
     "/v1/phone-numbers/{phone_number}",
-    summary="Delete a number (TalkifAI)",
+    summary="Delete a number",
     dependencies=[_WRITING],
     responses=talkifai_errors({404: _NOT_FOUND, **_EVERYWHERE}),
 )

@@ -25,7 +25,7 @@ from gateway.repetitions import HEADER as _HEADER
 
 router = APIRouter(
     route_class=ConfirmingRoute,
-    tags=["Voice sessions (TalkifAI)"],
+    tags=["TalkifAI: voice sessions"],
     dependencies=[Security(key_header), Security(key_bearer)],
 )
 
@@ -40,7 +40,7 @@ _GRANTS: Final = SessionGrants(
 @router.post(
     "/v1/chat/voice-sessions",
     dependencies=[requires(Scope.VOICE_WRITE)],
-    summary="Open a voice session (TalkifAI)",
+    summary="Open a voice session",
     responses=talkifai_errors(
         {
             400: [
