@@ -356,10 +356,13 @@ class LiveCalls:
 
 
 def _storable(value: object) -> object:
-    """Return a JSON value without what Postgres refuses in one: NUL and halves of surrogates.
+    """Return a JSON value without what Postgres or orjson refuse in one.
 
-    Models and tools write what they like, and the rest of it belongs on record.
+    That is NUL, halves of surrogates and whole numbers beyond 64 bits, which are kept as text, with
+    all their digits. Models and tools write what they like, and the rest of it belongs on record.
     """
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return str(value)
     if isinstance(value, str):
         return value.replace("\0", "").encode(errors="replace").decode()
     if isinstance(value, Mapping):

@@ -161,6 +161,10 @@ class CallJournal:
             except StoreUnavailable:
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+            except Exception:
+                # It would fail again. The call goes on, and so does the rest of its record.
+                logger.exception("journal entry cannot be written")
+                return
             else:
                 return
 

@@ -2,9 +2,12 @@
 
 import logging
 import uuid
+from collections import Counter
 from dataclasses import dataclass
+from typing import Literal
 
 from dispatch.calls import Arrival, RefusalReason
+from dispatch.errors import DispatchError
 from dispatch.outbound_call import CALLEE_IDENTITY, CarrierLimits, OutboundCall
 from dispatch.settings import DispatchSettings
 from dispatch.store.engine import Database, WriteSession
@@ -13,6 +16,7 @@ from dispatch.store.redis_client import RedisClient
 from dispatch.store.repositories import outbound_calls
 from telephony.calls import CallDirection, CallKind, EndedBy, EndReason
 from telephony.e164 import E164
+from telephony.errors import TelephonyError
 from telephony.ports import RoomControl, RoomSpec
 
 OUTBOUND_LOOP = "outbound"
@@ -72,23 +76,36 @@ class OutboundDispatcher:
         """
         async with self._database.reading() as db:
             due = await outbound_calls.list_due(db, _MOST_OF_A_NUMBER)
-        begun = 0
+        done: Counter[str] = Counter()
         full: set[uuid.UUID | E164] = set()
-        waiting = 0
+        bug: Exception | None = None
         for call_id in due:
-            async with self._database.transaction() as db:
-                call = await outbound_calls.take_queued(db, call_id)
-                if call is None:
-                    continue
-                if not full.isdisjoint((call.connection_id, call.from_number)):
-                    waiting += 1
-                elif (waits_for := await self._begin(db, call)) is not None:
-                    is_number = waits_for == RefusalReason.CAPACITY_NUMBER
-                    full.add(call.from_number if is_number else call.connection_id)
-                    waiting += 1
-                else:
-                    begun += 1
-        return Dispatched(begun, waiting)
+            try:
+                done[await self._take(call_id, full)] += 1
+            except (DispatchError, TelephonyError):
+                raise
+            except Exception as exc:  # noqa: BLE001 - raised below
+                # One customer's call must not keep all others from being placed.
+                bug = exc
+        if bug is not None:
+            raise bug
+        return Dispatched(done["begun"], done["waiting"])
+
+    async def _take(
+        self, call_id: uuid.UUID, full: set[uuid.UUID | E164]
+    ) -> Literal["begun", "waiting", "gone"]:
+        async with self._database.transaction() as db:
+            call = await outbound_calls.take_queued(db, call_id)
+            if call is None:
+                return "gone"
+            if not full.isdisjoint((call.connection_id, call.from_number)):
+                return "waiting"
+            waits_for = await self._begin(db, call)
+            if waits_for is None:
+                return "begun"
+            is_number = waits_for == RefusalReason.CAPACITY_NUMBER
+            full.add(call.from_number if is_number else call.connection_id)
+            return "waiting"
 
     async def _begin(self, db: WriteSession, call: OutboundCall) -> str | None:
         """Begin a call whose row is locked; what for when it must wait."""

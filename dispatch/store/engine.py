@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, NewType
 
+import orjson
 from psycopg import AsyncCursor
 from psycopg.abc import Params, Query
 from sqlalchemy import Row, Select
@@ -49,6 +50,9 @@ class Database:
             pool_timeout=POOL_TIMEOUT_S,
             # Parameters are phone numbers and spoken words: never part of an error's text.
             hide_parameters=True,
+            # Postgres writes a float of 1e25 as 26 digits. What orjson could read and store must
+            # come back as orjson would read it, or nobody could write it again.
+            json_deserializer=orjson.loads,
             connect_args={
                 "connect_timeout": CONNECT_TIMEOUT_S,
                 "cursor_factory": _Cursor,

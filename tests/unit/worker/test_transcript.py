@@ -44,9 +44,11 @@ class Record:
         _call_id: uuid.UUID,
         _entry_id: str,
         name: str,
-        _arguments: dict[str, Any],
+        arguments: dict[str, Any],
         _result: str,
     ) -> None:
+        if "unwritable" in arguments:
+            raise TypeError("This cannot be written.")
         self._take("tool", name)
 
     def _take(self, kind: str, what: Any) -> None:
@@ -104,6 +106,16 @@ async def test_keeps_order_and_loses_nothing_while_redis_is_away(
     assert record.entries == [("turn", "one"), ("turn", "two")]
     # The record takes a repeated entry once because it keeps its id.
     assert len(record.entry_ids) > len(set(record.entry_ids)) == 2
+
+
+async def test_an_entry_that_cannot_be_written_is_in_the_way_of_no_other(
+    journal: CallJournal, record: Record
+):
+    journal.tool("look_up", {"unwritable": 1}, "")
+    journal.turn(said("one"))
+
+    assert await journal.flush(30.0)
+    assert record.entries == [("turn", "one")]
 
 
 async def test_gives_up_at_the_end_of_the_call_when_redis_stays_away(
