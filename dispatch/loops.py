@@ -84,14 +84,20 @@ class LoopRunner:
     async def run(self) -> None:
         """Run for ever."""
         while True:
-            await self._pause(await self._turn())
+            pause_s = await self._turn()
+            if pause_s is None:
+                # Not woken meanwhile: whoever hears a wish first takes it from the others, and it
+                # is meant for the process that does the work.
+                await asyncio.sleep(max(self._loop.interval.total_seconds(), _STANDBY_S))
+            else:
+                await self._pause(pause_s)
 
-    async def _turn(self) -> float:
-        """Run once if the lock is ours; return for how many seconds to pause."""
+    async def _turn(self) -> float | None:
+        """Run once and return for how many seconds to pause; None when the lock is not ours."""
         try:
             if self._loop.lock is not None and not await self._loop.lock.hold():
                 # Another process runs this loop and beats for it.
-                return max(self._loop.interval.total_seconds(), _STANDBY_S)
+                return None
             done = await self._loop.run_once()
         except (DispatchError, TelephonyError) as exc:
             return await self._failed(exc, None)

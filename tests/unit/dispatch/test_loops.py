@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from dispatch import loops
 from dispatch.errors import StoreUnavailable
 from dispatch.loops import Loop, LoopRunner, run_loops
 from telephony.errors import VendorUnavailable
@@ -50,8 +51,10 @@ class Done:
 @dataclass
 class FakeLock:
     held: bool
+    asked: int = 0
 
     async def hold(self) -> bool:
+        self.asked += 1
         return self.held
 
 
@@ -125,10 +128,20 @@ async def test_a_bug_stops_nothing_and_is_logged_with_its_traceback(
     assert signals.beats[1] == (True, "All is well.")
 
 
-async def test_leaves_the_work_to_the_process_that_holds_the_lock() -> None:
-    signals = await run(failing_with(), turns=1, lock=FakeLock(held=False))
+async def test_leaves_work_and_wake_ups_to_the_process_that_holds_the_lock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loops, "_STANDBY_S", 0.0)
+    signals, lock = FakeSignals(turns=1), FakeLock(held=False)
+    loop = Loop("convergence", failing_with(), timedelta(0), lock)
+    task = asyncio.create_task(LoopRunner(loop, signals).run())
+    async with asyncio.timeout(30):
+        while lock.asked < 3:
+            await asyncio.sleep(0)
+    task.cancel()
 
     assert signals.beats == []
+    assert signals.pauses == []
 
 
 async def test_goes_on_when_it_cannot_say_so(caplog: pytest.LogCaptureFixture) -> None:
