@@ -194,3 +194,12 @@ async def test_an_answer_too_long_to_keep_is_worked_out_again(redis: RedisClient
 async def test_without_redis_nothing_is_begun(dead_redis: RedisClient):
     with pytest.raises(StoreUnavailable):
         await over(dead_redis).begin(REQUEST)
+
+
+async def test_a_claim_whose_answer_was_lost_and_is_asked_for_again_is_still_a_claim(
+    redis: RedisClient,
+):
+    claims = RequestClaims(redis)
+    for owner, kind in (("one", "claimed"), ("one", "claimed"), ("other", "running")):
+        claim = await claims.claim("digest", "fingerprint", owner, timedelta(seconds=60))
+        assert claim.kind == kind
