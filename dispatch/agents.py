@@ -341,6 +341,12 @@ def check_draft(draft: AgentDraft) -> None:
             raise InvalidField(
                 "tools_allowed", f"The script uses {tool}, which is not allowed here."
             )
+    if place := draft.script.unspeakable:
+        raise InvalidField(
+            f"script.{place}",
+            f"{place} says the keys of a sensitive entry, which nobody is shown. Say their number, "
+            "{result.count}, or ask for them without sensitive.",
+        )
     check_models(
         draft.models,
         language=draft.language,

@@ -20,9 +20,8 @@ Example::
     }
 """
 
-import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Annotated, Any, Self
@@ -39,6 +38,7 @@ from pydantic import (
 )
 
 from dispatch.conditions import either, has, implies
+from dispatch.result_texts import Fill, as_written, says_field, text_with_result
 from telephony.speech.words import words_of
 
 MAIN_MENU = "main"
@@ -53,8 +53,10 @@ MAX_PHRASES = 500
 """All phrases of a script are one grammar; this many are still recognised in about 0.1 s."""
 
 _KEY_TEXT = re.compile(r"\[key ([0-9A-D*#])\]")
-_RESULT = re.compile(r"\{result((?:\.[A-Za-z0-9_-]{1,64}){0,8})\}")
 _TEXT_MAX = 2_000
+
+GATHER_KEYS = "gather_keys"
+"""The tool that asks the caller for keys; those of a `sensitive` entry it shows to nobody."""
 
 SEARCH_KNOWLEDGE = "search_knowledge"
 """The tool that looks something up in the agent's knowledge bases. As an action without a `query`
@@ -65,15 +67,6 @@ def _with_words(phrase: str) -> str:
     if not words_of(phrase):
         raise ValueError("a phrase needs at least one letter or digit")
     return phrase
-
-
-Fill = Callable[[str], str]
-"""Puts what is known of the conversation into a text of the script, in place of its `{{name}}`."""
-
-
-def as_written(text: str) -> str:
-    """Fill nothing in."""
-    return text
 
 
 Phrase = Annotated[
@@ -219,6 +212,15 @@ class Script(BaseModel):
         )
 
     @property
+    def unspeakable(self) -> str | None:
+        """The place of a sentence that would say the keys of a sensitive entry, if there is one."""
+        for place, step in self._placed_steps():
+            is_sensitive = (step.action or {}).get(GATHER_KEYS, {}).get("sensitive") is True
+            if is_sensitive and says_field(step.then, "keys"):
+                return f"{place}.then"
+        return None
+
+    @property
     def tools(self) -> frozenset[str]:
         """The names of the tools that its actions call."""
         return frozenset(name for _, step in self._placed_steps() for name in step.action or ())
@@ -269,21 +271,16 @@ class Script(BaseModel):
                 model to think about, not for the caller.
             is_error: The tool failed, which the script's ``error_reply`` is for.
             heard: The caller's turns up to the step, as `answer` takes them.
-            fill: Fills the script's own words, so that neither a value can ask for a field of the
-                tool's answer nor the answer for a value.
+            fill: Fills the script's own words, and not the tool's.
         """
         if is_error:
             return fill(self.error_reply)
-        try:
-            result: JsonValue = orjson.loads(output)
-        except ValueError:
-            result = None
         if template := self._next(heard).then:
-            words, at = "", 0
-            for found in _RESULT.finditer(template):
-                words += fill(template[at : found.start()]) + _field(output, result, found[1])
-                at = found.end()
-            return words + fill(template[at:])
+            return text_with_result(template, output, fill)
+        try:
+            result = orjson.loads(output)
+        except ValueError:
+            return ""
         said = result.get("say") if isinstance(result, dict) else None
         return said if isinstance(said, str) else ""
 
@@ -319,23 +316,6 @@ def _about(text: str, tool_call: ToolCall | None) -> ToolCall | None:
 
 def _is_wordless(text: str) -> bool:
     return text.strip() == NOT_UNDERSTOOD or _KEY_TEXT.fullmatch(text.strip()) is not None
-
-
-def _field(output: str, result: JsonValue, path: str) -> str:
-    """Return a tool's answer or, by a path such as ``.order.status``, one field of it as text."""
-    if not path:
-        return output
-    value = result
-    for name in path[1:].split("."):
-        if isinstance(value, dict):
-            value = value.get(name)
-        elif isinstance(value, list) and name.isdecimal() and int(name) < len(value):
-            value = value[int(name)]
-        else:
-            value = None
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def key_text(key: str) -> str:

@@ -8,7 +8,8 @@ from typing import Final
 
 from dispatch.chat.text_model import FunctionTool, ModelPart, TextDelta
 from dispatch.conversations import Item, Role, TokenUsage, ToolRequest
-from dispatch.script import Answer, Fill, Script, as_written
+from dispatch.result_texts import Fill, as_written
+from dispatch.script import Answer, Script
 
 _WORD_WITH_SPACE: Final = re.compile(r"\s*\S+\s*")
 

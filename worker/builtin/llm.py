@@ -8,7 +8,8 @@ from typing import Any, Final, Literal
 from livekit.agents import APIConnectOptions, llm, utils
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGivenOr
 
-from dispatch.script import Answer, Fill, Script, as_written
+from dispatch.result_texts import Fill, as_written
+from dispatch.script import Answer, Script
 
 PROVIDER: Final = "builtin"
 MODEL: Final = "script"

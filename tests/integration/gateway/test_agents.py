@@ -213,6 +213,17 @@ async def test_who_may_not_handle_secrets_sends_no_key_to_a_server_of_their_own(
     assert error_of(refused) == refusal
 
 
+async def test_a_script_cannot_say_the_keys_of_a_sensitive_entry(gateway: Gateway):
+    tenant = await gateway.tenant()
+    step = {"keys": ["1"], "action": {"gather_keys": {"sensitive": True}}, "then": "{result.keys}!"}
+    answer = await tenant.http.post(
+        "/v1/agents", json={"name": "Cashier", "script": {"steps": [step]}}
+    )
+    [detail] = answer.json()["error"]["details"]
+    assert (answer.status_code, detail["field"]) == (400, "script.steps.0.then")
+    assert detail["message"].startswith("steps.0.then says the keys of a sensitive entry")
+
+
 async def test_a_script_cannot_use_a_tool_the_agent_is_not_allowed(gateway: Gateway):
     tenant = await gateway.tenant()
     step = {"keys": ["1"], "action": {"press_keys": {"keys": "1"}}}

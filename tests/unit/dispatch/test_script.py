@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from dispatch.script import NOT_UNDERSTOOD, Fill, Script, ToolCall, key_text
+from dispatch.result_texts import Fill
+from dispatch.script import NOT_UNDERSTOOD, Script, ToolCall, key_text
 from dispatch.variables import fill
 
 pytestmark = pytest.mark.unit
@@ -241,6 +242,23 @@ class TestWhatIsKnownOfTheConversation:
     def test_is_kept_from_tools_whose_arguments_stay_as_they_are_written(self) -> None:
         answer = self.SCRIPT.answer(["my order"], self.known("{keys.card}"))
         assert answer.tool_call == ToolCall("look_up", {"order": "{{name}}"})
+
+
+@pytest.mark.parametrize(
+    ("sensitive", "then", "place"),
+    [
+        (True, "You keyed in {result.keys}.", "menus.pay.steps.0.then"),
+        (True, "You keyed in {result}.", "menus.pay.steps.0.then"),
+        (True, "Those were {result.count} keys.", None),
+        (False, "You keyed in {result.keys}.", None),
+    ],
+)
+def test_the_keys_of_a_sensitive_entry_are_not_to_be_spoken(
+    *, sensitive: bool, then: str, place: str | None
+) -> None:
+    action = {"gather_keys": {"name": "card", "sensitive": sensitive}}
+    menus = {"pay": {"steps": [{"keys": ["1"], "action": action, "then": then}]}}
+    assert Script.model_validate({"menus": menus}).unspeakable == place
 
 
 LOOKING_UP = Script.model_validate(
