@@ -119,7 +119,7 @@ class Credits:
     ) -> TopUp:
         _check_entry(amount_microcredits, reason, operation_id)
         async with self._database.transaction() as db:
-            await accounts.get_organization(db, organization_id)
+            await ledger.lock_for_entry(db, organization_id)
             entry, is_new = await ledger.ensure_entry(
                 db,
                 organization_id,
@@ -129,6 +129,7 @@ class Credits:
                 operation_id=operation_id or uuid.uuid4().hex,
             )
             if is_new:
+                after = await ledger.sum_of_entries(db, organization_id)
                 await record_change(
                     db,
                     actor,
@@ -136,7 +137,12 @@ class Credits:
                     target_type="organization",
                     target_id=organization_id,
                     organization_id=organization_id,
-                    after={"amount_microcredits": amount_microcredits, "reason": reason},
+                    before={"balance_microcredits": after - amount_microcredits},
+                    after={
+                        "balance_microcredits": after,
+                        "amount_microcredits": amount_microcredits,
+                        "reason": reason,
+                    },
                 )
         if (entry.kind, entry.amount_microcredits) != (kind, amount_microcredits):
             raise Conflict("This operationId was used for a top-up of another amount.")

@@ -8,11 +8,12 @@ from datetime import timedelta
 from sqlalchemy import ColumnElement, and_, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
+from dispatch.errors import NotFound
 from dispatch.ledger import LedgerEntry, LedgerKind
 from dispatch.paging import Page, PageRequest
 from dispatch.store.engine import ReadSession, WriteSession
 from dispatch.store.repositories.paged import AnyRow, AnySelect, fetch_page
-from dispatch.store.tables import LedgerEntryRow
+from dispatch.store.tables import LedgerEntryRow, OrganizationRow
 
 _ENTRY = (
     LedgerEntryRow.id,
@@ -109,6 +110,22 @@ async def list_of_call(db: ReadSession, call_id: uuid.UUID) -> tuple[LedgerEntry
         select(*_ENTRY).where(LedgerEntryRow.call_id == call_id).order_by(LedgerEntryRow.position)
     )
     return tuple(to_entry(row) for row in await db.execute(query))
+
+
+async def lock_for_entry(db: WriteSession, organization_id: uuid.UUID) -> None:
+    """Let nobody else top up or correct this balance before the commit; calls go on.
+
+    Raises:
+        NotFound: There is no such organisation.
+    """
+    # The weakest lock that meets itself: an entry of a call refers to the row and must not wait.
+    query = (
+        select(OrganizationRow.id)
+        .where(OrganizationRow.id == organization_id)
+        .with_for_update(key_share=True)
+    )
+    if (await db.execute(query)).one_or_none() is None:
+        raise NotFound("organization", organization_id)
 
 
 async def sum_of_entries(db: ReadSession, organization_id: uuid.UUID) -> int:

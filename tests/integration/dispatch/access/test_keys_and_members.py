@@ -1,5 +1,6 @@
 """Keys and members on record, and who is told of their changes."""
 
+import asyncio
 import uuid
 
 import pytest
@@ -299,7 +300,33 @@ class TestAudit:
             ANN, owner.organization_id, amount_microcredits=-7, reason="mistake"
         )
         assert await audited(use_cases, actor_id="user_1") == [
-            ("credits.topup", None, {"amount_microcredits": 5, "reason": ""}),
-            ("credits.adjust", None, {"amount_microcredits": -7, "reason": "mistake"}),
+            (
+                "credits.topup",
+                {"balance_microcredits": 0},
+                {"balance_microcredits": 5, "amount_microcredits": 5, "reason": ""},
+            ),
+            (
+                "credits.adjust",
+                {"balance_microcredits": 5},
+                {"balance_microcredits": -2, "amount_microcredits": -7, "reason": "mistake"},
+            ),
         ]
         assert await use_cases.credits.balance(owner.organization_id) == -2
+
+    async def test_the_balance_of_one_top_up_is_where_the_next_begins(
+        self, use_cases, owner
+    ) -> None:
+        await asyncio.gather(
+            *(
+                use_cases.credits.top_up(ANN, owner.organization_id, amount_microcredits=amount)
+                for amount in (1, 10, 100, 1_000)
+            )
+        )
+        entries = await audited(use_cases, actor_id="user_1")
+        balances = [
+            (before["balance_microcredits"], after["balance_microcredits"])
+            for _, before, after in entries
+        ]
+        begun, reached = zip(*sorted(balances), strict=True)
+        assert begun == (0, *reached[:-1])
+        assert reached[-1] == 1_111
