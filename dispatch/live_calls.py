@@ -59,6 +59,8 @@ class LiveCall:
     admitted: bool
     """Whether it holds (or held) a slot and credit."""
     room_name: str
+    rang_at: datetime
+    """First sign of it."""
 
 
 class LiveCalls:
@@ -308,6 +310,7 @@ class LiveCalls:
             state=CallState(fields["state"]),
             admitted=fields["admitted_at_ms"] is not None,
             room_name=fields["room_name"] or "",
+            rang_at=moment_of(fields["ringing_at_ms"] or 0),
         )
 
     async def known(self, call_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:

@@ -45,7 +45,7 @@ class RoomEventsHandler:
         """
         participant = event.participant
         if event.type == "room_finished":
-            await self._room_finished(event.room_name)
+            await self._room_finished(event)
         elif participant is None or participant.kind != "sip":
             # A web caller who reloads the page leaves and joins again: only its room tells.
             return
@@ -66,11 +66,15 @@ class RoomEventsHandler:
             # and nobody is there to talk to it.
             await self._rooms.delete_room(room_name)
 
-    async def _room_finished(self, room_name: str) -> None:
-        call = await self._live_calls.find_in_room(room_name)
-        if call is not None and not call.admitted:
-            unanswered = NO_WORKER if call.kind is CallKind.SIP else ABANDONED
-            await self._live_calls.miss(call.call_id, unanswered)
+    async def _room_finished(self, event: RoomEvent) -> None:
+        call = await self._live_calls.find_in_room(event.room_name)
+        if call is None or call.admitted:
+            return
+        if call.kind is CallKind.SIP:
+            await self._live_calls.miss(call.call_id, NO_WORKER)
+        elif event.at >= call.rang_at:
+            # Else it tells late of a room that had this name before.
+            await self._live_calls.miss(call.call_id, ABANDONED)
 
     async def _caller_left(self, event: RoomEvent, participant: ObservedParticipant) -> None:
         call = await self._live_calls.find_in_room(event.room_name)

@@ -18,14 +18,21 @@ if credential then
 end
 local function answer(...) return { used, ... } end
 
+-- The name of a room may be used again once the call in it is over.
+local function goes_on(known_id)
+  local state = redis.call('HGET', key.call .. known_id, 'state')
+  return state == 'ringing' or state == 'active'
+end
+
 local session_key = session_key_of(room_name, seat)
-local was = redis.call('HMGET', session_key, 'session_id', 'created_at_ms')
+local was = redis.call('HMGET', session_key, 'session_id', 'created_at_ms', 'call_id')
 local agent = redis.call('HMGET', key.agent .. agent_id, 'ready', 'project_id', 'name',
   'needed_secrets')
-if was[1] and was[1] ~= session_id then return answer('room_in_use') end
+local is_again = was[1] == session_id
+if was[1] and not is_again and goes_on(was[3]) then return answer('room_in_use') end
 if agent[2] ~= project_id then return answer('agent_unknown') end
 -- Sent again after a lost connection.
-if was[1] then return answer('opened', agent[3], was[2]) end
+if is_again then return answer('opened', agent[3], was[2]) end
 if agent[1] ~= '1' then return answer('agent_unavailable') end
 
 local at_ms = now_ms()
@@ -41,8 +48,11 @@ local function seat_at(where)
 end
 seat_at(session_key)
 -- Whoever knows only the room finds the first of its agents.
-local room_key = session_key_of(room_name, '')
-if redis.call('EXISTS', room_key) == 0 then seat_at(room_key) end
+if seat ~= '' then
+  local room_key = session_key_of(room_name, '')
+  local first = redis.call('HGET', room_key, 'call_id')
+  if not first or not goes_on(first) then seat_at(room_key) end
+end
 ring(call_id, arrival, room_name, 'web', '', {
   organization_id = organization_id, project_id = project_id, agent_id = agent_id,
   metadata = metadata,

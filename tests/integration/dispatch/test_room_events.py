@@ -1,15 +1,19 @@
 """Webhooks as hints: ringing and missed calls."""
 
+import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from redis.asyncio import Redis
 
+from dispatch.accounts import Principal
 from dispatch.calls import Admitted, CallEnd, call_id_of_sip_room
 from dispatch.room_events import RoomEventsHandler
+from dispatch.voice_sessions import VoiceSessions
 from telephony.calls import EndedBy, EndReason
 from telephony.ports import ObservedParticipant, RoomEvent
-from tests.builders.live_calls import Tenant, events_of, live_calls, types_of
+from tests.builders.live_calls import Tenant, events_of, live_calls, settings, types_of
 from tests.fakes.livekit_rooms import FakeRooms
 
 pytestmark = pytest.mark.integration
@@ -115,3 +119,17 @@ async def test_a_telephone_that_comes_back_after_its_call_is_over_is_hung_up(
     await handler.handle(event("participant_joined", participant=caller()))
     assert ROOM not in rooms.rooms
     assert (await types_of(redis, CALL_ID)).count("call.ringing") == 1
+
+
+async def test_the_end_of_a_room_misses_the_web_call_in_it_and_none_that_came_after(
+    redis: Redis, handler: RoomEventsHandler, rooms: FakeRooms, tenant: Tenant
+) -> None:
+    sessions = VoiceSessions(redis, rooms, settings())
+    principal = Principal(tenant.organization_id, tenant.project_id, uuid.uuid4(), "key")
+    opened = await sessions.open(principal, tenant.agent_id, "meeting", "web-user")
+    # Told late, of the room that had the name before.
+    await handler.handle(event("room_finished", room="meeting"))
+    assert await types_of(redis, opened.call_id) == ["call.ringing"]
+    now = replace(event("room_finished", room="meeting"), at=datetime.now(UTC) + timedelta(hours=1))
+    await handler.handle(now)
+    assert await types_of(redis, opened.call_id) == ["call.ringing", "call.missed"]

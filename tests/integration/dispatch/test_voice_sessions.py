@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 
 from dispatch.accounts import Principal
 from dispatch.balances import Balances
-from dispatch.calls import Admitted, RefusalReason, Refused
+from dispatch.calls import Admitted, CallEnd, RefusalReason, Refused
 from dispatch.errors import (
     AgentNotVoiceReady,
     CapacityReached,
@@ -18,6 +18,7 @@ from dispatch.errors import (
 )
 from dispatch.routes import Routes
 from dispatch.voice_sessions import VoiceSessions
+from telephony.calls import CallState, EndedBy, EndReason
 from tests.builders.live_calls import Tenant, events_of, live_calls, settings
 from tests.fakes.livekit_rooms import FakeRooms
 
@@ -128,6 +129,25 @@ async def test_a_room_has_one_session(tenant: Tenant, sessions: VoiceSessions) -
     await sessions.open(owner(tenant), tenant.agent_id, "web_1", "web-user")
     with pytest.raises(Conflict):
         await sessions.open(owner(tenant), tenant.agent_id, "web_1", "web-user")
+
+
+@pytest.mark.parametrize("seat", ["", "7"])
+async def test_a_rooms_name_can_be_used_again_once_the_call_in_it_is_over(
+    redis: Redis, tenant: Tenant, sessions: VoiceSessions, seat: str
+) -> None:
+    first = await sessions.open(owner(tenant), tenant.agent_id, "web_1", "one", seat=seat)
+    await live_calls(redis).end(first.call_id, CallEnd(EndedBy.CALLER, EndReason.HANG_UP))
+    again = await sessions.open(owner(tenant), tenant.agent_id, "web_1", "two", seat=seat)
+    assert again.call_id != first.call_id
+    found = await sessions.find("web_1", seat)
+    assert found is not None
+    assert (found.call_id, found.caller_identity) == (again.call_id, "two")
+    # The reaper, which knows only the room, must not take it for one that was left behind.
+    call = await live_calls(redis).find_in_room("web_1")
+    assert call is not None
+    assert (call.call_id, call.state) == (again.call_id, CallState.RINGING)
+    with pytest.raises(Conflict):
+        await sessions.open(owner(tenant), tenant.agent_id, "web_1", "three", seat=seat)
 
 
 async def test_without_livekit_the_call_is_missed_and_the_session_gone(

@@ -3,6 +3,10 @@
 import pytest
 from livekit import api
 
+from dispatch.calls import CallEnd
+from dispatch.store.redis_client import RedisClient
+from telephony.calls import EndedBy, EndReason
+from tests.builders.live_calls import live_calls
 from tests.fakes.livekit_rooms import API_KEY, API_SECRET
 from tests.integration.gateway.serving import LIVEKIT_URL, Gateway, Tenant
 
@@ -61,6 +65,21 @@ async def test_sends_no_second_agent_to_a_client_that_comes_back(gateway: Gatewa
     assert again.status_code == 200
     assert again.json()["agents_dispatched"] == []
     assert grants_of(again.json()["token"]).room == prefixed(tenant, "my-room")
+
+
+async def test_sends_an_agent_again_once_the_call_in_the_room_is_over(
+    gateway: Gateway, redis: RedisClient
+):
+    tenant, config_id = await ready(gateway)
+    body = {"identity": "user-1", "room": "my-room", "agent_config_id": config_id}
+    await tenant.http.post("/api/v1/token", json=body)
+    session = await gateway.services.voice_sessions.find(prefixed(tenant, "my-room"))
+    assert session
+    await live_calls(redis).end(session.call_id, CallEnd(EndedBy.CALLER, EndReason.HANG_UP))
+    await gateway.rooms.delete_room(session.room_name)
+    again = await tenant.http.post("/api/v1/token", json=body)
+    assert again.json()["agents_dispatched"] == [config_id]
+    assert gateway.rooms.specs[session.room_name].worker_name == "dialplane"
 
 
 async def test_sends_an_agent_into_a_room_that_is_open_already(gateway: Gateway):
