@@ -15,7 +15,7 @@ from dispatch.secrets.envelope import KeyRing
 from dispatch.secrets.passwords import termination_purpose_of
 from dispatch.store.engine import WriteSession
 from dispatch.store.repositories import terminations
-from telephony.sip_hosts import DOTTED_HOST, HOST, LONGEST_HOST, PORT
+from telephony.host_names import DOTTED_HOST, HOST, LONGEST_HOST, PORT
 
 _LONGEST_CREDENTIAL: Final = 255
 

@@ -14,7 +14,7 @@ from phonenumbers import PhoneNumberType
 
 from telephony.e164 import E164, parse_e164
 from telephony.errors import InvalidNumber, TelephonyError
-from telephony.sip_hosts import HOST, LONGEST_HOST, PORT
+from telephony.host_names import HOST, LONGEST_HOST, PORT
 
 SIP_ADDRESS: Final = rf"sip:[A-Za-z0-9_.!~*'()&=+$,;?/%-]{{1,128}}@{HOST}(?::{PORT})?"
 """A SIP address that can be dialled, or `sip:*@host`, as a pattern that JSON Schema knows too."""

@@ -11,11 +11,10 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from dispatch.errors import InvalidField
+from telephony.host_names import DOTTED_HOST, LONGEST_HOST
 
 _MOST: Final = 100
-_LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_DOMAIN: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})+")
-_LONGEST_DOMAIN: Final = 253
+_DOMAIN: Final = re.compile(DOTTED_HOST)
 _LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 """A developer's own machine, on any port: nobody else can serve a page from there."""
 
@@ -68,7 +67,7 @@ def _domain(text: str) -> str:
 
 
 def _is_domain(host: str) -> bool:
-    return len(host) <= _LONGEST_DOMAIN and _DOMAIN.fullmatch(host) is not None
+    return len(host) <= LONGEST_HOST and _DOMAIN.fullmatch(host) is not None
 
 
 def _is_address(host: str) -> bool:

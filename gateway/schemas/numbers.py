@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
-from telephony import sip_hosts
+from telephony import host_names
 from telephony.e164 import parse_e164
 
 E164_PATTERN: Final[dict[str, Any]] = {"pattern": r"^\+[1-9][0-9]{5,14}$"}
@@ -15,12 +15,12 @@ CREDENTIAL_LENGTH: Final[dict[str, Any]] = {"minLength": 1, "maxLength": 255}
 """Of what a carrier is known by."""
 
 HOST: Final[dict[str, Any]] = {
-    "maxLength": sip_hosts.LONGEST_HOST,
-    "pattern": f"^(sip:)?{sip_hosts.HOST}(:{sip_hosts.PORT})?$",
+    "maxLength": host_names.LONGEST_HOST,
+    "pattern": f"^(sip:)?{host_names.HOST}(:{host_names.PORT})?$",
 }
 PUBLIC_HOST: Final[dict[str, Any]] = {
-    "maxLength": sip_hosts.LONGEST_HOST,
-    "pattern": f"^(sip:)?{sip_hosts.DOTTED_HOST}(:{sip_hosts.PORT})?$",
+    "maxLength": host_names.LONGEST_HOST,
+    "pattern": f"^(sip:)?{host_names.DOTTED_HOST}(:{host_names.PORT})?$",
 }
 """A carrier's host, with its port where it is not 5060."""
 

@@ -12,6 +12,7 @@ from dispatch.accounts import WIDGET_SCOPES
 from dispatch.conditions import both, described, has, if_there, implies
 from gateway.schemas.base import Answer, Instant, Label, Patch, RequestBody, without_defaults
 from gateway.schemas.scopes import Scopes
+from telephony.host_names import DOTTED_HOST, LONGEST_HOST, PORT
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
 Domains = Annotated[
@@ -24,13 +25,12 @@ Domains = Annotated[
 ]
 
 
-_LABEL: Final = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_DOMAIN: Final = rf"(localhost|{_LABEL}(\.{_LABEL})+)"
+_DOMAIN: Final = f"(localhost|{DOTTED_HOST})"
 _DOMAINS: Final = {
     "items": {
         "type": "string",
-        "maxLength": 253,
-        "pattern": rf"^({_DOMAIN}|https?://{_DOMAIN}(:[1-9][0-9]{{0,3}})?)$",
+        "maxLength": LONGEST_HOST,
+        "pattern": f"^(https?://{_DOMAIN}(:{PORT})?|{_DOMAIN})$",
     }
 }
 _WIDGETS: Final = implies(

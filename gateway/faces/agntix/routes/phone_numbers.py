@@ -26,8 +26,7 @@ from gateway.schemas.base import PageAnswer
 from gateway.schemas.errors import native_errors
 from gateway.schemas.numbers import E164_PATTERN
 from gateway.services import Services
-from telephony.e164 import E164, parse_e164
-from telephony.errors import InvalidNumber
+from telephony.e164 import E164
 
 router = APIRouter(
     route_class=TenantRoute,
@@ -83,7 +82,7 @@ async def list_numbers(
     ] = None,
 ) -> PageAnswer[PhoneNumberAnswer]:
     """List the project's numbers, newest first."""
-    wanted = None if number is None else [_filter_number(number)]
+    wanted = None if number is None else [number]
     found = await services.phone_numbers.list(principal, page, numbers=wanted, order=order)
     return PageAnswer[PhoneNumberAnswer].of(found, PhoneNumberAnswer.of)
 
@@ -240,10 +239,3 @@ async def _only_connection(principal: Principal, services: Services) -> CarrierC
         f"The project does not have this number yet, and {why} for it: create it with"
         " POST /v1/chat/phone-numbers.",
     )
-
-
-def _filter_number(text: str) -> E164:
-    try:
-        return parse_e164(text)
-    except InvalidNumber as exc:
-        raise InvalidField("number", str(exc)) from exc

@@ -68,7 +68,17 @@ def test_origins_are_taken_for_their_domains_each_once():
 
 
 @pytest.mark.parametrize(
-    "domain", ["", "com", "*.example.com", "example .com", "-a.com", "https://a.com/path", "a..com"]
+    "domain",
+    [
+        "",
+        "com",
+        "*.example.com",
+        "example .com",
+        "-a.com",
+        "https://a.com/path",
+        "a..com",
+        "999.1.1.1",
+    ],
 )
 def test_what_is_no_domain_is_refused(domain: str):
     with pytest.raises(InvalidField) as refused:

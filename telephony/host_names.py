@@ -1,7 +1,8 @@
-"""How hosts and ports are written in SIP addresses, as patterns that Python and JSON Schema share.
+"""How hosts and ports are written, as patterns that Python and JSON Schema share.
 
 Source: RFC 3261 section 25.1 (`hostname`, `IPv4address`: the last label of a name begins with a
-letter, so four numbers are an address or nothing); RFC 1035 section 2.3.4 (63 octets to a label).
+letter, so four numbers are an address or nothing), which is stricter than RFC 1123 section 2.1;
+RFC 1035 section 2.3.4 (63 octets to a label).
 Addresses of IPv6 are not among them: a host is cut from its port at the colon.
 """
 
