@@ -82,8 +82,13 @@ class KeyInput:
         """Answer keys until cancelled."""
         while True:
             key = await self._pressed.get()
-            if not self._ending.is_decided:
+            if self._ending.is_decided:
+                continue
+            try:
                 await self._answer(key)
+            except Exception:
+                # A vendor that did not take this key may take the next one.
+                logger.exception("key not answered")
 
     async def _answer(self, key: str) -> None:
         try:

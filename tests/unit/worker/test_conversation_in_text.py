@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from livekit.agents import AgentSession
+from livekit.agents.llm import RealtimeError
 
 from dispatch.script import Script
 from worker.agents import VoiceAgent
@@ -99,6 +100,24 @@ async def test_a_key_leads_where_the_key_before_it_led(desk: Desk):
     desk.press("7")
 
     assert await desk.hear() == "Turn it on."
+
+
+async def test_a_key_that_the_agent_could_not_take_is_in_the_way_of_no_other(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    agent = desk.session.current_agent
+    take, failures = agent.update_chat_ctx, [RealtimeError("update_chat_ctx timed out.")]
+
+    async def take_later(context: Any) -> None:
+        if failures:
+            raise failures.pop()
+        await take(context)
+
+    monkeypatch.setattr(agent, "update_chat_ctx", take_later)
+    desk.press("1")
+    desk.press("2")
+
+    assert await desk.hear() == "Printers, please."
 
 
 async def test_keys_of_others_in_the_room_are_ignored(desk: Desk):
