@@ -61,6 +61,8 @@ class CommandRunner:
         self._journal = journal
         self._call_id = call_id
         self._at_work: set[asyncio.Task[None]] = set()
+        self._results: dict[str, CommandResult | None] = {}
+        """Of each command that was begun; None while it is at work."""
 
     async def run(self) -> None:
         """Take commands until cancelled."""
@@ -100,7 +102,11 @@ class CommandRunner:
             return None
 
     async def _carry_out(self, command: Command) -> None:
-        result = await self._result_of(command)
+        if command.command_id in self._results:
+            await self._repeat(command)
+            return
+        self._results[command.command_id] = None
+        result = self._results[command.command_id] = await self._result_of(command)
         self._journal.event(
             EventType.COMMAND,
             command_id=command.command_id,
@@ -109,6 +115,16 @@ class CommandRunner:
             outcome=result.outcome,
             sentence=result.sentence,
         )
+        await self._answer(command, result)
+
+    async def _repeat(self, command: Command) -> None:
+        """Answer a command that comes again: a Redis that crashed forgot that it was begun."""
+        logger.warning("command came again", extra={"command": command.name.value})
+        result = self._results[command.command_id]
+        if result is not None:
+            await self._answer(command, result)
+
+    async def _answer(self, command: Command, result: CommandResult) -> None:
         # Whoever waits hears of an answer that is lost here from the record only.
         with contextlib.suppress(StoreUnavailable):
             await self._source.finish(command, result)

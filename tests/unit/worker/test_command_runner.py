@@ -139,6 +139,17 @@ async def test_each_command_is_carried_out_answered_and_put_on_record(desk: Desk
     assert not any(word in str(desk.journal.events) for word in ("Hello", "kind", "1w2", "Bye"))
 
 
+async def test_a_command_that_redis_forgot_was_begun_is_answered_again_and_not_done_again(
+    desk: Desk,
+) -> None:
+    hold = command(CommandName.HOLD)
+    first = await desk.tell(hold)
+    desk.source.answers.clear()
+    assert await desk.tell(hold) == first
+    assert desk.control.asked == [("hold", ())]
+    assert len(desk.journal.events) == 1
+
+
 async def test_a_transfer_is_answered_by_its_outcome(desk: Desk) -> None:
     answer = await desk.tell(command(CommandName.TRANSFER, **TRANSFER))
     assert (answer.status, answer.outcome) == (CommandStatus.DONE, "busy")
