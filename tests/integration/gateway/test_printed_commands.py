@@ -92,3 +92,10 @@ async def test_a_pages_commands_work_as_printed(
         (tmp_path / "var/stack.env").write_text("".join(f"{k}={v}\n" for k, v in own.items()))
         printed = await in_shell(commands(ROOT / page), tmp_path, **own)
     assert printed
+
+
+@pytest.mark.parametrize("page", list(pages()))
+def test_a_pages_commands_need_no_new_curl(page: str):
+    # Debian 11 has 7.74; `--json` came with 7.82, `--url-query` with 7.87.
+    newer = re.findall(r"--(?:json|url-query|fail-with-body|variable)\b", (ROOT / page).read_text())
+    assert newer == []
