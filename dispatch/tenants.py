@@ -88,13 +88,17 @@ class Tenants:
                 raise Conflict("Another organisation has this externalId.") from exc
             if is_new:
                 await _record(db, actor, "organization.created", new_id, None, _shown(organization))
+        if is_new:
+            await self._begin_balance(new_id)
+        return organization
+
+    async def _begin_balance(self, organization_id: uuid.UUID) -> None:
         try:
             # Without it a first call would be refused as "balance unknown", not "no credit".
-            await self._balances.restore(organization.id, 0)
+            await self._balances.restore(organization_id, 0)
         except StoreUnavailable:
             # The organisation is on record; projection restores every balance Redis lacks.
             logger.warning("balance of a new organisation waits for Redis")
-        return organization
 
     async def welcome(self, signed_in: SignedIn) -> None:
         """Register the organisation of a user who signs in for it as the first one.

@@ -151,6 +151,23 @@ async def test_many_processes_rebuilding_a_lost_balance_agree(use_cases, owner, 
     assert await use_cases.balances.get(owner.organization_id) == 1_040
 
 
+async def test_making_an_organisation_again_leaves_its_lost_balance_to_the_ledger(
+    use_cases, owner, redis
+) -> None:
+    await use_cases.credits.top_up(
+        ADMINISTRATOR, owner.organization_id, amount_microcredits=1_000, operation_id="once"
+    )
+    organization = await use_cases.tenants.get_organization(owner.organization_id)
+    await redis.flushdb()
+    # Its first answer was lost, and what Redis knew of the request with it.
+    await use_cases.tenants.create_organization(
+        ADMINISTRATOR, organization.name, new_id=owner.organization_id
+    )
+    assert await use_cases.balances.get(owner.organization_id) is None
+    await use_cases.projection.run_once()
+    assert await use_cases.balances.get(owner.organization_id) == 1_000
+
+
 async def test_a_new_organisation_has_nothing(use_cases, owner) -> None:
     assert await use_cases.credits.balance(owner.organization_id) == 0
 
