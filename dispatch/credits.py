@@ -25,8 +25,9 @@ LARGEST_TOP_UP_MICROCREDITS = 10**13
 """Ten million credits; keeps every sum far inside what Redis scripts count exactly (2^53)."""
 _LONGEST_OPERATION_ID = 120
 _LONGEST_REASON = 500
-_RECENT = timedelta(days=1)
-"""Entries this recent could still be on their way to Redis in another process."""
+RECENT = timedelta(days=1)
+"""Entries this recent could still be on their way to Redis in another process. A whole machine that
+crashed is back by then, too, and Redis may have forgotten what it was told just before."""
 BELIEVED_AFTER = timedelta(minutes=1)
 """Redis writes to disk every second, so what it has known for a minute survives its crash."""
 
@@ -170,20 +171,26 @@ class Credits:
             await accounts.get_organization(db, organization_id)
             return await ledger.list_entries(db, organization_id, page)
 
-    async def apply_outstanding(self, organization_id: uuid.UUID) -> int:
+    async def apply_outstanding(
+        self, organization_id: uuid.UUID, believed_after: timedelta = BELIEVED_AFTER
+    ) -> int:
         """Tell Redis of every entry it may not know, and return the live balance.
 
         Redis remembers which operations its balance counts, so telling it again changes nothing.
         That also covers a crashed Redis that lost its last second: balance and memory are lost
         together.
 
+        Args:
+            organization_id: Whose entries.
+            believed_after: For how long Redis must have known an entry to be believed to keep it.
+
         Raises:
             StoreUnavailable: Postgres or Redis did not answer; to be repeated.
         """
         async with self._database.reading() as db:
             total_microcredits = await ledger.sum_of_entries(db, organization_id)
-            recent = await ledger.list_untold(db, organization_id, believed_after=_RECENT)
-            untold = await ledger.list_untold(db, organization_id, believed_after=BELIEVED_AFTER)
+            recent = await ledger.list_untold(db, organization_id, believed_after=RECENT)
+            untold = await ledger.list_untold(db, organization_id, believed_after=believed_after)
             reserved = await usage.list_reservations_of(db, organization_id)
         balance = await self._balances.get(organization_id)
         if balance is None:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dispatch.balances import Balances
-from dispatch.credits import BELIEVED_AFTER, Credits
+from dispatch.credits import BELIEVED_AFTER, RECENT, Credits
 from dispatch.routes import Routes
 from dispatch.secrets.call_secrets import CallSecrets
 from dispatch.store.engine import Database
@@ -154,10 +154,12 @@ class Projection:
     async def _repair_balances(self, since: datetime | None) -> int:
         async with self._database.reading() as db:
             created = await accounts.list_organizations_since(db, since)
-            behind = await ledger.list_organizations_untold(db, believed_after=BELIEVED_AFTER)
+            # After a crash of everything at once nobody has watched what Redis forgot.
+            believed_after = RECENT if since is None else BELIEVED_AFTER
+            behind = await ledger.list_organizations_untold(db, believed_after=believed_after)
         repaired = 0
         for organization_id in behind:
-            await self._credits.apply_outstanding(organization_id)
+            await self._credits.apply_outstanding(organization_id, believed_after)
             repaired += 1
         for organization_id in created:
             if await self._balances.get(organization_id) is None:

@@ -2,13 +2,18 @@
 
 import asyncio
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
 from dispatch.accounts import ADMINISTRATOR
 from dispatch.errors import Conflict, InvalidField, NotFound
 from dispatch.ledger import LedgerKind
 from dispatch.paging import PageRequest
+from dispatch.store import redis_keys
+from dispatch.store.engine import Database
+from dispatch.store.tables import LedgerEntryRow
 
 pytestmark = pytest.mark.integration
 
@@ -165,6 +170,23 @@ async def test_making_an_organisation_again_leaves_its_lost_balance_to_the_ledge
     )
     assert await use_cases.balances.get(owner.organization_id) is None
     await use_cases.projection.run_once()
+    assert await use_cases.balances.get(owner.organization_id) == 1_000
+
+
+async def test_a_top_up_that_a_crash_took_back_is_told_again_however_long_the_machine_was_down(
+    use_cases, use_cases_over, owner, redis, database: Database
+) -> None:
+    top_up = await use_cases.credits.top_up(
+        ADMINISTRATOR, owner.organization_id, amount_microcredits=1_000, operation_id="once"
+    )
+    # What a crash of the whole machine a moment later leaves, an hour ago.
+    await redis.delete(*[key async for key in redis.scan_iter("dp:operation:*")])
+    await redis.set(redis_keys.balance(owner.organization_id), 0)
+    async with database.transaction() as db:
+        told_at = datetime.now(UTC) - timedelta(hours=1)
+        this = LedgerEntryRow.id == top_up.entry.id
+        await db.execute(update(LedgerEntryRow).where(this).values(applied_at=told_at))
+    await use_cases_over(database, redis).projection.run_once()
     assert await use_cases.balances.get(owner.organization_id) == 1_000
 
 
