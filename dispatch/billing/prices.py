@@ -14,7 +14,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictInt,
+    StringConstraints,
+    ValidationError,
+)
 
 from dispatch.billing.items import UNITS_OF, KeySource, Service, Unit, UsageItem
 
@@ -22,7 +30,7 @@ ANY = "*"
 """A provider or model of a row that prices all those without a row of their own."""
 
 _TIMED = (Service.TELEPHONY, Service.WEB)
-_Units = Annotated[int, Field(ge=1, le=10**12)]
+_Units = Annotated[StrictInt, Field(ge=1, le=10**12)]
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 _Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,40}$")]
 
@@ -57,7 +65,7 @@ class _Row(BaseModel):
     keys: KeySource = KeySource.PLATFORM
     per: _Units
     """How many units the amounts are for."""
-    units: dict[Unit, Annotated[int, Field(ge=0, le=10**12)]] = Field(min_length=1)
+    units: dict[Unit, Annotated[StrictInt, Field(ge=0, le=10**12)]] = Field(min_length=1)
     """Micro-credits for `per` units."""
 
 
@@ -127,8 +135,7 @@ class PriceBook:
         """Return the installation's price book, or the one that comes with Dialplane.
 
         Raises:
-            PriceTableInvalid: The file is not a price table.
-            OSError: The file cannot be read.
+            PriceTableInvalid: The file cannot be read or is not a price table; it is named.
         """
         return _load(path)
 
@@ -136,7 +143,12 @@ class PriceBook:
 @cache
 def _load(path: Path | None) -> PriceBook:
     source = files("dispatch.billing").joinpath("prices.toml") if path is None else path
-    return parse_price_book(source.read_text("utf-8"))
+    try:
+        return parse_price_book(source.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as exc:
+        raise PriceTableInvalid(f"{source} cannot be read: {exc}") from exc
+    except PriceTableInvalid as exc:
+        raise PriceTableInvalid(f"{source}: {exc}") from exc
 
 
 def parse_price_book(text: str) -> PriceBook:
@@ -147,9 +159,13 @@ def parse_price_book(text: str) -> PriceBook:
             share a name or a date.
     """
     try:
-        found = _File.model_validate(tomllib.loads(text))
-    except (tomllib.TOMLDecodeError, ValidationError) as exc:
+        written = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as exc:
         raise PriceTableInvalid(str(exc)) from exc
+    try:
+        found = _File.model_validate(written)
+    except ValidationError as exc:
+        raise PriceTableInvalid(_sentence(exc, written)) from exc
     tables = tuple(
         sorted(
             (_to_table(version) for version in found.version),
@@ -159,6 +175,28 @@ def parse_price_book(text: str) -> PriceBook:
     _check_unique("two versions are named", (table.version for table in tables))
     _check_unique("two versions begin at", (table.effective_from for table in tables))
     return PriceBook(tables)
+
+
+def _sentence(error: ValidationError, written: Any) -> str:
+    """Return the first thing that is wrong, and where, as people count the file's rows."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    place: list[str] = []
+    for part in first["loc"]:
+        if isinstance(part, int):
+            written = written[part]
+            place[-1] += f" {part + 1}{_named(written)}"
+        else:
+            written = written.get(part) if isinstance(written, dict) else None
+            place.append(part)
+    return f"{', '.join(place)}: {first['msg']}"
+
+
+def _named(written: Any) -> str:
+    if not isinstance(written, dict):
+        return ""
+    names = ("id", "service", "provider", "model")
+    found = " ".join(str(written[name]) for name in names if name in written)
+    return f" ({found})" if found else ""
 
 
 def _to_table(version: _Version) -> PriceTable:

@@ -83,8 +83,28 @@ def test_a_version_is_in_force_from_its_date_on_and_the_first_before_that():
         ),
         (
             lambda text: text.replace("seconds = 50_000", "seconds = -1"),
-            "greater than or equal to 0",
+            r"version 1 \(2026-11\), price 3 \(web \*\), units, seconds: .*than or equal to 0",
         ),
+        (
+            lambda text: text.replace("seconds = 50_000", "seconds = true"),
+            "seconds: .*valid integer",
+        ),
+        (lambda text: text.replace("per = 1_000\n", 'per = "1"\n'), "per: .*valid integer"),
+        (
+            lambda text: text.replace('service = "web"', 'service = "wep"', 1),
+            r"price 3 \(wep \*\), service: Input should be 'telephony'",
+        ),
+        (
+            lambda text: text.replace("seconds = 50_000", "minutes = 1"),
+            r"price 3 \(web \*\), units, minutes, \[key\]: Input should be 'seconds'",
+        ),
+        (
+            lambda text: text.replace('provider = "*"', "", 1),
+            r"price 1 \(telephony\), provider: Field required",
+        ),
+        (lambda _: "version = 1", "^version: Input should be a valid list"),
+        (lambda _: "version = [1]", "^version 1: Input should be a valid dict"),
+        (lambda text: text.replace('id = "2026-11"', ""), "^version 1, id: Field required"),
         (lambda text: text.replace("seconds = 50_000", "seconds = 0.5"), "valid integer"),
         (
             lambda text: text.replace("seconds = 50_000", "characters = 1"),
@@ -109,3 +129,16 @@ def test_a_version_is_in_force_from_its_date_on_and_the_first_before_that():
 def test_a_file_that_is_no_price_table_says_what_is_wrong(change, complaint):
     with pytest.raises(PriceTableInvalid, match=complaint):
         parse_price_book(change(TEXT))
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    path = tmp_path / "prices.toml"
+    with pytest.raises(PriceTableInvalid, match=f"{path} cannot be read"):
+        PriceBook.load(path)
+
+
+def test_a_file_that_is_wrong_is_named(tmp_path):
+    path = tmp_path / "prices.toml"
+    path.write_text(TEXT.replace("seconds = 50_000", "seconds = -1"))
+    with pytest.raises(PriceTableInvalid, match=rf"{path}: version 1 \(2026-11\), price 3"):
+        PriceBook.load(path)
