@@ -14,6 +14,7 @@ from dispatch.store.event_stream import EventStream
 from dispatch.store.redis_client import RedisClient
 from dispatch.store.repositories import recorded_calls
 from telephony.calls import EndedBy, EndReason
+from telephony.errors import VendorError
 from telephony.ports import RoomControl
 
 _log = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ class Reconciliation:
         self._rooms = rooms
         self._forgotten_for_s = forgotten_for_s
         self._forgotten_since: dict[uuid.UUID, float] = {}
+        self._stuck: set[uuid.UUID] = set()
 
     async def run_once(self) -> Reconciled:
         """Compare once, and end what has been forgotten for long enough.
@@ -83,12 +85,18 @@ class Reconciliation:
         since = {call_id: self._forgotten_since.get(call_id, now_s) for call_id in forgotten}
         self._forgotten_since = since
         due = [call_id for call_id, at in since.items() if now_s - at >= self._forgotten_for_s]
-        for call_id in due:
+        for call_id in sorted(due, key=lambda one: one in self._stuck):
             # A caller whose worker died as well still waits in the room.
-            await self._rooms.delete_room(forgotten[call_id])
+            try:
+                await self._rooms.delete_room(forgotten[call_id])
+            except VendorError:
+                # The next run asks for it last, so that it keeps no other call open.
+                self._stuck.add(call_id)
+                raise
             await self._live_calls.end(call_id, STATE_LOST)
             del since[call_id]
             _log.warning("Call ended: Redis had lost it", extra={"call_id": str(call_id)})
+        self._stuck.clear()
         return Reconciled(ended=len(due), forgotten=len(since))
 
     async def _find_forgotten(self) -> Mapping[uuid.UUID, str]:

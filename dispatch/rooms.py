@@ -152,7 +152,9 @@ class Rooms:
             async with self._database.reading() as db:
                 found = await agents.find_agent_ids(db, project_id, unknown)
             if len(self._agent_ids) + len(found) > _MOST_CONFIG_IDS:
-                self._agent_ids.clear()
+                asked_for = {(project_id, each) for each in wanted}
+                kept = {key: each for key, each in self._agent_ids.items() if key in asked_for}
+                self._agent_ids = kept
             self._agent_ids |= {(project_id, number): each for number, each in found.items()}
         try:
             return {each: self._agent_ids[project_id, each] for each in wanted}

@@ -23,6 +23,9 @@ PATIENCE_S: Final = 3.0
 """A call rings so long before it is given a job, and again before it is given the next. Far more
 than a free worker needs to admit a call, and several tries within the 20 s a trunk lets it ring."""
 
+_AT_ONCE: Final = 50
+"""Calls that Redis is asked for at once, well below the client's number of connections."""
+
 
 class UnansweredCalls:
     """Dispatches jobs to calls that ring and were not admitted.
@@ -83,8 +86,11 @@ class UnansweredCalls:
 
     async def _with_callers(self, call_ids: list[uuid.UUID]) -> list[LiveCall]:
         """Return those of the calls that ring and whose callers wait, in the same order."""
-        found = await asyncio.gather(*(self._live_calls.find(call_id) for call_id in call_ids))
-        ringing = [call for call in found if call and call.state is CallState.RINGING]
+        ringing: list[LiveCall] = []
+        for start in range(0, len(call_ids), _AT_ONCE):
+            some = call_ids[start : start + _AT_ONCE]
+            found = await asyncio.gather(*(self._live_calls.find(call_id) for call_id in some))
+            ringing += [call for call in found if call and call.state is CallState.RINGING]
         joined = await self._joined(
             [call.room_name for call in ringing if call.kind is CallKind.WEB]
         )

@@ -26,8 +26,9 @@ KEEP_S = 3_600
 SESSION_KEEP_S = 86_400
 """How long a web session is known by its room: as long as the longest call."""
 
-_MOST_AT_ONCE = 500
-"""Calls one reaper run looks at."""
+_MOST_AT_ONCE = 10_000
+"""Calls one run of a loop looks at. More than ever ring at once: browsers' sessions ring from their
+opening, and those that nobody joins must not hide a telephone that rings since."""
 
 EndMode = Literal["end", "lost", "miss", "cancel"]
 

@@ -25,10 +25,11 @@ local tenant = {
   pace = key.outbound_pace .. organization_id, live = key.outbound_live .. organization_id,
 }
 
--- Whether so many were begun within the last second. The newest is first in the list.
+-- Whether so many were begun within the last second. The newest is first in the list. What was
+-- begun in the future was begun before the clock was set back.
 local function too_fast(pace, limit)
   local oldest = redis.call('LINDEX', pace, limit - 1)
-  return oldest and at_ms - tonumber(oldest) < 1000
+  return oldest and at_ms - tonumber(oldest) < 1000 and tonumber(oldest) <= at_ms
 end
 
 -- How many of the calls that were begun are not over. Those that are leave the set here.

@@ -159,6 +159,20 @@ async def test_no_more_calls_begin_in_a_second_than_the_carrier_takes(board: Swi
     assert board.rung(first, second, third) == [True, True, False]
 
 
+async def test_a_clock_that_is_set_back_holds_no_call_back(
+    board: Switchboard, redis: Redis
+) -> None:
+    await board.place()
+    await board.place()
+    assert (await board.dispatcher.run_once()).begun == 2
+    async for key in redis.scan_iter("dp:outbound:pace:*"):
+        await redis.persist(key)
+        for index, at_ms in enumerate(await redis.lrange(key, 0, -1)):
+            await redis.lset(key, index, str(int(at_ms) + 3_600_000))
+    await board.place()
+    assert (await board.dispatcher.run_once()).begun == 1
+
+
 async def test_a_call_waits_until_one_of_the_carriers_calls_is_over(
     board: Switchboard, redis: Redis
 ) -> None:

@@ -134,6 +134,31 @@ async def test_it_ends_the_call_when_livekit_is_back(
     assert (await reconciliation.run_once()).ended == 1
 
 
+async def test_a_room_that_cannot_be_deleted_keeps_no_other_call_open(
+    redis: Redis, database: Database, rooms: FakeRooms, reconciliation: Reconciliation
+) -> None:
+    tenant = Tenant()
+    await tenant.publish(redis, balance=1_000_000)
+    # By id, as they are found, so that the first one is in the way.
+    first, second = sorted((tenant.arrival(), tenant.arrival()), key=lambda each: each.call_id)
+    for each in (first, second):
+        rooms.open_sip_room(each.room_name)
+        await talk(redis, each)
+    await drained(redis, database)
+    await redis.flushdb()
+    rooms.undeletable.add(first.room_name)
+    for _ in range(2):
+        with pytest.raises(VendorUnavailable):
+            await reconciliation.run_once()
+    await drained(redis, database)
+    assert (await recorded(database, first)).ended_at is None
+    assert (await recorded(database, second)).end_reason == "state_lost"
+    rooms.undeletable.clear()
+    await reconciliation.run_once()
+    await drained(redis, database)
+    assert (await recorded(database, first)).end_reason == "state_lost"
+
+
 async def test_a_call_whose_state_was_lost_is_put_on_record(redis: Redis) -> None:
     call_id = uuid.uuid4()
     settlement = await live_calls(redis).end(call_id, CallEnd(EndedBy.SYSTEM, EndReason.STATE_LOST))

@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 from dispatch.accounts import Principal
 from dispatch.calls import Arrival
 from dispatch.errors import StoreUnavailable
+from dispatch.store import redis_keys
 from dispatch.store.redis_client import RedisClient
 from dispatch.unanswered import UnansweredCalls
 from dispatch.voice_sessions import VoiceSessions
@@ -117,6 +118,17 @@ async def test_more_callers_than_free_slots_take_turns(
         await unanswered.run_once()
         rooms.jobs.clear()
     assert sorted(rooms.dispatched) == sorted(arrival.room_name for arrival in arrivals)
+
+
+async def test_sessions_that_nobody_joins_hide_no_telephone_that_rings_since(
+    redis: Redis, tenant: Tenant, rooms: FakeRooms, unanswered: UnansweredCalls
+) -> None:
+    long_ago = {str(uuid.uuid4()): number for number in range(600)}
+    await redis.zadd(redis_keys.CALLS_RINGING, long_ago)
+    arrival = await ringing(redis, tenant, rooms)
+    await free(redis, 1)
+    assert await unanswered.run_once() == 1
+    assert rooms.jobs == {arrival.room_name: WORKER}
 
 
 async def test_a_call_that_was_admitted_is_nobody_elses(

@@ -105,6 +105,18 @@ async def test_gives_each_of_several_agents_a_seat_and_a_call(gateway: Gateway):
     assert len({session.call_id for session in sessions if session}) == 2
 
 
+async def test_knows_the_agents_it_is_asked_for_when_it_remembers_too_many(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("dispatch.rooms._MOST_CONFIG_IDS", 1)
+    tenant, first = await ready(gateway)
+    second = (await tenant.agent(name="Interpreter"))["configId"]
+    for number, asked in enumerate(([first], [first, second])):
+        body = {"identity": "user-1", "room": f"room-{number}", "agent_config_ids": asked}
+        answer = await tenant.http.post("/api/v1/token", json=body)
+        assert answer.json()["agents_dispatched"] == asked
+
+
 async def test_an_agent_of_another_project_is_not_found_and_nothing_happens(gateway: Gateway):
     tenant = await gateway.tenant()
     _, config_id = await ready(gateway)
