@@ -3,10 +3,14 @@
 A command is carried out once at most. Whoever waits for it may die, and ask again under the same
 id; the worker may die with commands in its queue, which then are withdrawn; and of one that it had
 begun it is said that nobody knows.
+
+What is to be said, pressed or dialled is sealed on its way (ADR 0011): Redis appends all it is told
+to a file, where a card number would stay long after the command.
 """
 
 import asyncio
 import json
+import logging
 import time
 import uuid
 from collections.abc import Mapping
@@ -14,6 +18,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
 from dispatch.accounts import Principal
 from dispatch.call_records import CallRecords
@@ -23,9 +29,14 @@ from dispatch.errors import (
     CommandUnanswered,
     Conflict,
     InvalidField,
+    SecretUnreadable,
 )
+from dispatch.sealed import WrappedKey
+from dispatch.secrets.envelope import KeyRing
 from dispatch.store.command_store import MOST_WAITING, CommandStore, Lane
 from dispatch.store.redis_client import RedisClient
+
+logger = logging.getLogger(__name__)
 
 _FIRST_PAUSE_S: Final = 0.01
 _LONGEST_PAUSE_S: Final = 0.1
@@ -105,6 +116,7 @@ class CallCommands:
     Args:
         redis: Where calls and their commands are.
         records: Knows the calls that are long over.
+        keys: The installation's keys, which the workers have, too.
         patience: How long commands are waited for, where it is not the usual time.
     """
 
@@ -112,10 +124,12 @@ class CallCommands:
         self,
         redis: RedisClient,
         records: CallRecords,
+        keys: KeyRing,
         patience: Mapping[CommandName, timedelta] = _PATIENCE,
     ) -> None:
         self._store = CommandStore(redis)
         self._records = records
+        self._keys = keys
         self._patience = patience
 
     async def carry_out(
@@ -158,7 +172,7 @@ class CallCommands:
         new_id: uuid.UUID,
     ) -> None:
         lane: Lane = "urgent" if name is CommandName.END else "ordered"
-        text = json.dumps(arguments)
+        text = _sealed(self._keys, principal.project_id, new_id, arguments)
         answer = await self._store.queue(new_id, call_id, principal.project_id, name, text, lane)
         match answer:
             case "unknown":
@@ -229,10 +243,15 @@ class CommandQueue:
     """The worker's end: commands to one of its calls, each told once.
 
     Every method raises `StoreUnavailable` without Redis.
+
+    Args:
+        redis: Where commands are.
+        keys: The installation's keys.
     """
 
-    def __init__(self, redis: RedisClient) -> None:
+    def __init__(self, redis: RedisClient, keys: KeyRing) -> None:
         self._store = CommandStore(redis)
+        self._keys = keys
 
     async def take(self, call_id: uuid.UUID, wait_s: float) -> Command | None:
         """Begin the next command, waiting for one for less than 2 s; None when none came."""
@@ -250,5 +269,49 @@ class CommandQueue:
         begun = None if command_id is None else await self._store.begin(command_id)
         if command_id is None or begun is None:
             return None
-        name, arguments = begun
-        return Command(command_id, CommandName(name), json.loads(arguments))
+        name = CommandName(begun[0])
+        try:
+            return Command(command_id, name, _opened(self._keys, command_id, begun[1]))
+        except (SecretUnreadable, ValidationError):
+            # The gateway's keys are not this worker's, which a rotation out of order can do.
+            logger.warning("a command does not open", extra={"command_id": command_id})
+        unreadable = Command(command_id, name, {})
+        await self.finish(unreadable, CommandResult(CommandStatus.FAILED, _UNREADABLE, "failed"))
+        return None
+
+
+_UNREADABLE: Final = "The call's worker could not read the command."
+
+
+@with_config(ConfigDict(ser_json_bytes="base64", val_json_bytes="base64", extra="forbid"))
+@dataclass(frozen=True, slots=True)
+class _SealedArguments:
+    """A command's arguments, under a key of their own that is used once."""
+
+    project_id: uuid.UUID
+    key: WrappedKey
+    sealed: bytes
+
+
+_SEALED: Final = TypeAdapter(_SealedArguments)
+
+
+def _sealed(
+    keys: KeyRing, project_id: uuid.UUID, command_id: uuid.UUID, arguments: Mapping[str, Any]
+) -> str:
+    key, wrapped = keys.new_data_key(project_id)
+    sealed = key.seal(f"command/{command_id}", json.dumps(arguments).encode())
+    return _SEALED.dump_json(_SealedArguments(project_id, wrapped, sealed)).decode()
+
+
+def _opened(keys: KeyRing, command_id: str, text: str) -> dict[str, Any]:
+    """Return a command's arguments.
+
+    Raises:
+        SecretUnreadable: They do not open with these keys, or are another command's.
+        ValidationError: They are no sealed arguments; its words hold them.
+    """
+    found = _SEALED.validate_json(text)
+    key = keys.open_data_key(found.project_id, found.key)
+    arguments: dict[str, Any] = json.loads(key.open(f"command/{command_id}", found.sealed))
+    return arguments

@@ -199,7 +199,7 @@ def build_services(
         ),
         call_records=CallRecords(database),
         outbound_calls=OutboundCalls(database, redis, rooms, dispatch_settings),
-        call_commands=CallCommands(redis, CallRecords(database)),
+        call_commands=CallCommands(redis, CallRecords(database), keys),
         usage=usage,
         quotas=Quotas(database, redis, dispatch_settings),
         room_events=clients.room_events,

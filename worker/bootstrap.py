@@ -81,7 +81,7 @@ async def open_services(settings: JobSettings) -> AsyncIterator[JobServices]:
                 worker_settings=settings.worker,
                 dispatch_settings=settings.dispatch,
                 live_calls=LiveCalls(redis, settings.dispatch),
-                commands=CommandQueue(redis),
+                commands=CommandQueue(redis, keys),
                 voice_sessions=VoiceSessions(redis, rooms, settings.dispatch),
                 rooms=rooms,
                 hearing=LiveKitHearing(client),

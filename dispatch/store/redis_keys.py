@@ -29,7 +29,7 @@
 | `dp:worker:{worker_id}` | hash: active_calls, max_calls | 15 s | worker | explain, /readyz, unanswered calls |
 | `dp:dispatch:beat:{loop}` | string, JSON `{at_ms, ok, detail}` | 30 s | each dispatch loop | /readyz, number status |
 | `dp:wake:{loop}` | list, at most one element | until taken | whoever wants a loop to run now | that loop (BLPOP) |
-| `dp:command:{command_id}` | hash: call_id, name, arguments (until it is begun), state (queued, running, withdrawn, done, refused, failed, over), answer (JSON `CommandResult`) | 1 day | queue, take, finish, look scripts | gateway, worker |
+| `dp:command:{command_id}` | hash: call_id, name, arguments (sealed, until it is begun), state (queued, running, withdrawn, done, refused, failed, over), answer (JSON `CommandResult`) | 1 day | queue, take, finish, look scripts | gateway, worker |
 | `dp:commands:{lane}:{call_id}` | list of command_id; lanes: ordered, urgent | until taken, at most 1 day | queue script | the call's worker |
 | `dp:chat:lease:{conversation_id}` | string, the holder's token | 15 s after it was last extended | chat turns | chat turns |
 

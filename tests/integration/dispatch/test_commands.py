@@ -28,11 +28,13 @@ from dispatch.errors import (
     NotFound,
     StoreUnavailable,
 )
+from dispatch.secrets.envelope import KEY_BYTES, KeyRing
 from dispatch.store import redis_keys
 from dispatch.store.command_store import MOST_WAITING
 from dispatch.store.engine import Database
 from dispatch.store.redis_client import RedisClient
 from telephony.calls import EndedBy, EndReason
+from tests.builders.installation_keys import KEYS
 from tests.builders.live_calls import Tenant, live_calls
 
 pytestmark = pytest.mark.integration
@@ -59,13 +61,13 @@ class Desk:
         self.call_id = self.arrival.call_id
         self.principal = principal_of(self.tenant)
         self.calls = live_calls(redis)
-        self.queue = CommandQueue(redis)
+        self.queue = CommandQueue(redis, KEYS)
         self.records = CallRecords(database)
         self.be_patient(patience_s)
 
     def be_patient(self, patience_s: float) -> None:
         patience = dict.fromkeys(CommandName, timedelta(seconds=patience_s))
-        self.commands = CallCommands(self.redis, self.records, patience)
+        self.commands = CallCommands(self.redis, self.records, KEYS, patience)
 
     async def answer(self) -> None:
         await self.tenant.publish(self.redis, balance=1_000_000)
@@ -113,15 +115,46 @@ async def test_the_worker_is_told_and_its_answer_is_the_answer(desk: Desk) -> No
     assert await asked == DONE
 
 
-async def test_what_is_to_be_said_or_pressed_is_not_kept_once_it_is_known(
+async def test_what_is_to_be_said_or_pressed_never_stands_in_redis(
     desk: Desk, redis: Redis
 ) -> None:
-    asked = desk.ask(CommandName.DTMF, keys="4929123412341234")
+    new_id = uuid.uuid4()
+    asked = desk.ask(CommandName.DTMF, new_id=new_id, keys="4929123412341234")
+    await desk.queued(1)
+    waiting = await redis.hgetall(redis_keys.command(new_id))
+    assert waiting["arguments"]
+    assert "4929123412341234" not in str(waiting)
     command = await desk.take()
-    kept = await redis.hgetall(redis_keys.command(command.command_id))
-    assert "4929123412341234" not in str(kept)
+    assert command.arguments == {"keys": "4929123412341234"}
+    assert "arguments" not in await redis.hgetall(redis_keys.command(new_id))
     await desk.queue.finish(command, DONE)
     await asked
+
+
+async def test_a_command_that_the_worker_cannot_read_is_told_as_failed(desk: Desk) -> None:
+    asked = desk.ask(CommandName.SAY, text="Good morning")
+    await desk.queued(1)
+    other = KeyRing({"another": b"a" * KEY_BYTES})
+    assert await CommandQueue(desk.redis, other).take(desk.call_id, 1.5) is None
+    with pytest.raises(CommandFailed, match="could not read"):
+        await asked
+
+
+async def test_arguments_that_were_put_under_another_command_do_not_open(
+    desk: Desk, redis: Redis
+) -> None:
+    ids = uuid.uuid4(), uuid.uuid4()
+    asked = [desk.ask(CommandName.SAY, new_id=each, text=str(each)) for each in ids]
+    await desk.queued(2)
+    first, second = (redis_keys.command(each) for each in ids)
+    await redis.hset(second, "arguments", await redis.hget(first, "arguments"))
+    for command in [await desk.queue.take(desk.call_id, 1.5) for _ in ids]:
+        if command is not None:
+            assert command.arguments == {"text": command.command_id}
+            await desk.queue.finish(command, DONE)
+    assert await asked[0] == DONE
+    with pytest.raises(CommandFailed, match="could not read"):
+        await asked[1]
 
 
 async def test_commands_are_taken_in_the_order_they_came_but_an_end_goes_first(desk: Desk) -> None:
