@@ -7,6 +7,7 @@ while pip installs the rest.
 import argparse
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -22,6 +23,9 @@ PACKAGES = {
     "github.com/livekit/sip/cmd/livekit-sip": "livekit-sip",
 }
 """Go package to the name of its program here."""
+
+USUAL_BIN = SOURCE.parent / "var" / "bin"
+"""Where they are built for a stack without a directory of its own."""
 
 STAMP = "built-from"
 PACKAGE_COUNT = 1100
@@ -51,7 +55,9 @@ def is_built(bin_dir: Path) -> bool:
 
 
 def ensure_servers(var: Path, say: Say) -> Path:
-    """Return the directory that holds both servers, building them when they are not there.
+    """Return the directory that holds both servers, building them when they are nowhere.
+
+    A second stack gets those of the first.
 
     Args:
         var: The stack's directory; the programs go to `bin` in it.
@@ -63,6 +69,9 @@ def ensure_servers(var: Path, say: Say) -> Path:
     """
     bin_dir = var.resolve() / "bin"
     if is_built(bin_dir):
+        return bin_dir
+    if is_built(USUAL_BIN):
+        copy_servers(USUAL_BIN, bin_dir)
         return bin_dir
     c_compiler = find_c_compiler()
     ensure_c_libraries(say)
@@ -82,6 +91,16 @@ def ensure_servers(var: Path, say: Say) -> Path:
     (bin_dir / STAMP).write_text(source_key())
     say(f"built both servers in {time.monotonic() - started:.0f} s")
     return bin_dir
+
+
+def copy_servers(built: Path, bin_dir: Path) -> None:
+    """Copy both servers to where a stack keeps its own, which no other stack takes away."""
+    bin_dir.mkdir(parents=True, exist_ok=True)
+    for program in PACKAGES.values():
+        fresh = bin_dir / f"{program}.new"
+        shutil.copy2(built / program, fresh)
+        fresh.replace(bin_dir / program)
+    (bin_dir / STAMP).write_text(source_key())
 
 
 def build_environment(go: Path, var: Path) -> dict[str, str]:

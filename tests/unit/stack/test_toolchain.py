@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from stack import build
 from stack.build import STAMP, build_environment, ensure_servers, is_built, source_key
 from stack.errors import MissingTool
 from stack.toolchain import LOCK, find_c_compiler, find_wheel_go, go_version, how_to_install
@@ -42,6 +43,7 @@ def test_says_before_the_build_that_there_is_no_c_compiler(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setattr(build, "USUAL_BIN", tmp_path / "nothing")
     with pytest.raises(MissingTool, match="apt-get install -y build-essential"):
         ensure_servers(tmp_path / "var", print)
     assert not (tmp_path / "var").exists()
@@ -70,6 +72,24 @@ def test_servers_built_from_other_sources_are_built_again(tmp_path: Path) -> Non
     assert is_built(tmp_path)
     (tmp_path / STAMP).write_text("other sources")
     assert not is_built(tmp_path)
+
+
+def test_a_second_stack_gets_the_servers_of_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = tmp_path / "usual"
+    for name in ("livekit-server", "livekit-sip"):
+        program(usual / name, f"#!/bin/sh\necho {name}\n")
+    (usual / STAMP).write_text(source_key())
+    monkeypatch.setattr(build, "USUAL_BIN", usual)
+    told: list[str] = []
+
+    bin_dir = ensure_servers(tmp_path / "var", told.append)
+
+    assert bin_dir == tmp_path / "var" / "bin"
+    assert is_built(bin_dir)
+    assert (bin_dir / "livekit-sip").read_text() == "#!/bin/sh\necho livekit-sip\n"
+    assert told == []
 
 
 def test_no_compiler_is_ever_downloaded_by_the_build(tmp_path: Path) -> None:
