@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
+from dispatch.errors import StoreUnavailable
 from dispatch.event_effects import changes_of
 from dispatch.store.engine import Database, WriteSession
 from dispatch.store.event_stream import EventStream, StreamedEvent, StreamEntry
@@ -15,7 +16,7 @@ from dispatch.usage.operations import OperationChange
 _log = logging.getLogger(__name__)
 
 BATCH: Final = 500
-"""Events written in one transaction."""
+"""Events written in one transaction, at most."""
 
 _MALFORMED: Final = (
     UnwritableRow,
@@ -53,6 +54,7 @@ class EventDrain:
         self._database = database
         self._wait_s = wait_s
         self._has_taken = True
+        self._most = BATCH
 
     async def run_once(self) -> int:
         """Write one batch and return how many events were taken off the stream.
@@ -61,6 +63,17 @@ class EventDrain:
             StoreUnavailable: Redis or Postgres could not be reached; nothing is lost, and the
                 same events are written by a later run.
         """
+        try:
+            taken = await self._write_next()
+        except StoreUnavailable:
+            # It may be too much to be written in the time that a statement has; then less is asked
+            # of the next run. A Postgres that is away takes no part of it either.
+            self._most = max(1, self._most // 4)
+            raise
+        self._most = min(BATCH, self._most * 2)
+        return taken
+
+    async def _write_next(self) -> int:
         entries = await self._next_batch()
         # Until this batch is confirmed, the next run must look for it again.
         self._has_taken, had_taken = True, self._has_taken
@@ -76,18 +89,18 @@ class EventDrain:
 
     async def _next_batch(self) -> list[StreamEntry]:
         if self._has_taken:
-            entries = await self._stream.read_taken(BATCH)
+            entries = await self._stream.read_taken(self._most)
             if entries:
                 return entries
             self._has_taken = False
-        entries = await self._stream.read_new(BATCH, self._wait_s)
+        entries = await self._stream.read_new(self._most, self._wait_s)
         oldest = await self._stream.oldest_taken()
         if oldest is None or (entries and oldest == entries[0].entry_id):
             return entries
         # Another process took some before and died, or lost the lock and does not know it yet. What
         # was told first is written first: a call that ends before it began would never end.
         self._has_taken = True
-        return await self._stream.read_taken(BATCH)
+        return await self._stream.read_taken(self._most)
 
     async def _write_all(self, events: Sequence[tuple[StreamEntry, StreamedEvent]]) -> None:
         """Write events together; when one of them is poison, one by one."""

@@ -1,8 +1,10 @@
 """From the event stream into Postgres, exactly once."""
 
+import contextlib
 import json
 import secrets
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +18,7 @@ from dispatch.errors import StoreUnavailable
 from dispatch.event_drain import EventDrain
 from dispatch.store import redis_keys
 from dispatch.store.engine import Database
-from dispatch.store.event_stream import EventStream
+from dispatch.store.event_stream import EventStream, StreamedEvent
 from dispatch.store.tables import CallEventRow, CallRow, LedgerEntryRow, TranscriptTurnRow
 from telephony.calls import EndedBy, EndReason
 from tests.builders.live_calls import Tenant, events_of, live_calls, shift_clock
@@ -222,6 +224,30 @@ async def test_what_another_process_took_and_left_is_written_before_what_came_la
     assert (row.state, row.ended_by) == ("ended", "caller")
     kinds = [kind for kind, _ in await ledger_of(database, arrival.call_id)]
     assert kinds[:2] == ["reserve", "release"]
+
+
+async def test_what_is_too_much_to_be_written_at_once_is_written_in_parts(
+    redis: Redis,
+    database: Database,
+    drain: EventDrain,
+    tenant: Tenant,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    call_id = await whole_call(redis, tenant)
+    write = drain._write
+
+    async def write_a_few(events: Sequence[StreamedEvent]) -> None:
+        if len(events) > 3:
+            raise StoreUnavailable("canceling statement due to statement timeout")
+        await write(events)
+
+    monkeypatch.setattr(drain, "_write", write_a_few)
+    taken = 0
+    for _ in range(20):
+        with contextlib.suppress(StoreUnavailable):
+            taken += await drain.run_once()
+    assert taken == 11
+    assert (await call_row(database, call_id)).state == "ended"
 
 
 async def test_a_text_too_long_for_an_index_is_not_taken_for_a_postgres_that_is_away(
