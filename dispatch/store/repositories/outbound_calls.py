@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select, update
@@ -69,7 +70,16 @@ async def find_call(
     return None if row is None else _to_call(row)
 
 
-async def list_due(db: ReadSession, most_of_a_number: int) -> Sequence[uuid.UUID]:
+@dataclass(frozen=True, slots=True)
+class DueCall:
+    """A call that is due, and what it may have to wait for."""
+
+    id: uuid.UUID
+    connection_id: uuid.UUID
+    from_number: E164
+
+
+async def list_due(db: ReadSession, most_of_a_number: int) -> Sequence[DueCall]:
     """Return the calls that are due, longest waiting first, so many of each number they show.
 
     One tenant's ten thousand calls are not in the way of another's single one, nor those of a
@@ -84,12 +94,21 @@ async def list_due(db: ReadSession, most_of_a_number: int) -> Sequence[uuid.UUID
         .label("turn")
     )
     due = (
-        select(OutboundCallRow.id, OutboundCallRow.due_at, turn)
+        select(
+            OutboundCallRow.id,
+            OutboundCallRow.connection_id,
+            OutboundCallRow.from_number,
+            OutboundCallRow.due_at,
+            turn,
+        )
         .where(OutboundCallRow.state == "queued", OutboundCallRow.due_at <= func.now())
         .subquery()
     )
-    query = select(due.c.id).where(due.c.turn <= most_of_a_number)
-    return (await db.scalars(query.order_by(due.c.turn, due.c.due_at, due.c.id))).all()
+    query = select(due.c.id, due.c.connection_id, due.c.from_number).where(
+        due.c.turn <= most_of_a_number
+    )
+    found = await db.execute(query.order_by(due.c.turn, due.c.due_at, due.c.id))
+    return [DueCall(row.id, row.connection_id, E164(row.from_number)) for row in found]
 
 
 async def take_queued(db: WriteSession, call_id: uuid.UUID) -> OutboundCall | None:

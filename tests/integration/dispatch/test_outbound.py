@@ -22,7 +22,7 @@ from dispatch.live_calls import LiveCalls
 from dispatch.numbers import PhoneNumber
 from dispatch.outbound.dispatcher import OutboundDispatcher, arrival_of
 from dispatch.outbound.requests import LONGEST_PAST, CallRequest, OutboundCalls
-from dispatch.outbound_call import outbound_room_of
+from dispatch.outbound_call import OutboundCall, outbound_room_of
 from dispatch.reaper import Reaper
 from dispatch.room_events import NO_WORKER
 from dispatch.routes import Routes
@@ -30,7 +30,8 @@ from dispatch.secrets.call_secrets import CallSecrets
 from dispatch.secrets.envelope import KEY_BYTES, KeyRing
 from dispatch.secrets.rotation import Rotation
 from dispatch.store import redis_keys
-from dispatch.store.engine import Database
+from dispatch.store.engine import Database, WriteSession
+from dispatch.store.repositories import outbound_calls
 from dispatch.terminations import TerminationDraft, Terminations
 from telephony.calls import CallState, EndReason
 from telephony.errors import VendorUnavailable
@@ -157,6 +158,25 @@ async def test_no_more_calls_begin_in_a_second_than_the_carrier_takes(board: Swi
     done = await board.dispatcher.run_once()
     assert (done.begun, done.waiting) == (2, 1)
     assert board.rung(first, second, third) == [True, True, False]
+
+
+async def test_no_call_is_looked_at_that_waits_for_a_carrier_known_to_be_full(
+    board: Switchboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at = []
+    take = outbound_calls.take_queued
+
+    async def take_queued(db: WriteSession, call_id: uuid.UUID) -> OutboundCall | None:
+        looked_at.append(call_id)
+        return await take(db, call_id)
+
+    monkeypatch.setattr(outbound_calls, "take_queued", take_queued)
+    for _ in range(6):
+        await board.place()
+    done = await board.dispatcher.run_once()
+    # Two, or three where a second has passed: then the carrier's lines are taken.
+    assert done.begun + done.waiting == 6
+    assert len(looked_at) == done.begun + 1 < 6
 
 
 async def test_a_clock_that_is_set_back_holds_no_call_back(
