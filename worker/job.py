@@ -49,6 +49,10 @@ class CallTakenError(Exception):
     """Another job has the call; its room must be left as it is."""
 
 
+class SeatRefusedError(Exception):
+    """One of several agents may not talk; its room must be left to the others."""
+
+
 async def answer_call(ctx: JobContext) -> None:
     """Take one call: the entrypoint of every job.
 
@@ -76,6 +80,9 @@ async def _answer(ctx: JobContext, joining: asyncio.Future[Line], warm: WarmProc
         except CallTakenError:
             is_ours = False
             logger.warning("call is another job's")
+        except SeatRefusedError:
+            # Where nobody else talks either, dispatch finds the room left behind.
+            is_ours = False
         finally:
             if is_ours:
                 await hang_up(services.rooms, ctx.job.room.name)
@@ -93,6 +100,8 @@ async def _take_call(
     if call is None:
         # Leaving before the room is deleted spares the media engine an error for each refusal.
         await ctx.room.disconnect()
+        if arrival.seat:
+            raise SeatRefusedError
         return
     await _hold(call, models, services)
 

@@ -1,7 +1,10 @@
 """A job's way through one call, with what it talks to faked at its edges."""
 
 import asyncio
+import contextlib
 import uuid
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, cast
@@ -19,11 +22,12 @@ from telephony.calls import CallDirection, CallKind, CallState
 from worker.active_call import ActiveCall
 from worker.bootstrap import JobServices
 from worker.ending import CALLER_HUNG_UP, Ending
-from worker.job import CallTakenError, admit, close
+from worker.job import CallTakenError, admit, answer_call, close
 from worker.line import Line
 from worker.settings import WorkerSettings
 from worker.transcript import CallJournal
 from worker.usage import CallUsage
+from worker.warm import WARM
 
 pytestmark = pytest.mark.unit
 
@@ -89,6 +93,44 @@ def line() -> Line:
 async def test_leaves_a_call_that_another_job_has() -> None:
     with pytest.raises(CallTakenError):
         await admit(line(), ARRIVAL, "AJ_second", services_over(Calls()))
+
+
+@pytest.mark.parametrize(("seat", "deleted"), [("", ["room"]), ("7", [])])
+async def test_a_refused_agent_leaves_the_room_to_the_others_in_it(
+    monkeypatch: pytest.MonkeyPatch, seat: str, deleted: list[str]
+) -> None:
+    gone: list[str] = []
+
+    async def nothing(*_args: object) -> None:
+        return
+
+    async def delete_room(name: str) -> None:
+        gone.append(name)
+
+    async def identified(*_args: object) -> Arrival:
+        return replace(ARRIVAL, kind=CallKind.WEB, seat=seat)
+
+    @contextlib.asynccontextmanager
+    async def opened(_settings: object) -> AsyncIterator[JobServices]:
+        rooms: Any = SimpleNamespace(delete_room=delete_room)
+        yield replace(services_over(Calls()), rooms=rooms)
+
+    monkeypatch.setattr("worker.job.open_services", opened)
+    monkeypatch.setattr("worker.job.identify", identified)
+    monkeypatch.setattr("worker.job.admit", nothing)
+    monkeypatch.setattr("worker.job._reach_redis", nothing)
+    room = SimpleNamespace(disconnect=nothing)
+    job = SimpleNamespace(id="AJ_one", metadata=seat, room=SimpleNamespace(name="room"))
+    ctx: Any = SimpleNamespace(
+        job=job,
+        room=room,
+        proc=SimpleNamespace(userdata={WARM: SimpleNamespace(settings=None, models=None)}),
+        connect=nothing,
+        shutdown=lambda _reason: None,
+    )
+    monkeypatch.setattr("worker.job.join", lambda _ctx: asyncio.sleep(0))
+    await answer_call(ctx)
+    assert gone == deleted
 
 
 def call_that_is_over(calls: Calls) -> ActiveCall:
