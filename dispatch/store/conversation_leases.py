@@ -1,7 +1,7 @@
 """Who answers in a conversation just now: one message at a time, whichever process it reached."""
 
 import uuid
-from typing import Final
+from typing import Any, Final
 
 from redis.asyncio.lock import Lock
 from redis.exceptions import LockError
@@ -13,6 +13,17 @@ LIFE_S: Final = 15.0
 """How long a lease outlives a process that died; a living one extends it."""
 
 _POLL_S: Final = 0.05
+
+
+class _Lock(Lock):
+    """A lock that knows itself again: the answer to an acquisition that Redis made may be lost."""
+
+    async def do_acquire(self, token: Any) -> bool:
+        """Try once; whether the lock is held under this token now."""
+        if await super().do_acquire(token):
+            return True
+        held: Any = await self.redis.get(self.name)
+        return bool(held == token.decode())
 
 
 class ConversationLease:
@@ -66,6 +77,7 @@ class ConversationLeases:
             timeout=LIFE_S,
             sleep=_POLL_S,
             blocking_timeout=patience_s,
+            lock_class=_Lock,
             thread_local=False,
         )
         with translate_redis_errors():
