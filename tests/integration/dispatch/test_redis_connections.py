@@ -1,7 +1,10 @@
 """Calls whose way to Redis is crowded, lost for a moment, or leads to a Redis that forgot."""
 
 import asyncio
+import os
+import signal
 import uuid
+from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
@@ -9,7 +12,8 @@ from redis.asyncio import Redis
 from dispatch.calls import Admitted
 from dispatch.errors import StoreUnavailable
 from dispatch.store.lua_scripts import LuaScripts
-from dispatch.store.redis_client import connect_redis
+from dispatch.store.redis_client import connect_redis, translate_redis_errors
+from stack.redis import running_redis
 from tests.builders.live_calls import Tenant, live_calls, types_of
 
 pytestmark = pytest.mark.integration
@@ -69,3 +73,34 @@ async def test_scripts_run_after_redis_forgot_them(redis: Redis, tenant: Tenant)
     await calls.admit(tenant.arrival())
     await redis.script_flush()
     assert isinstance(await calls.admit(tenant.arrival()), Admitted)
+
+
+MORE_THAN_A_SOCKET_TAKES = "x" * 32_000_000
+
+
+async def test_a_command_arrives_whole_that_no_socket_takes_at_once(redis: Redis) -> None:
+    await redis.set("long", MORE_THAN_A_SOCKET_TAKES)
+    assert await redis.strlen("long") == len(MORE_THAN_A_SOCKET_TAKES)
+
+
+@pytest.mark.parametrize("value", ["x", MORE_THAN_A_SOCKET_TAKES], ids=["short", "long"])
+async def test_a_redis_that_stands_still_is_given_up_and_used_again_once_it_goes_on(
+    tmp_path: Path, value: str
+) -> None:
+    with running_redis(tmp_path) as url:
+        client = connect_redis(url, max_connections=1)
+        process_id = (await client.info("server"))["process_id"]
+        only = await client.connection_pool.get_connection()  # type: ignore[no-untyped-call]
+        only.socket_timeout = only.socket_connect_timeout = 0.2
+        await client.connection_pool.release(only)
+
+        os.kill(process_id, signal.SIGSTOP)
+        try:
+            with pytest.raises(StoreUnavailable), translate_redis_errors():
+                await client.set("key", value)
+        finally:
+            os.kill(process_id, signal.SIGCONT)
+
+        only.socket_timeout = only.socket_connect_timeout = 30
+        assert await client.strlen("another") == 0
+        await client.aclose()
