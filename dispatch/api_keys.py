@@ -56,7 +56,7 @@ def is_well_formed(key: str) -> bool:
 
 def hash_key(key: str, pepper: str) -> str:
     """Return what is stored instead of the key: HMAC-SHA256 under the pepper, in hex."""
-    return hmac.new(pepper.encode(), key.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(pepper.encode(), key.encode(), hashlib.sha256).hex()
 
 
 def hint_of(key: str) -> str:

@@ -61,9 +61,14 @@ def path_number(text: str) -> E164:
         raise NotFound("phone number", text) from exc
 
 
-async def _new_id(request: Request) -> uuid.UUID:
+def new_id_of(request: Request) -> uuid.UUID:
+    """Return `NewId` of a request."""
     derived: uuid.UUID | None = getattr(request.state, "new_id", None)
     return derived or uuid.uuid4()
+
+
+async def _new_id(request: Request) -> uuid.UUID:
+    return new_id_of(request)
 
 
 NewId = Annotated[uuid.UUID, Depends(_new_id)]

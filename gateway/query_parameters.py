@@ -17,9 +17,9 @@ def check_query(request: Request, known: Collection[str], *, only_known: bool) -
     Raises:
         RequestValidationError: A parameter came twice, holds a NUL, or is not known.
     """
-    given = request.query_params
-    if not given:
+    if not request.scope["query_string"]:
         return
+    given = request.query_params
     if len(given) != len(given.multi_items()):
         _refuse(
             "repeated_parameter", (name for name in given if len(given.getlist(name)) > 1), known
