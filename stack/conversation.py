@@ -30,6 +30,9 @@ MARGIN_S = 0.15
 HANG_UP_WAIT_S = 1.0
 """After its last words the caller waits this long for the agent to end the call itself."""
 
+MOST_TRIES = 3
+"""How often the caller says something that is not understood."""
+
 Who = Literal["caller", "agent", "desk"]
 """`desk` is somebody the call is passed to."""
 
@@ -91,7 +94,12 @@ class Caller:
     """Holds a conversation on an answered call."""
 
     def __init__(
-        self, call: PhoneCall, sentences: Sequence[str], on_line: Callable[[Line], None]
+        self,
+        call: PhoneCall,
+        sentences: Sequence[str],
+        on_line: Callable[[Line], None],
+        *,
+        puzzled: str | None = None,
     ) -> None:
         """Take over a call.
 
@@ -99,10 +107,12 @@ class Caller:
             call: The answered call.
             sentences: What the far end may say; only these are recognised.
             on_line: Told every line as it is said.
+            puzzled: What the far end says to what it did not understand: it is said again.
         """
         self._call = call
         self._sentences = sentences
         self._on_line = on_line
+        self._puzzled = puzzled
         self._invited_s = call.timings.invited_at.monotonic_s
         self._heard_until_s = self._invited_s
         self.conversation = Conversation()
@@ -122,12 +132,18 @@ class Caller:
         try:
             await self.listen()
             for action in actions:
-                await self.listen(after_s=await self.act(action))
+                await self._act_until_understood(action)
         except CallIsOver:
             # The agent ended the call before everything was said; what was said is noted.
             pass
         await self.finish(stays_s)
         return self.conversation
+
+    async def _act_until_understood(self, action: Action) -> None:
+        for _ in range(MOST_TRIES if isinstance(action, Say) and self._puzzled else 1):
+            await self.listen(after_s=await self.act(action))
+            if self.conversation.lines[-1].text != self._puzzled:
+                return
 
     async def act(self, action: Action) -> float:
         """Say or press something; return the monotonic seconds from which a reply may come.

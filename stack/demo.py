@@ -8,7 +8,7 @@ from typing import Any
 from stack import demo_transfer
 from stack.api_client import ApiClient, api_client
 from stack.conversation import Action, Caller, Conversation, Press, Say, dialled
-from stack.demo_agent import CALLER, NUMBER, sentences_of
+from stack.demo_agent import CALLER, NUMBER, puzzled, sentences_of
 from stack.demo_transfer import WarmTransfer, refuse_failure, show_legs
 from stack.env_file import FILE_NAME
 from stack.errors import DemoFailed
@@ -30,6 +30,8 @@ COMMAND = ".venv/bin/dialplane"
 
 NUMBER_TIMEOUT_S = 60.0
 RECORD_TIMEOUT_S = 60.0
+HANG_UP_TIMEOUT_S = 30.0
+"""The last word makes the agent hang up; a busy machine takes its time for it."""
 POLL_S = 0.1
 
 CLOCK_SLACK = timedelta(seconds=2)
@@ -108,7 +110,8 @@ async def place_call(stack: Stack, agent: dict[str, Any], terminal: Terminal) ->
     """
     try:
         async with dialled(stack.sip_address, NUMBER, from_number=CALLER) as call:
-            return await Caller(call, sentences_of(agent), terminal.line).converse(ACTIONS)
+            caller = Caller(call, sentences_of(agent), terminal.line, puzzled=puzzled(agent))
+            return await caller.converse(ACTIONS, stays_s=HANG_UP_TIMEOUT_S)
     except CallFailed as exc:
         tail = log_tail(stack.logs / "worker.log")
         raise DemoFailed(f"The call was not answered: {exc}\nThe worker's log:\n{tail}") from exc

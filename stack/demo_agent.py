@@ -40,6 +40,12 @@ AGENT: dict[str, Any] = {
 }
 
 
+def puzzled(agent: dict[str, Any]) -> str | None:
+    """Return what an agent of provider `builtin` says to what it did not understand."""
+    said: str | None = (agent.get("script") or {}).get("fallback")
+    return said
+
+
 def sentences_of(agent: dict[str, Any]) -> list[str]:
     """Return everything an agent of provider `builtin` may say, as the API describes it."""
     script = agent.get("script") or {}

@@ -5,8 +5,8 @@ import asyncio
 import numpy as np
 import pytest
 
-from stack.conversation import QUIET_S, Caller, speak, understand
-from stack.demo_agent import AGENT, sentences_of
+from stack.conversation import MOST_TRIES, QUIET_S, Action, Caller, Line, Say, speak, understand
+from stack.demo_agent import AGENT, puzzled, sentences_of
 from telephony.softphone.g711 import SAMPLE_RATE_HZ
 from telephony.softphone.incoming import answer_after
 from telephony.softphone.phone import Softphone
@@ -40,3 +40,36 @@ async def test_a_sentence_with_a_gap_in_it_is_heard_out() -> None:
         await desk.calls[0].play(np.concatenate([said[:middle], gap, said[middle:]]))
         await listening
     assert [line.text for line in caller.conversation.lines] == [sentences[0]]
+
+
+@pytest.mark.parametrize(
+    ("heard", "times"),
+    [
+        (["hello", "here"], 1),
+        (["hello", "sorry", "here"], 2),
+        (["hello", *["sorry"] * MOST_TRIES], MOST_TRIES),
+    ],
+)
+async def test_what_is_not_understood_is_said_again_but_not_for_ever(
+    heard: list[str], times: int
+) -> None:
+    coming = iter(heard)
+
+    class Scripted(Caller):
+        async def listen(self, after_s: float | None = None) -> None:
+            self.conversation.lines.append(Line(0.0, "agent", next(coming), after_s))
+
+        async def act(self, action: Action) -> float:
+            assert isinstance(action, Say)
+            self.conversation.lines.append(Line(0.0, "caller", action.text))
+            return 0.0
+
+    async with Softphone(on_call=answer_after()) as desk, Softphone() as phone:
+        call = await phone.call(desk.uri("+12015550100"))
+        caller = Scripted(call, [], lambda _line: None, puzzled="sorry")
+        conversation = await caller.converse([Say("where?")], stays_s=0)
+    assert [line.who for line in conversation.lines].count("caller") == times
+
+
+def test_the_demos_agent_says_when_it_did_not_understand() -> None:
+    assert puzzled(AGENT) in sentences_of(AGENT)
