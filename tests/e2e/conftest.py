@@ -13,6 +13,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from stack.api_client import ApiClient, api_client
@@ -29,6 +30,8 @@ NUMBERS = (f"+1201555{last:04}" for last in count(2000))
 """Numbers no other test of the session uses."""
 
 TENANTS = count(1)
+MOST_CALLS = 3
+"""So many are shown of a test that failed."""
 
 Dial = Callable[..., AbstractAsyncContextManager[PhoneCall]]
 
@@ -124,7 +127,7 @@ async def dial(stack: Stack) -> AsyncIterator[Dial]:
 
         @asynccontextmanager
         async def dial_number(
-            number: str, *, from_number: str = "+12015550199", ring_timeout_s: float = 20.0
+            number: str, *, from_number: str = "+12015550199", ring_timeout_s: float = 60.0
         ) -> AsyncIterator[PhoneCall]:
             yield await calls.enter_async_context(
                 dialled(
@@ -138,9 +141,31 @@ async def dial(stack: Stack) -> AsyncIterator[Dial]:
         yield dial_number
 
 
+def calls_so_far(stack: Stack, office: Office) -> str:
+    """Return all that is on record of an office's last calls, or why there is nothing."""
+    shown = []
+    try:
+        with httpx.Client(
+            base_url=stack.gateway_url, headers={"x-api-key": office.tenant.api_key}, timeout=30
+        ) as api:
+            found = api.get("/v1/calls", params={"limit": MOST_CALLS}).raise_for_status()
+            for call in reversed(found.json()["data"]):
+                record = api.get(f"/v1/calls/{call['id']}").raise_for_status().json()
+                shown += [
+                    f"{name}: {json.dumps(value)}"
+                    for name, value in record.items()
+                    if not isinstance(value, list)
+                ]
+                for name in ("transcript", "legs", "ledger", "events"):
+                    shown += [f"  {name}: {json.dumps(one)}" for one in record.get(name, [])]
+    except (httpx.HTTPError, ValueError) as exc:
+        shown.append(f"no more to be had: {exc!r}")
+    return "\n".join(shown) or "none"
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """Show the ends of the parts' logs under a test that failed."""
+    """Show the calls and the ends of the parts' logs under a test that failed."""
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]
     stack = getattr(item, "funcargs", {}).get("stack")
@@ -148,3 +173,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         report.sections.append(("state of the stack", json.dumps(stack.state(), indent=2)))
         for name in ("gateway", "dispatch", "worker"):
             report.sections.append((f"{name}.log", stack.log_tail(name, lines=40)))
+        # At the very end, which is what is read of a long report.
+        office = item.funcargs.get("penniless_office")  # type: ignore[attr-defined]
+        if isinstance(office, Office):
+            report.sections.append(("calls", calls_so_far(stack, office)))

@@ -215,7 +215,7 @@ async def hears_music(call: PhoneCall, after_s: float) -> float:
     return await until(look)
 
 
-async def music_ends(call: PhoneCall, after_s: float) -> float:
+async def music_ends(call: PhoneCall, after_s: float = 0.0) -> float:
     """Wait until music that was heard after a moment is over; return when it was last heard."""
 
     async def look() -> float | None:
@@ -226,6 +226,11 @@ async def music_ends(call: PhoneCall, after_s: float) -> float:
     return await until(look)
 
 
-def first_speech(found: Sequence[Window], after_s: float) -> float:
-    """Return when speech was first heard after a moment."""
-    return next(one.at_s for one in found if one.at_s >= after_s and one.is_speech)
+async def hears_speech(call: PhoneCall, after_s: float) -> float:
+    """Wait until speech was heard after a moment; return when it was first."""
+
+    async def look() -> float | None:
+        found = (one for one in windows(call) if one.at_s >= after_s)
+        return next((one.at_s for one in found if one.is_speech), None)
+
+    return await until(look)

@@ -18,16 +18,18 @@ from stack.supervisor import Stack
 from telephony.speech.espeak import CALLER_VOICE, CALLER_WORDS_PER_MINUTE, synthesize
 from tests.chromium import chromium, needs_chromium
 from tests.e2e.conftest import Office
-from tests.e2e.waiting import said, until
+from tests.e2e.talking import is_part
+from tests.e2e.waiting import PATIENCE_S, said, until
 
 pytestmark = [pytest.mark.e2e, needs_chromium]
 
-PATIENCE_MS = 60_000
+PATIENCE_MS = 1_000 * PATIENCE_S
 PAGES = Path(__file__).parent / "browser"
 CONNECT = "([url, token, talksAtOnce]) => connect(url, token, talksAtOnce)"
 HOURS = AGENT["script"]["steps"][0]["reply"]
-BEFORE_S, AFTER_S = 1.0, 60.0
-"""Silence around the question. The file begins with the microphone, and starts over at its end."""
+BEFORE_S, AFTER_S = 1.0, 25.0
+"""Silence around the question. The file begins with the microphone, and starts over at its end: who
+is not understood asks again."""
 
 
 @pytest.fixture
@@ -79,12 +81,12 @@ async def test_a_browser_talks_with_the_agent(
         await page.evaluate("turnMicrophoneOn()")
         await heard_out(page, HOURS)
         await page.screenshot(path=str(tmp_path / "talk.png"))
-        assert await page.evaluate("talk.audibleMs") > 2_500
+        assert await page.evaluate("talk.audibleMs") > 1_000
         loudest = await page.evaluate("talk.loudest")
         lines = await page.locator("#words div").all_text_contents()
         await page.evaluate("talk.room.disconnect()")
     assert loudest > 0.02
-    assert lines == [AGENT["greeting"], "what are your opening hours", HOURS]
+    assert is_part([AGENT["greeting"], "what are your opening hours", HOURS], lines)
     (record,) = await records(office, agent["id"], expected=1)
     assert record["kind"] == "web"
     assert record["endedBy"] == "caller"
@@ -112,8 +114,8 @@ async def test_talkifais_and_voxais_clients_open_the_same_agent(
             await page.evaluate(CONNECT, [*ways_in[name], True])
         for name, page in pages.items():
             await page.bring_to_front()
-            await page.get_by_text(AGENT["greeting"]).wait_for(timeout=PATIENCE_MS)
             await page.wait_for_function("talk.audibleMs > 500", timeout=PATIENCE_MS)
+            await heard_out(page, AGENT["greeting"])
             await page.screenshot(path=str(tmp_path / f"{name}.png"))
         for page in pages.values():
             await page.evaluate("talk.room.disconnect()")
@@ -125,7 +127,7 @@ async def test_talkifais_and_voxais_clients_open_the_same_agent(
 
 async def heard_out(page: Page, sentence: str) -> None:
     """Wait until a sentence was shown and no sound follows."""
-    await page.get_by_text(sentence).wait_for(timeout=PATIENCE_MS)
+    await page.get_by_text(sentence).first.wait_for(timeout=PATIENCE_MS)
 
     async def is_over() -> bool | None:
         before_ms = await page.evaluate("talk.audibleMs")
@@ -144,4 +146,4 @@ async def records(office: Office, agent_id: str, *, expected: int) -> list[dict[
             return None
         return [await office.api.get(f"/v1/calls/{call['id']}") for call in calls]
 
-    return await until(ended, timeout_s=60)
+    return await until(ended)

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from stack.conversation import Caller, Say
-from stack.demo_agent import AGENT, sentences_of
+from stack.conversation import Caller
+from stack.demo_agent import AGENT
 from tests.e2e.conftest import Dial, Office
+from tests.e2e.talking import ask, has_told, is_part, understood, went_like
 from tests.e2e.waiting import said, until
 from tests.servers.tool_server import json_reply, running_tool_server
 
@@ -47,30 +48,32 @@ async def test_the_caller_hears_what_the_tool_answered(office: Office, dial: Dia
         agent = await ordering_agent(office, crm.url("/orders"))
         await office.api.send("PUT", "/v1/secrets/crm", json={"values": {"api_key": SECRET}})
         number = await office.number(agent["id"])
-        sentences = [*sentences_of(agent), ANSWER]
         async with dial(number) as call:
-            conversation = await Caller(call, sentences, lambda _line: None).converse(
-                [Say(QUESTION)]
-            )
+            caller = Caller(call, [AGENT["greeting"], FIRST, ANSWER], lambda _line: None)
+            await caller.listen()
+            await has_told(office, number, AGENT["greeting"])
+            await ask(office, number, call, QUESTION, ANSWER)
+            await caller.listen()
+            await call.hang_up()
 
-    heard = [line.text for line in conversation.lines if line.who == "agent"]
-    assert heard[0] == AGENT["greeting"]
-    [request] = crm.received
-    assert request.target == "/orders?order=12"
-    assert request.headers["authorization"] == f"Bearer {SECRET}"
+    assert is_part(understood(caller.conversation), [AGENT["greeting"], FIRST, ANSWER])
+    # More than one when it was asked again.
+    assert {request.target for request in crm.received} == {"/orders?order=12"}
+    assert {request.headers["authorization"] for request in crm.received} == {f"Bearer {SECRET}"}
 
     async def find() -> dict[str, Any] | None:
         return next((one for one in await office.calls(number) if one["state"] == "ended"), None)
 
     record = await until(find)
-    assert said(record) == [
+    conversed = [
         ("agent", AGENT["greeting"]),
         ("caller", QUESTION),
         ("agent", FIRST),
         ("agent", ANSWER),
     ]
-    [used] = [event["data"] for event in record["events"] if event["type"] == "tool"]
-    assert used == {
+    assert went_like(record, conversed), said(record)
+    used = [event["data"] for event in record["events"] if event["type"] == "tool"]
+    assert used[0] == {
         "name": "order_status",
         "arguments": {"order": "12"},
         "result": '{"status":"was sent on Monday"}',

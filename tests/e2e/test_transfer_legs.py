@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from livekit import rtc
 
-from stack.conversation import speak
 from stack.supervisor import Stack
 from telephony.softphone.call import PhoneCall
 from telephony.softphone.digest import Credentials
@@ -19,18 +18,18 @@ from telephony.softphone.phone import PhoneOptions, Softphone
 from tests.e2e import ear
 from tests.e2e.conftest import NUMBERS, Dial, Office
 from tests.e2e.ear import CALLER_HZ, HUMAN_HZ, hum, humming
+from tests.e2e.talking import has_told, say_until, went_like
 from tests.e2e.transferring import (
     LOST_LEG_S,
     NOT_ALLOWED,
     SUMMARY,
     ended_record,
     events,
-    has_told,
     hear_out,
-    press_and_hear,
+    is_passed_on,
     transferring_agent,
 )
-from tests.e2e.waiting import said, until
+from tests.e2e.waiting import PATIENCE_S, said, until
 from tests.servers.openai import openai_server
 from tests.servers.vendor import KEY, Answer, Brain, Vendor
 
@@ -58,7 +57,7 @@ class Carrier:
             self.calls.put_nowait(incoming)
 
     async def answered(self) -> tuple[IncomingCall, PhoneCall]:
-        incoming = await asyncio.wait_for(self.calls.get(), 30)
+        incoming = await asyncio.wait_for(self.calls.get(), PATIENCE_S)
         incoming.ring()
         return incoming, await incoming.answer()
 
@@ -137,10 +136,11 @@ async def test_a_bridge_over_the_carrier_has_its_outcome_and_relays_keys_where_t
             incoming, human = await carrier.answered()
             async with humming(caller, CALLER_HZ):
                 await ear.hears(human, "caller_dbfs")
+            await is_passed_on(office, number)
             await caller.send_dtmf("42")
-            await human.wait_for_digits(2)
+            await human.wait_for_digits(2, timeout_s=PATIENCE_S)
             await human.send_dtmf("5")
-            await caller.wait_for_digits(1)
+            await caller.wait_for_digits(1, timeout_s=PATIENCE_S)
             await human.hang_up()
             await asyncio.wait_for(caller.ended, LOST_LEG_S)
 
@@ -176,12 +176,13 @@ async def test_in_a_warm_transfer_over_the_carrier_no_key_of_one_reaches_the_oth
             await hear_out(caller)
             await caller.send_dtmf("1")
             incoming, human = await carrier.answered()
-            await human.wait_for_audio()
+            await human.wait_for_audio(timeout_s=PATIENCE_S)
             # On hold, the caller presses for nobody; the human's key is for the agent.
             await caller.send_dtmf("77")
             await human.send_dtmf("1")
             async with humming(caller, CALLER_HZ):
                 await ear.hears(human, "caller_dbfs")
+            await is_passed_on(office, number)
             await caller.send_dtmf("88")
             await human.send_dtmf("99")
             await human.hang_up()
@@ -194,7 +195,8 @@ async def test_in_a_warm_transfer_over_the_carrier_no_key_of_one_reaches_the_oth
                 headers={"X-Dialplane-Hops": "5"},
             )
             await hear_out(again)
-            await press_and_hear(again, "1")
+            await again.send_dtmf("1")
+            await has_told(office, number, NOT_ALLOWED)
             await again.hang_up()
 
     assert (incoming.callee, incoming.caller) == (ABROAD, number)
@@ -236,7 +238,7 @@ class Browser:
 
     async def hears(self, hz: float) -> None:
         """Return once somebody's tone is heard, whatever else was before."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             while abs(await self._heard.get() - hz) > 50:
                 pass
 
@@ -271,7 +273,7 @@ async def test_a_caller_in_a_browser_is_passed_on_too_over_a_number_of_the_proje
     carrier = Carrier()
     async with exchange(carrier) as phone:
         number, _ = await number_over(office, phone, None, PASSWORD)
-        agent = await transferring_agent(office, [ABROAD], fromNumber=number, acceptTimeoutS=20)
+        agent = await transferring_agent(office, [ABROAD], fromNumber=number, acceptTimeoutS=60)
         session = await office.api.post("/v1/voice/sessions", {"agentId": agent["id"]})
         call_id = str(uuid.UUID(session["id"].removeprefix("vs_")))
         browser = Browser()
@@ -282,10 +284,10 @@ async def test_a_caller_in_a_browser_is_passed_on_too_over_a_number_of_the_proje
                 office.api.post(f"/v1/calls/{call_id}/transfer", {"summary": SUMMARY})
             )
             incoming, human = await carrier.answered()
-            await human.wait_for_audio()
+            await human.wait_for_audio(timeout_s=PATIENCE_S)
             browser.hum(CALLER_HZ)
-            await human.play(await asyncio.to_thread(speak, "yes"))
-            assert (await passing)["outcome"] == "accepted"
+            passed = await say_until(human, "yes", passing)
+            assert passed["outcome"] == "accepted"
             async with humming(human, HUMAN_HZ):
                 await browser.hears(HUMAN_HZ)
                 await ear.hears(human, "caller_dbfs")
@@ -296,6 +298,7 @@ async def test_a_caller_in_a_browser_is_passed_on_too_over_a_number_of_the_proje
 
     assert (incoming.callee, incoming.caller) == (ABROAD, number)
     assert (record["endedBy"], record["endReason"]) == ("human", "hang_up")
+    assert [one["by"] for one in events(record, "transfer.accepted")] == ["word"]
     assert [(leg["target"], leg["outcome"]) for leg in record["legs"]] == [
         (None, "hang_up"),
         (ABROAD, "accepted"),
@@ -332,25 +335,32 @@ async def test_a_realtime_model_passes_a_call_on_and_goes_on_when_nobody_takes_i
             greeting="Hello.",
             voicePipelineMode="sts",
             models={"realtime": {"baseUrl": openai.base_url}},
-            transfer={"targets": [phone.uri("desk")]},
+            transfer={
+                "targets": [phone.uri("desk")],
+                "ringTimeoutS": 60,
+                "acceptTimeoutS": 60,
+            },
         )
         number = await office.number(agent["id"])
         async with dial(number) as caller:
             await hear_out(caller)
-            await caller.play(await asyncio.to_thread(speak, please))
-            await asyncio.wait_for(desk.did_all.wait(), 30)
+            await say_until(caller, please, desk.did_all.wait())
             await has_told(office, number, sorry)
             await caller.wait_for_quiet(quiet_s=1)
-            await caller.play(await asyncio.to_thread(speak, please))
-            _, human = await desk.answered()
-            await human.wait_for_audio()
+            _, human = await say_until(caller, please, desk.answered())
+            await human.wait_for_audio(timeout_s=PATIENCE_S)
             await human.send_dtmf("1")
             async with humming(caller, CALLER_HZ):
                 await ear.hears(human, "caller_dbfs")
+            await is_passed_on(office, number)
             await caller.hang_up()
             await asyncio.wait_for(human.ended, LOST_LEG_S)
 
     record = await ended_record(office, number)
     assert [leg["outcome"] for leg in record["legs"][1:]] == ["busy", "accepted"]
-    told = [text for who, text in said(record) if who == "agent"]
-    assert told == ["Hello.", "One moment.", sorry, "One moment."]
+    conversed = [
+        ("agent", "Hello."),
+        *(("caller", please), ("agent", "One moment."), ("agent", sorry)),
+        *(("caller", please), ("agent", "One moment.")),
+    ]
+    assert went_like(record, conversed, brain.fallback), said(record)

@@ -2,13 +2,12 @@
 
 import asyncio
 import time
-from collections import Counter
 from typing import Any
 
 from telephony.softphone.call import PhoneCall
 from telephony.softphone.phone import Softphone
 from tests.e2e.conftest import Office
-from tests.e2e.waiting import until
+from tests.e2e.waiting import PATIENCE_S, until
 
 SUMMARY = "A customer asks where a parcel is."
 NOT_ALLOWED = "That is not possible."
@@ -17,7 +16,7 @@ THANKS = "Thank you for waiting."
 HELD_S = 2
 LIFTED_AFTER_S = 1.0
 """Nobody lifts a telephone in the instant in which it rings."""
-LOST_LEG_S = 60
+LOST_LEG_S = 120
 """Now and then livekit-server keeps a leg for some 20 s after it hung up; and some to spare."""
 
 
@@ -39,9 +38,19 @@ async def transferring_agent(office: Office, targets: list[str], **policy: Any) 
     ]
     return await office.agent(
         script={"steps": steps, "errorReply": NOT_ALLOWED},
-        transfer={"targets": targets, "ringTimeoutS": 5, "acceptTimeoutS": 6, **policy},
+        transfer={"targets": targets, "ringTimeoutS": 60, "acceptTimeoutS": 60, **policy},
         silenceTimeoutS=300,
     )
+
+
+async def call_in_progress(office: Office, number: str) -> str:
+    """Return the id of the call to a number that is going on, once it is on record as answered."""
+
+    async def find() -> str | None:
+        found = (await office.api.get("/v1/calls", number=number, state="active"))["data"]
+        return found[0]["id"] if found else None
+
+    return await until(find)
 
 
 async def ended_record(office: Office, number: str) -> dict[str, Any]:
@@ -53,13 +62,20 @@ async def ended_record(office: Office, number: str) -> dict[str, Any]:
     return await until(find)
 
 
-async def has_told(office: Office, number: str, *texts: str) -> None:
-    """Wait until an agent has said these texts, and as often, in the only call of a number."""
+async def is_passed_on(office: Office, number: str) -> None:
+    """Wait until the last call of a number was passed on, as far as our side knows.
+
+    Whoever hangs up in the moment in which they first hear each other may be told as somebody who
+    hung up before: they hear each other before the job has heard that they do.
+    """
 
     async def find() -> bool | None:
-        [record] = await office.calls(number)
-        told = Counter(turn["text"] for turn in record["transcript"] if turn["speaker"] == "agent")
-        return True if told >= Counter(texts) else None
+        done = [
+            event["outcome"]
+            for record in (await office.calls(number))[:1]
+            for event in events(record, "transfer.completed")
+        ]
+        return True if "accepted" in done else None
 
     await until(find)
 
@@ -71,7 +87,7 @@ def events(record: dict[str, Any], event_type: str) -> list[dict[str, Any]]:
 
 async def next_answered(desk: Softphone, *, ring_s: float = 0.0) -> PhoneCall:
     """Answer the next call that comes to a telephone, once it has rung for so long."""
-    incoming = await desk.next_call(timeout_s=30)
+    incoming = await desk.next_call(timeout_s=PATIENCE_S)
     incoming.ring()
     await asyncio.sleep(ring_s)
     return await incoming.answer()
@@ -79,8 +95,8 @@ async def next_answered(desk: Softphone, *, ring_s: float = 0.0) -> PhoneCall:
 
 async def hear_out(call: PhoneCall, *, since_s: float = 0.0) -> None:
     """Wait until the agent has said something, to the end: the first thing, or since a moment."""
-    await call.wait_for_audio(timeout_s=30, since_s=since_s)
-    await call.wait_for_quiet(quiet_s=0.7)
+    await call.wait_for_audio(timeout_s=PATIENCE_S, since_s=since_s)
+    await call.wait_for_quiet(quiet_s=0.7, timeout_s=PATIENCE_S)
 
 
 async def press_and_hear(call: PhoneCall, key: str) -> None:

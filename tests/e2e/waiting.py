@@ -3,14 +3,18 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 Found = TypeVar("Found")
 
+PATIENCE_S: Final = 180.0
+"""For what comes in a second or in half a minute, on a machine a tenth as fast."""
 _POLL_S = 0.1
 
 
-async def until(find: Callable[[], Awaitable[Found | None]], *, timeout_s: float = 60.0) -> Found:
+async def until(
+    find: Callable[[], Awaitable[Found | None]], *, timeout_s: float = PATIENCE_S
+) -> Found:
     """Return the first thing found; fail when nothing is in time."""
     async with asyncio.timeout(timeout_s):
         while (found := await find()) is None:
