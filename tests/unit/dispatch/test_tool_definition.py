@@ -192,4 +192,4 @@ class TestArguments:
 
         assert complaints_about(parameters, {"a": "a" * 10_000 + "!"}) != ()
         # Python's own regular expressions would need longer than the universe is old.
-        assert time.monotonic() - began_s < 5
+        assert time.monotonic() - began_s < 30

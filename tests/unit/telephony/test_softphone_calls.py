@@ -99,7 +99,7 @@ async def test_a_cancelled_call_stops_ringing() -> None:
 async def test_a_call_that_rings_too_long_is_given_up() -> None:
     async with Softphone(on_call=never_answer) as callee, Softphone() as caller:
         with pytest.raises(CallNotAnswered) as unanswered:
-            await caller.call(callee.uri(CALLEE), ring_timeout_s=0.1)
+            await caller.call(callee.uri(CALLEE), ring_timeout_s=0.5)
         assert unanswered.value.last_status == 180
 
 

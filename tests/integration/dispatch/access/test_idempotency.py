@@ -14,7 +14,7 @@ from dispatch.store.request_claims import RequestClaims
 pytestmark = pytest.mark.integration
 
 PEPPER = SecretStr("pepper-of-the-tests")
-LEASE_S = 4.5
+LEASE_S = 9
 """Extended when a third is over: what is left must outlast the pauses of a busy machine."""
 REQUEST = RepeatableRequest("tenant", "pk_live_1", "order-1", b"POST /v1/agents\n{}")
 
