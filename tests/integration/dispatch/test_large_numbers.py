@@ -7,7 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from tests.builders.live_calls import Tenant, events_of, live_calls
-from tests.integration.dispatch.test_outbound import Switchboard, board
+from tests.integration.dispatch.outbound.conftest import Switchboard, board
 
 __all__ = ["board"]
 
