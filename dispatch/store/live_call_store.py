@@ -269,18 +269,19 @@ def _session_key(room_name: str, seat: str) -> str:
 
 def arrival_args(arrival: Arrival) -> tuple[str, str, str, str, str]:
     """Return what the scripts share: id, JSON, room, kind, our own number (empty for none)."""
-    text = orjson.dumps(
-        {
-            "kind": arrival.kind,
-            "direction": arrival.direction,
-            "room_name": arrival.room_name,
-            "caller_identity": arrival.caller_identity,
-            "called_number": arrival.did,
-            "caller_number": arrival.caller_number,
-            "sip_call_id": arrival.sip_call_id,
-            "carrier_call_id": arrival.carrier_call_id,
-        }
-    ).decode()
+    told = {
+        "kind": arrival.kind,
+        "direction": arrival.direction,
+        "room_name": arrival.room_name,
+        "caller_identity": arrival.caller_identity,
+        "called_number": arrival.did,
+        "caller_number": arrival.caller_number,
+        "sip_call_id": arrival.sip_call_id,
+        "carrier_call_id": arrival.carrier_call_id,
+    }
+    # Telephones name themselves, and Postgres takes no NUL: the call would not be on record.
+    storable = {name: value and value.replace("\0", "") for name, value in told.items()}
+    text = orjson.dumps(storable).decode()
     return str(arrival.call_id), text, arrival.room_name, arrival.kind, arrival.own_number or ""
 
 

@@ -250,6 +250,21 @@ async def test_what_is_too_much_to_be_written_at_once_is_written_in_parts(
     assert (await call_row(database, call_id)).state == "ended"
 
 
+async def test_a_caller_who_writes_a_nul_is_on_record(
+    redis: Redis, database: Database, drain: EventDrain, tenant: Tenant
+) -> None:
+    arrival = replace(
+        tenant.arrival(), caller_identity="sip_al\0ice", carrier_call_id="a\0@example.com"
+    )
+    calls = live_calls(redis)
+    await calls.admit(arrival)
+    await calls.end(arrival.call_id, HANG_UP)
+    await drained(drain)
+    assert await redis.xlen(redis_keys.EVENTS_REJECTED) == 0
+    row = await call_row(database, arrival.call_id)
+    assert (row.state, row.carrier_call_id) == ("missed", "a@example.com")
+
+
 async def test_a_text_too_long_for_an_index_is_not_taken_for_a_postgres_that_is_away(
     redis: Redis, database: Database, drain: EventDrain, tenant: Tenant
 ) -> None:
