@@ -199,6 +199,9 @@ class AgentProfile(AgentDraft):
     updated_at: datetime
     tools: tuple[ToolDefinition, ...] = ()
     """The tools of `tool_ids` as they were when the snapshot was made; only snapshots have them."""
+    revision: int = 0
+    """Grows with the commits that change the snapshot, the tools in it included; 0 was published
+    before there were revisions."""
 
     @property
     def is_voice_ready(self) -> bool:
@@ -234,7 +237,7 @@ class AgentVersion:
     """An agent as it was once, and who made it so."""
 
     profile: AgentProfile
-    """`version` and `updated_at` tell which one and when."""
+    """`version` and `updated_at` tell which one and when; it has no revision."""
     changed_by_kind: str
     """Kind of the `Actor`: key, user, admin or system."""
     changed_by_id: str

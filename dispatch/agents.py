@@ -205,10 +205,10 @@ class Agents:
         """
         async with self._database.transaction() as db:
             agent = await _get(db, principal, agent_id, for_update=True)
-            await agents.delete_agent(db, agent_id)
+            revision = await agents.delete_agent(db, agent_id)
             detached = await phone_numbers.detach_agent(db, agent_id)
             await _record(db, actor, "agent.deleted", agent, before=agent.draft)
-        await self._withdraw(agent_id, detached)
+        await self._withdraw(agent_id, revision, detached)
 
     async def _publish(self, agent: AgentProfile) -> None:
         try:
@@ -219,10 +219,12 @@ class Agents:
                 extra={"agent_id": str(agent.agent_id), "version": agent.version},
             )
 
-    async def _withdraw(self, agent_id: uuid.UUID, detached: Sequence[Route]) -> None:
+    async def _withdraw(
+        self, agent_id: uuid.UUID, revision: int, detached: Sequence[Route]
+    ) -> None:
         try:
             # The snapshot goes first: without it no call reaches the agent, whatever a route says.
-            await self._routes.withdraw_agent(agent_id)
+            await self._routes.withdraw_agent(agent_id, revision)
             for route in detached:
                 await self._routes.publish_route(route.did, route)
         except StoreUnavailable:

@@ -68,6 +68,8 @@ class PhoneNumber:
     created_at: datetime
     behaviour: NumberBehaviour | None = None
     """None while it does nothing beside letting its agent answer."""
+    revision: int = 0
+    """Of the row; as in `Route`."""
 
     @property
     def route(self) -> "Route":
@@ -80,6 +82,7 @@ class PhoneNumber:
             agent_id=self.inbound_agent_id,
             connection_id=self.connection_id,
             behaviour=self.behaviour,
+            revision=self.revision,
         )
 
 
@@ -96,6 +99,8 @@ class Route:
     connection_id: uuid.UUID
     behaviour: NumberBehaviour | None = None
     """None for most numbers: admission then has nothing to ask about."""
+    revision: int = 0
+    """Grows with the commits that change it; 0 was published before there were revisions."""
 
 
 ROUTE: Final = TypeAdapter(Route)

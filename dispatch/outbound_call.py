@@ -36,6 +36,8 @@ class CarrierTrunk:
     password_sealed: bytes | None = field(default=None, repr=False)
     data_key: WrappedKey | None = field(default=None, repr=False)
     """Opens the password."""
+    revision: int = 0
+    """Grows with the commits that change it; 0 was published before there were revisions."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -243,7 +243,7 @@ class PhoneNumbers:
                 raise NotFound("phone number", did)
             await record_number(db, principal.actor, "number.deleted", deleted, None)
         try:
-            await self._routes.withdraw_route(did)
+            await self._routes.withdraw_route(did, deleted.revision)
         except StoreUnavailable:
             logger.warning(
                 "A number is deleted but its route not withdrawn yet.",

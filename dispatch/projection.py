@@ -1,8 +1,10 @@
 """Keeps what the call path reads in Redis equal to what is on record in Postgres.
 
 Use cases publish by themselves, right after their commit. This is what repairs the rest: a process
-that died between commit and publication, a Redis that did not answer, one that lost its data, and
-two changes whose publications overtook each other.
+that died between commit and publication, a Redis that did not answer, and one that lost its data.
+
+What a use case publishes between a read here and the write that follows stays: every copy has the
+revision of the row it was made of, and Redis takes none that is earlier than what it has seen.
 """
 
 import asyncio
@@ -93,13 +95,13 @@ class Projection:
         while True:
             async with self._database.reading() as db:
                 batch = await agents.list_changed_since(db, since, after, _BATCH)
-                live = [profile for _, profile in batch if profile is not None]
+                live = [profile for _, _, profile in batch if profile is not None]
                 profiles = {agent.agent_id: agent for agent in await tools.with_tools(db, live)}
             await _gather(
                 self._routes.publish_agent(profiles[agent_id])
                 if agent_id in profiles
-                else self._routes.withdraw_agent(agent_id)
-                for agent_id, _ in batch
+                else self._routes.withdraw_agent(agent_id, revision)
+                for agent_id, revision, _ in batch
             )
             published += len(batch)
             if len(batch) < _BATCH:
@@ -124,7 +126,10 @@ class Projection:
         async with self._database.reading() as db:
             gone = await phone_numbers.list_gone_since(db, since)
         for start in range(0, len(gone), _BATCH):
-            await _gather(self._routes.withdraw_route(did) for did in gone[start : start + _BATCH])
+            await _gather(
+                self._routes.withdraw_route(did, revision)
+                for did, revision in gone[start : start + _BATCH]
+            )
         published = len(gone)
         after: uuid.UUID | None = None
         while True:
@@ -142,10 +147,10 @@ class Projection:
             async with self._database.reading() as db:
                 batch = await outbound_calls.list_trunks_changed_since(db, since, after, _BATCH)
             await _gather(
-                self._routes.withdraw_trunk(connection_id)
+                self._routes.withdraw_trunk(connection_id, revision)
                 if trunk is None
                 else self._routes.publish_trunk(trunk)
-                for connection_id, trunk in batch
+                for connection_id, revision, trunk in batch
             )
             if len(batch) < _BATCH:
                 return

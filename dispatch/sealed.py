@@ -50,3 +50,5 @@ class ProjectSecrets:
 
     data_key: WrappedKey
     secrets: tuple[SealedSecret, ...]
+    revision: int = 0
+    """Grows with the commits that change any of them; 0 was published before there were any."""

@@ -8,6 +8,7 @@ from dispatch.sealed import ProjectSecrets
 from dispatch.secrets.envelope import KeyRing
 from dispatch.secrets.values import from_bytes, purpose_of
 from dispatch.store import redis_keys
+from dispatch.store.publications import Publications
 from dispatch.store.redis_client import RedisClient, translate_redis_errors
 
 _COPY = TypeAdapter(ProjectSecrets)
@@ -36,6 +37,7 @@ class CallSecrets:
 
     def __init__(self, redis: RedisClient, keys: KeyRing) -> None:
         self._redis = redis
+        self._publications = Publications(redis)
         self._keys = keys
 
     async def for_call(self, project_id: uuid.UUID, provider: str) -> dict[str, str]:
@@ -57,10 +59,11 @@ class CallSecrets:
         return {}
 
     async def publish(self, project_id: uuid.UUID, secrets: ProjectSecrets) -> None:
-        """Make calls use these secrets from now on, all of them at once.
+        """Make calls use these secrets from now on, all at once, unless later ones are there.
 
         Raises:
             StoreUnavailable: Redis did not answer.
         """
-        with translate_redis_errors():
-            await self._redis.set(redis_keys.secrets(project_id), _COPY.dump_json(secrets))
+        await self._publications.publish_text(
+            redis_keys.secrets(project_id), secrets.revision, _COPY.dump_json(secrets)
+        )

@@ -35,7 +35,7 @@ async def read_project_secrets(db: ReadSession, project_id: uuid.UUID) -> Projec
     Raises:
         SecretUnreadable: The project never had a secret.
     """
-    data_key = await secrets.find_data_key(db, project_id)
-    if data_key is None:
+    found = await secrets.find_project_secrets(db, project_id)
+    if found is None:
         raise SecretUnreadable("The project has no data key.")
-    return ProjectSecrets(data_key, await secrets.list_secrets(db, project_id))
+    return found

@@ -51,7 +51,9 @@ class LuaScripts:
     def __init__(self, redis: RedisClient) -> None:
         self._redis = redis
 
-    async def run(self, name: str, keys: Sequence[str], args: Sequence[str | int | float]) -> Any:
+    async def run(
+        self, name: str, keys: Sequence[str], args: Sequence[str | bytes | int | float]
+    ) -> Any:
         """Run a script atomically and return its answer.
 
         Scripts compute some keys themselves (a number's route names its organisation), so Redis

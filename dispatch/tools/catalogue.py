@@ -175,8 +175,8 @@ class Tools:
                 db, actor, "tool.updated", project, tool_id, before=before.draft, after=draft
             )
             users = await tools.list_users(db, project_id, tool_id)
-            await tools.touch_agents(db, [agent.agent_id for agent in users])
-            changed = await tools.with_tools(db, users)
+            touched = await tools.touch_agents(db, [agent.agent_id for agent in users])
+            changed = await tools.with_tools(db, touched)
         await self._publish(changed)
         return tool
 

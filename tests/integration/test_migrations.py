@@ -87,6 +87,57 @@ def test_an_agents_voice_of_old_is_found_among_its_models(empty_database: str) -
     assert row == ("en-gb",)
 
 
+def test_rows_of_before_have_a_revision_and_every_commit_a_greater_one(
+    empty_database: str,
+) -> None:
+    command.upgrade(alembic_config(empty_database), "0014")
+    url = empty_database.replace("+psycopg", "")
+    with psycopg.connect(url, autocommit=True) as connection:
+        add_agent(connection)
+        seen = []
+        for touch in ("updated_at = now()", "version = 2", "updated_at = now()"):
+            command.upgrade(alembic_config(empty_database), "0015")
+            seen.append(revision_of_agent(connection))
+            connection.execute(f"UPDATE agents SET {touch}")
+            seen.append(revision_of_agent(connection))
+            command.downgrade(alembic_config(empty_database), "0014")
+    before, touched, anew, still, again, last = seen
+    assert 0 < before < touched < anew == still < again < last
+
+
+def test_every_table_that_is_published_counts_its_revisions(empty_database: str) -> None:
+    upgrade_to_head(empty_database)
+    with psycopg.connect(empty_database.replace("+psycopg", "")) as connection:
+        counted = connection.execute(
+            "SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname = 'give_next_revision'"
+        ).fetchall()
+    tables = Table.metadata.sorted_tables
+    published = {table.name for table in tables if "revision" in table.columns}
+    assert {name for (name,) in counted} == published
+
+
+def add_agent(connection: psycopg.Connection) -> None:
+    """Put an agent on record, with the organisation and project that it needs."""
+    organization_id, project_id, agent_id = (str(uuid.uuid4()) for _ in range(3))
+    connection.execute("INSERT INTO organizations (id, name) VALUES (%s, 'O')", [organization_id])
+    connection.execute(
+        "INSERT INTO projects (id, organization_id, name) VALUES (%s, %s, 'P')",
+        [project_id, organization_id],
+    )
+    connection.execute(
+        "INSERT INTO agents (id, organization_id, project_id, version, draft)"
+        " VALUES (%s, %s, %s, 1, '{}')",
+        [agent_id, organization_id, project_id],
+    )
+
+
+def revision_of_agent(connection: psycopg.Connection) -> int:
+    """Return the revision of the only agent."""
+    row = connection.execute("SELECT revision FROM agents").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def agent_versions(url: str) -> list[tuple[int, Any]]:
     """Return the versions and drafts of all agents."""
     with psycopg.connect(url.replace("+psycopg", "")) as connection:

@@ -208,19 +208,21 @@ async def update_agent(db: WriteSession, agent_id: uuid.UUID, draft: AgentDraft)
     return to_profile((await db.execute(statement)).scalar_one())
 
 
-async def delete_agent(db: WriteSession, agent_id: uuid.UUID) -> None:
-    """Mark an agent as deleted."""
-    await db.execute(
+async def delete_agent(db: WriteSession, agent_id: uuid.UUID) -> int:
+    """Mark an agent as deleted; return the revision of that."""
+    statement = (
         update(AgentRow)
         .where(AgentRow.id == agent_id)
         .values(deleted_at=func.now(), updated_at=func.now())
+        .returning(AgentRow.revision)
     )
+    return (await db.execute(statement)).scalar_one()
 
 
 async def list_changed_since(
     db: ReadSession, since: datetime | None, after: uuid.UUID | None, limit: int
-) -> Sequence[tuple[uuid.UUID, AgentProfile | None]]:
-    """Return agents of all tenants by id, each with its profile, or None when it is deleted.
+) -> Sequence[tuple[uuid.UUID, int, AgentProfile | None]]:
+    """Return agents of all tenants by id, with revision and profile, None for one that is deleted.
 
     Args:
         db: An open transaction.
@@ -234,7 +236,7 @@ async def list_changed_since(
     if after is not None:
         query = query.where(AgentRow.id > after)
     rows = (await db.scalars(query)).all()
-    return [(row.id, None if row.deleted_at else to_profile(row)) for row in rows]
+    return [(row.id, row.revision, None if row.deleted_at else to_profile(row)) for row in rows]
 
 
 def _to_version(agent: AgentProfile, row: AgentVersionRow) -> AgentVersion:
@@ -243,6 +245,8 @@ def _to_version(agent: AgentProfile, row: AgentVersionRow) -> AgentVersion:
         **row.draft,
         "version": row.version,
         "updated_at": row.created_at,
+        # It is looked at and never published.
+        "revision": 0,
     }
     return AgentVersion(
         profile=AgentProfile.model_validate(profile),
@@ -264,6 +268,7 @@ def to_profile(row: AgentRow) -> AgentProfile:
             "version": row.version,
             "created_at": row.created_at,
             "updated_at": row.updated_at,
+            "revision": row.revision,
         }
     )
 

@@ -200,20 +200,20 @@ async def limits_of(db: ReadSession, connection_id: uuid.UUID) -> tuple[int | No
 async def find_trunk(db: ReadSession, connection_id: uuid.UUID) -> CarrierTrunk | None:
     """Return where a connection's calls go; None when it only calls in, or is deleted."""
     found = await _trunks(db, [connection_id])
-    return found[0][1] if found else None
+    return found[0][2] if found else None
 
 
 async def list_trunks_of(db: ReadSession, project_id: uuid.UUID) -> Sequence[CarrierTrunk]:
     """Return where a project's calls go, by connection; without those that only call in."""
     query = select(CarrierConnectionRow.id).where(CarrierConnectionRow.project_id == project_id)
     found = await _trunks(db, (await db.scalars(query)).all())
-    return [trunk for _, trunk in found if trunk is not None]
+    return [trunk for _, _, trunk in found if trunk is not None]
 
 
 async def list_trunks_changed_since(
     db: ReadSession, since: datetime | None, after: uuid.UUID | None, limit: int
-) -> Sequence[tuple[uuid.UUID, CarrierTrunk | None]]:
-    """Return all tenants' connections with their trunks, None for those without; as in `agents`."""
+) -> Sequence[tuple[uuid.UUID, int, CarrierTrunk | None]]:
+    """Return all tenants' connections with revisions and trunks, if they have one; as `agents`."""
     query = select(CarrierConnectionRow.id).order_by(CarrierConnectionRow.id).limit(limit)
     if since is not None:
         query = query.where(CarrierConnectionRow.updated_at >= since)
@@ -224,14 +224,14 @@ async def list_trunks_changed_since(
 
 async def _trunks(
     db: ReadSession, ids: Sequence[uuid.UUID]
-) -> list[tuple[uuid.UUID, CarrierTrunk | None]]:
+) -> list[tuple[uuid.UUID, int, CarrierTrunk | None]]:
     query = (
         select(CarrierConnectionRow, DataKeyRow)
         .outerjoin(DataKeyRow, DataKeyRow.project_id == CarrierConnectionRow.project_id)
         .where(CarrierConnectionRow.id.in_(ids))
         .order_by(CarrierConnectionRow.id)
     )
-    return [(row.id, _to_trunk(row, key)) for row, key in await db.execute(query)]
+    return [(row.id, row.revision, _to_trunk(row, key)) for row, key in await db.execute(query)]
 
 
 def _to_trunk(row: CarrierConnectionRow, key: DataKeyRow | None) -> CarrierTrunk | None:
@@ -244,6 +244,7 @@ def _to_trunk(row: CarrierConnectionRow, key: DataKeyRow | None) -> CarrierTrunk
         username=row.termination_username,
         password_sealed=row.termination_password_sealed,
         data_key=None if key is None else WrappedKey(key.id, key.key_id, key.wrapped),
+        revision=row.revision,
     )
 
 

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -42,7 +42,9 @@ async def insert_number(db: WriteSession, new: NewNumber) -> PhoneNumber | None:
     number_id = (await db.execute(statement)).scalar_one_or_none()
     if number_id is None:
         return None
-    return await find_number(db, new.project_id, number_id)
+    # The insert drew its revision before it waited for a deletion of the same number, if it did;
+    # the next one is later than the deletion's.
+    return await _changed(db, new.project_id, number_id, updated_at=func.now())
 
 
 async def find_number(
@@ -138,24 +140,26 @@ async def detach_agent(db: WriteSession, agent_id: uuid.UUID) -> tuple[Route, ..
         .where(PhoneNumberRow.inbound_agent_id == agent_id)
         .values(inbound_agent_id=None, updated_at=func.now())
         .returning(PhoneNumberRow)
+        .execution_options(populate_existing=True)
     )
     rows = await db.scalars(statement)
     return tuple(_to_route(row) for row in rows if row.deleted_at is None)
 
 
 async def delete_number(db: WriteSession, project_id: uuid.UUID, did: E164) -> PhoneNumber | None:
-    """Mark a number as deleted and return it as it was; None when there is none."""
+    """Mark a number as deleted; return it as it was, under the revision of that, or None."""
     query = _live_numbers(project_id).where(PhoneNumberRow.did == did)
     row = (await db.execute(query.with_for_update(of=PhoneNumberRow))).one_or_none()
     if row is None:
         return None
     number = _to_number(row)
-    await db.execute(
+    statement = (
         update(PhoneNumberRow)
         .where(PhoneNumberRow.id == number.id)
         .values(deleted_at=func.now(), updated_at=func.now())
+        .returning(PhoneNumberRow.revision)
     )
-    return number
+    return replace(number, revision=(await db.execute(statement)).scalar_one())
 
 
 async def list_changed_since(
@@ -175,17 +179,17 @@ async def list_changed_since(
     return [(row.id, _to_route(row)) for row in await db.scalars(query)]
 
 
-async def list_gone_since(db: ReadSession, since: datetime | None) -> tuple[E164, ...]:
-    """Return the numbers that were deleted since (None: ever) and are nobody's now."""
+async def list_gone_since(db: ReadSession, since: datetime | None) -> tuple[tuple[E164, int], ...]:
+    """Return the numbers that were deleted since (None: ever) and are nobody's, with revisions."""
     live = select(PhoneNumberRow.did).where(PhoneNumberRow.deleted_at.is_(None))
     query = (
-        select(PhoneNumberRow.did)
+        select(PhoneNumberRow.did, func.max(PhoneNumberRow.revision))
         .where(PhoneNumberRow.deleted_at.is_not(None), PhoneNumberRow.did.not_in(live))
-        .distinct()
+        .group_by(PhoneNumberRow.did)
     )
     if since is not None:
         query = query.where(PhoneNumberRow.updated_at >= since)
-    return tuple(await db.scalars(query))
+    return tuple((did, revision) for did, revision in await db.execute(query))
 
 
 def _live_numbers(project_id: uuid.UUID) -> AnySelect:
@@ -212,6 +216,7 @@ def _to_number(row: AnyRow) -> PhoneNumber:
         status_reason=number.sync_error,
         created_at=number.created_at,
         behaviour=_behaviour_of(number),
+        revision=number.revision,
     )
 
 
@@ -224,6 +229,7 @@ def _to_route(row: PhoneNumberRow) -> Route:
         agent_id=row.inbound_agent_id,
         connection_id=row.connection_id,
         behaviour=_behaviour_of(row),
+        revision=row.revision,
     )
 
 

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from dispatch.sealed import ProjectSecrets, SealedSecret, WrappedKey
@@ -139,6 +139,12 @@ async def reseal_termination_password(
     )
 
 
+async def find_project_secrets(db: ReadSession, project_id: uuid.UUID) -> ProjectSecrets | None:
+    """Return all of a project's secrets with their key, or None when it never had one."""
+    found = await _with_secrets(db, select(DataKeyRow).where(DataKeyRow.project_id == project_id))
+    return found[0][1] if found else None
+
+
 async def list_changed_since(
     db: ReadSession, since: datetime | None, after: uuid.UUID | None, limit: int
 ) -> Sequence[tuple[uuid.UUID, ProjectSecrets]]:
@@ -155,13 +161,23 @@ async def list_changed_since(
         query = query.where(DataKeyRow.updated_at >= since)
     if after is not None:
         query = query.where(DataKeyRow.project_id > after)
+    return await _with_secrets(db, query)
+
+
+async def _with_secrets(
+    db: ReadSession, query: Select[DataKeyRow]
+) -> Sequence[tuple[uuid.UUID, ProjectSecrets]]:
     keys = (await db.scalars(query)).all()
     found: dict[uuid.UUID, list[SealedSecret]] = {key.project_id: [] for key in keys}
     secrets = select(SecretRow).where(SecretRow.project_id.in_(found)).order_by(SecretRow.provider)
     for row in await db.scalars(secrets):
         found[row.project_id].append(_to_secret(row))
     return [
-        (key.project_id, ProjectSecrets(_to_key(key), tuple(found[key.project_id]))) for key in keys
+        (
+            key.project_id,
+            ProjectSecrets(_to_key(key), tuple(found[key.project_id]), key.revision),
+        )
+        for key in keys
     ]
 
 

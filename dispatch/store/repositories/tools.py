@@ -125,11 +125,18 @@ async def list_users(
     return tuple(to_profile(row) for row in await db.scalars(query))
 
 
-async def touch_agents(db: WriteSession, agent_ids: Iterable[uuid.UUID]) -> None:
-    """Note that agents' snapshots are out of date, for the projection."""
-    await db.execute(
-        update(AgentRow).where(AgentRow.id.in_(list(agent_ids))).values(updated_at=func.now())
+async def touch_agents(
+    db: WriteSession, agent_ids: Iterable[uuid.UUID]
+) -> tuple[AgentProfile, ...]:
+    """Note that agents' snapshots are out of date; return the agents under their new revisions."""
+    statement = (
+        update(AgentRow)
+        .where(AgentRow.id.in_(list(agent_ids)))
+        .values(updated_at=func.now())
+        .returning(AgentRow)
+        .execution_options(populate_existing=True)
     )
+    return tuple(to_profile(row) for row in await db.scalars(statement))
 
 
 async def with_tools(db: ReadSession, agents: Sequence[AgentProfile]) -> list[AgentProfile]:

@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import ForeignKey, Identity, Index, Integer, String, Text, func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from dispatch.store.tables.base import Table
+from dispatch.store.tables.base import Published, Table
 
 
-class AgentRow(Table):
+class AgentRow(Published, Table):
     """An agent: its draft as JSON, its identity as columns."""
 
     __tablename__ = "agents"

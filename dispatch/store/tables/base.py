@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import MetaData, Text
+from sqlalchemy import BigInteger, MetaData, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from dispatch.store.column_types import E164Text, UtcDateTime
 from telephony.e164 import E164
@@ -29,3 +29,11 @@ class Table(DeclarativeBase):
         dict[str, Any]: JSONB,
         list[str]: ARRAY(Text),
     }
+
+
+class Published:
+    """A row that calls read a copy of in Redis."""
+
+    revision: Mapped[int] = mapped_column(BigInteger, server_default=text("nextval('revisions')"))
+    """Grows with every commit that sets `updated_at`, by a trigger: whatever changes the copy must
+    set it. Of two copies the one with the greater revision is the later one."""

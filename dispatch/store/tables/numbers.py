@@ -19,11 +19,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from dispatch.store.tables.base import Table
+from dispatch.store.tables.base import Published, Table
 from telephony.e164 import E164
 
 
-class CarrierConnectionRow(Table):
+class CarrierConnectionRow(Published, Table):
     """How one carrier reaches us for one project: becomes trunks and a rule in LiveKit."""
 
     __tablename__ = "carrier_connections"
@@ -54,7 +54,7 @@ class CarrierConnectionRow(Table):
     deleted_at: Mapped[datetime | None]
 
 
-class PhoneNumberRow(Table):
+class PhoneNumberRow(Published, Table):
     """A DID, the agents it is assigned to, and whether LiveKit holds it yet."""
 
     __tablename__ = "phone_numbers"

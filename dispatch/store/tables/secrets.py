@@ -6,10 +6,10 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, LargeBinary, String, func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from dispatch.store.tables.base import Table
+from dispatch.store.tables.base import Published, Table
 
 
-class DataKeyRow(Table):
+class DataKeyRow(Published, Table):
     """The key that seals a project's secrets, wrapped by an installation key."""
 
     __tablename__ = "data_keys"

@@ -148,7 +148,7 @@ async def test_names_a_route_that_is_missing_or_old(number: Number) -> None:
     await routes.publish_route(did(1), replace(route, agent_id=uuid.uuid4()))
     assert "an agent it had before" in (await number.explain()).sentence
 
-    await routes.withdraw_route(did(1))
+    await routes.withdraw_route(did(1), route.revision)
     assert "not in Redis yet" in (await number.explain()).sentence
 
 
