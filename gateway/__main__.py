@@ -10,6 +10,7 @@ from dispatch.logs import configure_logging
 from dispatch.settings import DispatchSettings
 from gateway.app import OpenServices, create_app
 from gateway.bootstrap import open_services
+from gateway.http_protocol import JoiningProtocol
 from gateway.services import Services
 from gateway.settings import GatewaySettings
 from telephony.settings import LiveKitSettings
@@ -38,7 +39,7 @@ def main() -> None:
         host=settings.gateway_host,
         port=settings.gateway_port,
         loop="uvloop",
-        http="httptools",
+        http=JoiningProtocol,
         ws="none",
         # Our own middleware logs requests, without the numbers their paths can hold.
         access_log=False,

@@ -7,12 +7,20 @@ from contextlib import asynccontextmanager
 import uvicorn
 from fastapi import FastAPI
 
+from gateway.http_protocol import JoiningProtocol
+
 
 @asynccontextmanager
 async def listening(app: FastAPI) -> AsyncIterator[str]:
     """Serve an application that is open already on a free port; yields its address."""
     config = uvicorn.Config(
-        app, host="127.0.0.1", port=0, lifespan="off", log_level="error", ws="none"
+        app,
+        host="127.0.0.1",
+        port=0,
+        http=JoiningProtocol,
+        ws="none",
+        lifespan="off",
+        log_level="error",
     )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
