@@ -1,6 +1,7 @@
 """The way to Redis: one client per process, and one place where its errors are translated."""
 
 import asyncio
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,7 +10,14 @@ from redis import DriverInfo
 from redis.asyncio import Connection, ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ConstantBackoff
-from redis.exceptions import BusyLoadingError, MaxConnectionsError, ReadOnlyError, RedisError
+from redis.exceptions import (
+    BusyLoadingError,
+    ClusterDownError,
+    MaxConnectionsError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+)
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeout
 
@@ -27,6 +35,10 @@ _DRIVER = DriverInfo()
 
 _RETRIES = 1
 _RETRY_PAUSE_S = 0.05
+
+_REFUSES = re.compile(r"(^|: -)(OOM|MISCONF|NOREPLICAS|READONLY) ")
+"""What a Redis says that takes no writes. To a script Redis 6 says it within another error:
+`Error running script (call to f_…): @user_script:1: @user_script: 1: -OOM command not allowed`."""
 
 
 class _DirectConnection(Connection):
@@ -142,6 +154,6 @@ def translate_redis_errors() -> Iterator[None]:
         raise StoreUnavailable("Redis did not answer.") from exc
     except RedisError as exc:
         # With a full memory or a failing disk Redis answers and refuses: nothing was changed.
-        if str(exc).startswith(("OOM", "MISCONF", "NOREPLICAS", "CLUSTERDOWN")):
+        if isinstance(exc, OutOfMemoryError | ClusterDownError) or _REFUSES.search(str(exc)):
             raise StoreUnavailable("Redis cannot take writes now.") from exc
         raise

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from dispatch.calls import Admitted
+from dispatch.calls import Admitted, RefusalReason, Refused
 from dispatch.errors import StoreUnavailable
 from dispatch.store.lua_scripts import LuaScripts
 from dispatch.store.redis_client import connect_redis, translate_redis_errors
@@ -103,4 +103,38 @@ async def test_a_redis_that_stands_still_is_given_up_and_used_again_once_it_goes
 
         only.socket_timeout = only.socket_connect_timeout = 30
         assert await client.strlen("another") == 0
+        await client.aclose()
+
+
+@pytest.mark.parametrize(
+    ("refuse", "take"),
+    [
+        (["CONFIG", "SET", "maxmemory", "1"], ["CONFIG", "SET", "maxmemory", "0"]),
+        (["REPLICAOF", "127.0.0.1", "1"], ["REPLICAOF", "NO", "ONE"]),
+        (
+            ["CONFIG", "SET", "min-replicas-to-write", "1"],
+            ["CONFIG", "SET", "min-replicas-to-write", "0"],
+        ),
+    ],
+    ids=["full memory", "a replica", "too few replicas"],
+)
+async def test_a_redis_that_takes_no_writes_is_away_for_calls_and_for_all_else(
+    tmp_path: Path, refuse: list[str], take: list[str]
+) -> None:
+    with running_redis(tmp_path) as url:
+        client, tenant = connect_redis(url), Tenant()
+        await tenant.publish(client, balance=1_000_000)
+        calls, arrival = live_calls(client), tenant.arrival()
+        await calls.admit(arrival)
+        await client.execute_command(*refuse)
+        # A call in progress goes on for as long as it is funded.
+        with pytest.raises(StoreUnavailable):
+            await calls.beat(arrival.call_id)
+        refused = await calls.admit(tenant.arrival())
+        assert isinstance(refused, Refused)
+        assert refused.reason is RefusalReason.STORE_UNAVAILABLE
+        with pytest.raises(StoreUnavailable), translate_redis_errors():
+            await client.set("key", "value")
+        await client.execute_command(*take)
+        assert (await calls.beat(arrival.call_id)).known
         await client.aclose()
