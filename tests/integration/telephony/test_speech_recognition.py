@@ -1,5 +1,6 @@
 """Recognition of the phrases of a telephone menu, spoken by espeak-ng, at the quality of a call."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -136,3 +137,67 @@ def test_calls_with_different_phrases_share_the_engine_at_the_same_time() -> Non
 
     with ThreadPoolExecutor(4) as threads:
         assert list(threads.map(call, agents)) == [phrases[0] for phrases in agents]
+
+
+SENTENCES = (
+    "Harbour Books. How can I help you?",
+    "We are open from nine to five.",
+    "We are at twelve Harbour Street.",
+    "Thank you for calling. Goodbye.",
+)
+FRAME = 160
+"""Samples of a packet of 20 ms."""
+
+Damage = Callable[[NDArray[np.int16], np.random.Generator], NDArray[np.int16]]
+
+
+def without(share: float) -> Damage:
+    """Lose packets."""
+
+    def lose(sound: NDArray[np.int16], chance: np.random.Generator) -> NDArray[np.int16]:
+        frames = sound[: len(sound) // FRAME * FRAME].reshape(-1, FRAME).copy()
+        frames[chance.random(len(frames)) < share] = 0
+        return frames.reshape(-1)
+
+    return lose
+
+
+def with_pauses(frames: int, *, instead: bool) -> Damage:
+    """Fall silent three times, in the midst of words or instead of them."""
+
+    def pause(sound: NDArray[np.int16], chance: np.random.Generator) -> NDArray[np.int16]:
+        silence = np.zeros(frames * FRAME, np.int16)
+        for _ in range(3):
+            place = int(chance.integers(0, len(sound)))
+            after = sound[place + len(silence) if instead else place :]
+            sound = np.concatenate([sound[:place], silence, after])
+        return sound
+
+    return pause
+
+
+def cut(start: float, end: float) -> Damage:
+    """Keep a part only."""
+    return lambda sound, _: sound[round(start * len(sound)) : round(end * len(sound))]
+
+
+DAMAGES = {
+    "5 % lost": without(0.05),
+    "20 % lost": without(0.2),
+    "40 % lost": without(0.4),
+    "100 ms holes": with_pauses(5, instead=True),
+    "400 ms holes": with_pauses(20, instead=True),
+    "40 ms pauses": with_pauses(2, instead=False),
+    "400 ms pauses": with_pauses(20, instead=False),
+    "without its first fifth": cut(0.2, 1),
+    "without its first half": cut(0.5, 1),
+    "without its second half": cut(0, 0.5),
+    "without its last fifth": cut(0, 0.8),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_sound_that_broke_on_its_way_is_taken_for_no_other_phrase(damage: Damage) -> None:
+    for seed, sentence in enumerate(SENTENCES):
+        sound = damage(on_the_phone(sentence, "en-us+f2", 170), np.random.default_rng(seed))
+        assert pocketsphinx.recognise(sound, 8_000, SENTENCES).text in {sentence, ""}
