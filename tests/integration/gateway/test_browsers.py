@@ -34,6 +34,16 @@ async ([base, key, agentId]) => {
   return opened.json();
 }
 """
+REFUSED = """
+async ([base, key, agentId]) => {
+  const refused = await fetch(`${base}/v1/chat/sessions`, {
+    method: "POST",
+    headers: { "X-API-Key": key, "Content-Type": "application/json" },
+    body: JSON.stringify({ agent_id: agentId }),
+  });
+  return { status: refused.status, ...(await refused.json()) };
+}
+"""
 OPEN_AT_SERVER = """
 async () => (await fetch("/api/chat/start", { method: "POST" })).json()
 """
@@ -129,17 +139,23 @@ async def test_a_page_chats_in_a_session_its_server_has_opened(
         assert await page.evaluate(CHAT, [address, opened]) == CHATTED
 
 
-async def test_another_sites_page_is_told_nothing_at_all(
+async def test_another_sites_page_is_told_why_it_is_refused_and_nothing_else(
     gateway: Gateway, browser: Browser, site: Site
 ):
     key, agent_id = await widget(gateway)
     page = await browser.new_page()
     async with listening(gateway.app) as address:
         await page.goto(f"http://{OTHER}:{site.port}/")
-        refused = await page.evaluate(
-            f"(told) => ({OPEN_HERE})(told).catch((error) => error.name)", [address, key, agent_id]
+        refused = await page.evaluate(REFUSED, [address, key, agent_id])
+        assert refused == {"status": 403, "detail": "This key may not be used from this page."}
+        # A server's key without domains shows no page anything.
+        server = await gateway.tenant()
+        asked = f"{address}/v1/agents"
+        failed = await page.evaluate(
+            "([at, key]) => fetch(at, { headers: { 'x-api-key': key } }).catch((no) => no.name)",
+            [asked, server.key],
         )
-    assert refused == "TypeError"
+        assert failed == "TypeError"
 
 
 async def test_the_reference_page_sends_requests_with_one_key_for_all(
