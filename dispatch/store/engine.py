@@ -9,8 +9,16 @@ from typing import Any, NewType
 import orjson
 from psycopg import AsyncCursor
 from psycopg.abc import Params, Query
-from sqlalchemy import Row, Select
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from psycopg.errors import FeatureNotSupported, ReadOnlySqlTransaction
+from sqlalchemy import Row, Select, event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    InternalError,
+    NotSupportedError,
+    OperationalError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
@@ -62,6 +70,7 @@ class Database:
         )
         # A restarted Postgres must cost a reconnect, not one failed request per connection.
         self._engine = create(pool_pre_ping=True)
+        event.listen(self._engine.sync_engine, "handle_error", _leave_a_standby)
         # Connects at its first use only. Asking whether a connection is alive would double the
         # round trips of a single statement, which can as well be asked again.
         self._glancing_engine = create(isolation_level="AUTOCOMMIT")
@@ -145,6 +154,22 @@ class _Cursor(AsyncCursor[Any]):
             raise
 
 
+def _leave_a_standby(context: ExceptionContext) -> None:
+    """Give up the connections to a Postgres that became a standby, as after a failover.
+
+    It answers, and goes on refusing writes, for as long as it is asked; a new connection finds the
+    Postgres that took over.
+    """
+    connection, error = context.connection, context.original_exception
+    # What a standby says depends on whether the connection has been reading before.
+    refuses = isinstance(error, ReadOnlySqlTransaction) or (
+        isinstance(error, FeatureNotSupported) and "during recovery" in str(error)
+    )
+    is_reading = connection and connection.get_execution_options().get("postgresql_readonly")
+    if refuses and not is_reading:
+        context.is_disconnect = True
+
+
 @contextmanager
 def _translated_errors() -> Iterator[None]:
     """Turn a lost or refused connection into `StoreUnavailable`; let everything else through."""
@@ -152,3 +177,7 @@ def _translated_errors() -> Iterator[None]:
         yield
     except (OperationalError, InterfaceError, PoolTimeout) as exc:
         raise StoreUnavailable("Postgres did not answer.") from exc
+    except (InternalError, NotSupportedError) as exc:
+        if exc.connection_invalidated:
+            raise StoreUnavailable("Postgres takes no writes now.") from exc
+        raise

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy.exc import InternalError
 
 from dispatch.errors import StoreUnavailable
 from dispatch.store.engine import Database
+from dispatch.store.migrate import upgrade_to_head
 from dispatch.store.tables import OrganizationRow
 from stack.ports import free_port
 from stack.postgres import PostgresServer
@@ -20,6 +22,12 @@ pytestmark = pytest.mark.integration
 async def count_organizations(database: Database) -> int:
     async with database.reading() as db:
         return (await db.execute(select(func.count()).select_from(OrganizationRow))).scalar_one()
+
+
+def make_standby(server_dir: Path) -> None:
+    """Let the Postgres of a directory begin as a standby: it answers and takes no writes."""
+    [data] = [path.parent for path in server_dir.rglob("global") if path.is_dir()]
+    (data / "standby.signal").touch()
 
 
 async def test_a_transaction_is_committed_when_its_block_ends(database: Database) -> None:
@@ -44,6 +52,38 @@ async def test_postgres_refuses_to_write_while_reading(database: Database) -> No
     with pytest.raises(InternalError, match="read-only"):
         async with database.reading() as db:
             await db.execute(insert(OrganizationRow).values(name="Acme"))
+
+
+async def test_a_postgres_that_became_a_standby_is_left_for_the_one_that_took_over(
+    server_dir: Path,
+) -> None:
+    with PostgresServer(server_dir, durable=False) as server:
+        upgrade_to_head(server.url)
+        server.stop()
+        make_standby(server_dir)
+        server.start()
+        database = Database(server.url, pool_size=1)
+
+        async def write() -> None:
+            async with database.transaction() as db:
+                db.add(OrganizationRow(name="Acme"))
+
+        async def backend() -> int:
+            async with database.reading() as db:
+                return (await db.execute(select(func.pg_backend_pid()))).scalar_one()
+
+        with pytest.raises(StoreUnavailable):
+            await write()
+        before = await backend()
+        # It says something else to a connection that has been reading.
+        with pytest.raises(StoreUnavailable):
+            await write()
+        assert await backend() != before
+        with psycopg.connect(server.url.replace("+psycopg", ""), autocommit=True) as other:
+            other.execute("SELECT pg_promote()")
+        await write()
+        assert await count_organizations(database) == 1
+        await database.aclose()
 
 
 async def test_reads_of_one_block_see_the_same_moment(database: Database) -> None:
