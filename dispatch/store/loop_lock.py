@@ -52,12 +52,16 @@ class LoopLock:
         return self._held
 
     async def _take_or_check(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        if self._held:
-            await connection.execute("SELECT 1")
-            return
-        cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", [self._key])
-        row = await cursor.fetchone()
-        self._held = bool(row and row[0])
+        # A standby gives locks, too, beside the primary's: after a failover two processes, of which
+        # one has stayed with the old primary, would both hold one.
+        cursor = await connection.execute(
+            "SELECT pg_is_in_recovery(), CASE WHEN pg_is_in_recovery() THEN false"
+            " WHEN %s THEN true ELSE pg_try_advisory_lock(%s) END",
+            [self._held, self._key],
+        )
+        is_standby, self._held = await cursor.fetchone() or (True, False)
+        if is_standby:
+            raise psycopg.OperationalError("This Postgres is a standby.")
 
     async def _connected(self) -> psycopg.AsyncConnection[Any]:
         if self._connection is None:

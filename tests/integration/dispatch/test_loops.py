@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -17,7 +18,9 @@ from dispatch.store.loop_lock import LoopLock
 from dispatch.store.loop_signals import LoopSignals
 from dispatch.store.redis_client import RedisClient, connect_redis
 from stack.ports import free_port
+from stack.postgres import PostgresServer
 from tests.builders.installation_keys import KEYS_TEXT
+from tests.integration.dispatch.test_engine import make_standby
 
 pytestmark = pytest.mark.integration
 
@@ -57,6 +60,19 @@ class TestLock:
             with pytest.raises(StoreUnavailable):
                 await lock.hold()
             assert await lock.hold()
+
+    async def test_a_standby_gives_none_until_it_took_over(self, server_dir: Path) -> None:
+        with PostgresServer(server_dir, durable=False) as server:
+            server.stop()
+            make_standby(server_dir)
+            server.start()
+            async with LoopLock(server.url, "a") as lock:
+                with pytest.raises(StoreUnavailable):
+                    await lock.hold()
+                with psycopg.connect(server.url.replace("+psycopg", "")) as other:
+                    other.execute("SELECT pg_promote()")
+                assert await lock.hold()
+                assert await lock.hold()
 
     async def test_says_when_postgres_is_not_there(self) -> None:
         url = f"postgresql+psycopg://nobody@127.0.0.1:{free_port()}/none"
