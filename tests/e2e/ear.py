@@ -171,30 +171,6 @@ def loudest(found: Sequence[Window], pitch: str, start_s: float, end_s: float) -
     return max(levels, default=SILENCE_DBFS)
 
 
-def first(
-    found: Sequence[Window], after_s: float, pitch: str, *, dbfs: float = HEARD_DBFS
-) -> float:
-    """Return when a pitch was first heard after a moment.
-
-    Raises:
-        AssertionError: It never was.
-    """
-    for one in found:
-        if one.at_s >= after_s and getattr(one, pitch) > dbfs:
-            return one.at_s
-    raise AssertionError(f"{pitch} was never heard")
-
-
-def first_music(found: Sequence[Window], after_s: float) -> float:
-    """Return when music was first heard after a moment."""
-    return next(one.at_s for one in found if one.at_s >= after_s and one.is_music)
-
-
-def last_music(found: Sequence[Window]) -> float:
-    """Return when music was last heard."""
-    return next(one.at_s for one in reversed(found) if one.is_music)
-
-
 async def hears(call: PhoneCall, pitch: str, after_s: float = 0.0) -> float:
     """Wait until a pitch was heard after a moment; return when it was."""
 

@@ -31,6 +31,7 @@ from tests.e2e.transferring import (
     ended_record,
     events,
     hear_out,
+    is_briefed,
     is_passed_on,
     next_answered,
     transferring_agent,
@@ -64,7 +65,7 @@ async def test_in_a_warm_transfer_everybody_hears_whom_they_should_and_nobody_el
                 async with humming(human, HUMAN_HZ):
                     # While the human is briefed, the caller hears music.
                     await ear.hears_speech(human, answered_s)
-                    await hear_out(human)
+                    await is_briefed(office, number)
                     await ear.hears_music(caller, answered_s)
                     accepted_s = time.monotonic()
                     await human.send_dtmf("1")

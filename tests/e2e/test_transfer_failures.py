@@ -26,6 +26,7 @@ from tests.e2e.transferring import (
     ended_record,
     events,
     hear_out,
+    is_briefed,
     is_passed_on,
     next_answered,
     transferring_agent,
@@ -214,7 +215,7 @@ async def test_a_caller_who_hangs_up_takes_the_target_down_whether_it_rings_or_t
             await human.wait_for_audio(timeout_s=PATIENCE_S)
             if until_stage == "merged":
                 async with ear.humming(caller, ear.CALLER_HZ):
-                    await hear_out(human)
+                    await is_briefed(office, number)
                     await human.send_dtmf("1")
                     await ear.hears(human, "caller_dbfs")
                 await is_passed_on(office, number)

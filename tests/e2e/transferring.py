@@ -80,6 +80,19 @@ async def is_passed_on(office: Office, number: str) -> None:
     await until(find)
 
 
+async def is_briefed(office: Office, number: str) -> None:
+    """Wait until whom the last call of a number is passed to was told all about it.
+
+    A gap in what they hear is no end.
+    """
+
+    async def find() -> bool | None:
+        records = (await office.calls(number))[:1]
+        return True if any(events(record, "transfer.briefed") for record in records) else None
+
+    await until(find)
+
+
 def events(record: dict[str, Any], event_type: str) -> list[dict[str, Any]]:
     """Return what the events of one type say, in order."""
     return [event["data"] for event in record["events"] if event["type"] == event_type]
