@@ -61,6 +61,9 @@ _TRUNK_TIMEOUT: Final = timedelta(seconds=120)
 """LiveKit compares a new trunk with every number it holds: measured 0.6 s more for each full
 shard that is there already, on a busy 2-core machine, and 100 shards are 100,000 numbers."""
 
+_MAY_TAKE: Final = {"convergence": timedelta(minutes=30), "projection": timedelta(minutes=10)}
+"""Runs that are long where numbers are many: one new trunk beside fifty takes half a minute."""
+
 _UNANSWERED_INTERVAL: Final = timedelta(seconds=1)
 """How soon a call is tried after a worker became free."""
 
@@ -176,7 +179,7 @@ def build_dispatch(
     provisioning = Provisioning(database, trunks, settings, keys)
     return Dispatch(
         loops=[
-            Loop(name, work, interval, locks.get(name))
+            Loop(name, work, interval, locks.get(name), _MAY_TAKE.get(name, timedelta(0)))
             for name, work, interval in (
                 ("convergence", provisioning.run_once, settings.converge_interval),
                 ("drain", drain.run_once, _AT_ONCE),

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
@@ -18,6 +19,9 @@ _LONGEST_BACKOFF_S: Final = 5.0
 
 _STANDBY_S: Final = 1.0
 """How soon another process takes a loop over when the one that ran it has died."""
+
+_STILL_AT_WORK: Final = timedelta(seconds=10)
+"""How often a run that takes long says so: well within the life of a beat."""
 
 _DEAF_S: Final = 0.2
 """A loop that has not ended so long after it was cancelled did not hear of it."""
@@ -61,6 +65,9 @@ class Loop:
     """Pause after a run that went well, cut short when the loop is woken."""
     lock: Lock | None = None
     """None for work that several processes may do at once."""
+    may_take: timedelta = timedelta(0)
+    """For how long a run says that it is still at work. One that goes on for longer counts as hung
+    some seconds later, as all do that never say so."""
 
 
 class LoopRunner:
@@ -98,13 +105,33 @@ class LoopRunner:
             if self._loop.lock is not None and not await self._loop.lock.hold():
                 # Another process runs this loop and beats for it.
                 return None
-            done = await self._loop.run_once()
+            async with self._heard_of():
+                done = await self._loop.run_once()
         except (DispatchError, TelephonyError) as exc:
             return await self._failed(exc, None)
         except Exception as exc:  # noqa: BLE001 - a bug in one loop must not stop the others
             return await self._failed(exc, exc)
         await self._succeeded(str(getattr(done, "sentence", "")))
         return self._loop.interval.total_seconds()
+
+    @asynccontextmanager
+    async def _heard_of(self) -> AsyncGenerator[None]:
+        """Let a run that may take long be heard of meanwhile, in an `async with`."""
+        telling = asyncio.create_task(self._tell_of_work())
+        try:
+            yield
+        finally:
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
+
+    async def _tell_of_work(self) -> None:
+        began = datetime.now(UTC)
+        while (now := datetime.now(UTC)) - began < self._loop.may_take:
+            if now > began + _STILL_AT_WORK:
+                since = began.isoformat(timespec="seconds")
+                is_well = self._failing_since is None
+                await self._beat(ok=is_well, detail=f"At work since {since}.")
+            await asyncio.sleep(_STILL_AT_WORK.total_seconds())
 
     async def _succeeded(self, detail: str) -> None:
         if self._failing_since is not None:

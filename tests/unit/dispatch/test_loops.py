@@ -128,6 +128,26 @@ async def test_a_bug_stops_nothing_and_is_logged_with_its_traceback(
     assert signals.beats[1] == (True, "All is well.")
 
 
+async def test_a_run_that_takes_long_is_heard_of_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loops, "_STILL_AT_WORK", timedelta(milliseconds=1))
+    signals = FakeSignals(turns=1)
+
+    async def take_long() -> Done:
+        async with asyncio.timeout(30):
+            while len(signals.beats) < 2:
+                await asyncio.sleep(0)
+        return Done("All is well.")
+
+    loop = Loop("convergence", take_long, timedelta(0), may_take=timedelta(hours=1))
+    task = asyncio.create_task(LoopRunner(loop, signals).run())
+    await asyncio.wait_for(signals.done.wait(), 30)
+    task.cancel()
+
+    *meanwhile, last = signals.beats
+    assert all(ok and detail.startswith("At work since ") for ok, detail in meanwhile)
+    assert last == (True, "All is well.")
+
+
 async def test_leaves_work_and_wake_ups_to_the_process_that_holds_the_lock(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
