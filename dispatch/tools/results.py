@@ -66,5 +66,6 @@ def _decoded(response: httpx.Response, body: bytes) -> str:
 def _compact(text: str) -> str:
     try:
         return orjson.dumps(orjson.loads(text)).decode()
-    except ValueError:
+    except (ValueError, TypeError):
+        # No JSON, or nested deeper than orjson writes, which is less than it reads.
         return text
