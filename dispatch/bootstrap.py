@@ -29,6 +29,7 @@ from dispatch.settings import DispatchSettings
 from dispatch.store.engine import Database
 from dispatch.store.loop_lock import LoopLock
 from dispatch.store.loop_signals import LoopSignals
+from dispatch.store.publications import Publications
 from dispatch.store.redis_client import RedisClient, connect_redis
 from dispatch.tools.addresses import AllowedHosts
 from dispatch.tools.model_servers import model_server_client
@@ -174,7 +175,9 @@ def build_dispatch(
     embedding_charges = EmbeddingCharges(database, usage)
     chats = ChatSessions(database, charges)
     keys = KeyRing.parse(settings.dialplane_secrets_keys.get_secret_value())
-    projection = Projection(database, Routes(redis), Balances(redis), CallSecrets(redis, keys))
+    projection = Projection(
+        database, Publications(redis), Routes(redis), Balances(redis), CallSecrets(redis, keys)
+    )
     outbound = OutboundDispatcher(database, redis, rooms, settings)
     provisioning = Provisioning(database, trunks, settings, keys)
     return Dispatch(

@@ -1,13 +1,15 @@
 """Keeps what the call path reads in Redis equal to what is on record in Postgres.
 
 Use cases publish by themselves, right after their commit. This is what repairs the rest: a process
-that died between commit and publication, a Redis that did not answer, and one that lost its data.
+that died between commit and publication, a Redis that did not answer, one that lost its data, and a
+Postgres that lost its last commits.
 
 What a use case publishes between a read here and the write that follows stays: every copy has the
 revision of the row it was made of, and Redis takes none that is earlier than what it has seen.
 """
 
 import asyncio
+import logging
 import uuid
 from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
@@ -19,15 +21,19 @@ from dispatch.credits import BELIEVED_AFTER, RECENT, Credits
 from dispatch.routes import Routes
 from dispatch.secrets.call_secrets import CallSecrets
 from dispatch.store.engine import Database
+from dispatch.store.publications import Publications
 from dispatch.store.repositories import (
     accounts,
     agents,
     ledger,
     outbound_calls,
     phone_numbers,
+    revisions,
     secrets,
     tools,
 )
+
+log = logging.getLogger(__name__)
 
 _BATCH = 50
 """Rows read at a time. All are written to Redis at once, so it must stay well below the client's
@@ -54,8 +60,14 @@ class Projection:
     """Postgres to Redis: agents, routes, secrets, and balances that are missing or behind."""
 
     def __init__(
-        self, database: Database, routes: Routes, balances: Balances, call_secrets: CallSecrets
+        self,
+        database: Database,
+        publications: Publications,
+        routes: Routes,
+        balances: Balances,
+        call_secrets: CallSecrets,
     ) -> None:
+        self._publications = publications
         self._call_secrets = call_secrets
         self._database = database
         self._routes = routes
@@ -67,12 +79,14 @@ class Projection:
     async def run_once(self) -> Projected:
         """Publish everything on the first run, and afterwards what changed lately.
 
-        Everything is published again when Redis turns out to have lost its data.
+        Everything is published again when Redis turns out to have lost its data, or Postgres to be
+        behind what was published.
 
         Raises:
             StoreUnavailable: Postgres or Redis did not answer; the next run starts where this one
                 did.
         """
+        await self._follow_record_back()
         since = None if await self._has_lost_data() else self._seen_until
         async with self._database.reading() as db:
             now = await accounts.current_time(db)
@@ -84,6 +98,24 @@ class Projection:
         balances = await self._repair_balances(since)
         self._seen_until = now - _OVERLAP
         return Projected(since is None, published, routes, balances, published_secrets)
+
+    async def _follow_record_back(self) -> None:
+        """Believe a Postgres that lost commits, as a replica or a backup has, and not Redis."""
+        # Asked first: what was published by then had been drawn by then.
+        published = await self._publications.latest_revision()
+        async with self._database.reading() as db:
+            drawn = await revisions.last_revision(db)
+        if published <= drawn:
+            return
+        log.warning(
+            "The record has lost commits that calls follow; everything is published as it is now.",
+            extra={"published": published, "drawn": drawn},
+        )
+        self._seen_until = None
+        # In this order: cut off in between, it is seen again.
+        await self._publications.forget_revisions()
+        async with self._database.transaction() as db:
+            await revisions.continue_after(db, published)
 
     async def _has_lost_data(self) -> bool:
         """Whether a balance that was there is gone: no balance is ever deleted."""

@@ -27,6 +27,7 @@ _KEYS = {
     "command": redis_keys.command(""),
     "commands": redis_keys.commands("", "").removesuffix(":"),
     "events": redis_keys.EVENTS,
+    "latest_revision": redis_keys.LATEST_REVISION,
     "leases_number": redis_keys.leases_number(""),
     "leases_organization": redis_keys.leases_organization(""),
     "outbound_live": redis_keys.outbound_live(""),

@@ -15,6 +15,9 @@ from dispatch.store.redis_client import RedisClient, translate_redis_errors
 _REMEMBERED_S: Final = 3_600
 """Longer than a copy that was read before the next commit can still be on its way."""
 
+_SCANNED: Final = 1_000
+"""Keys that Redis looks at before it answers others again."""
+
 
 class Publications:
     """Writes copies, each with the revision of the row it was made of (`tables.base.Published`).
@@ -24,6 +27,7 @@ class Publications:
     """
 
     def __init__(self, redis: RedisClient) -> None:
+        self._redis = redis
         self._scripts = LuaScripts(redis)
 
     async def publish_text(self, key: str, revision: int, text: str | bytes) -> None:
@@ -42,6 +46,18 @@ class Publications:
             revision: The row's since it was deleted, so that copies made before stay away, too.
         """
         await self._run("withdraw", key, revision)
+
+    async def latest_revision(self) -> int:
+        """Return the greatest revision that any copy had; 0 when none is known of."""
+        with translate_redis_errors():
+            return int(await self._redis.get(redis_keys.LATEST_REVISION) or 0)
+
+    async def forget_revisions(self) -> None:
+        """Take the next copy of everything, whatever its revision; the latest stays known."""
+        with translate_redis_errors():
+            remembered = self._redis.scan_iter(redis_keys.revision("*"), count=_SCANNED)
+            async for key in remembered:
+                await self._redis.unlink(key)
 
     async def _run(self, script: str, key: str, revision: int, *copy: str | bytes | int) -> None:
         with translate_redis_errors():

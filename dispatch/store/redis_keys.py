@@ -5,6 +5,7 @@
 | `dp:route:{did}` | string, JSON `Route`, with the number's behaviour if it has one | while the number exists | number use cases, projection | admit script, explain |
 | `dp:agent:{agent_id}` | hash: profile (JSON `AgentProfile`), ready, needed_secrets, version, name, organization_id, project_id | while the agent exists | agent use cases, projection | admit, open scripts, explain |
 | `dp:revision:{copy}` | string, the revision of the row that a copy (`route:{did}`, `agent:{agent_id}`, `secrets:…`, `trunk:…`) was last made of, or withdrawn with | 1 h after that | publish, withdraw scripts | the same |
+| `dp:latest-revision` | string, the greatest of all these | forever | publish, withdraw scripts | projection |
 | `dp:secrets:{project_id}` | string, JSON `ProjectSecrets`: sealed values and the wrapped key that opens them | while the project has secrets | secrets use cases, rotation, projection | worker, chat, tools |
 | `dp:credential:{digest}` | hash: owner (JSON `Credential`), organization_id, version, and by API whom its requests are counted for and how many a minute are allowed | 60 s | authentication | authenticate script |
 | `dp:access:{organization_id}` | string, the organisation's access version: what was read before it is not believed | 1 h after the last change | use cases of keys, members and limits | authenticate script |
@@ -51,6 +52,7 @@ EVENTS_GROUP = "record"
 EVENTS_REJECTED = "dp:events:rejected"
 CALLS_RINGING = "dp:calls:ringing"
 CALLS_LIVE = "dp:calls:live"
+LATEST_REVISION = "dp:latest-revision"
 RESERVATIONS = "dp:reservations"
 WORKERS = "dp:workers"
 

@@ -23,6 +23,7 @@ from dispatch.secrets.call_secrets import CallSecrets
 from dispatch.store.credential_cache import CredentialCache
 from dispatch.store.engine import Database
 from dispatch.store.loop_signals import LoopSignals
+from dispatch.store.publications import Publications
 from dispatch.store.redis_client import RedisClient
 from dispatch.tenants import Tenants
 from tests.builders.installation_keys import KEYS
@@ -71,7 +72,9 @@ def use_cases_over() -> UseCasesOver:
             agents=Agents(database, routes),
             numbers=PhoneNumbers(database, routes, signals, ["127.0.0.0/8"]),
             connections=CarrierConnections(database, KEYS),
-            projection=Projection(database, routes, balances, CallSecrets(redis, KEYS)),
+            projection=Projection(
+                database, Publications(redis), routes, balances, CallSecrets(redis, KEYS)
+            ),
             routes=routes,
             balances=balances,
             signals=signals,

@@ -8,6 +8,7 @@ from typing import Any, cast
 import psycopg
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import text
 
 from dispatch.accounts import Principal
 from dispatch.agent_profile import AgentDraft, AgentProfile
@@ -20,6 +21,7 @@ from dispatch.secrets.vault import Secrets
 from dispatch.store import redis_keys
 from dispatch.store.engine import Database
 from dispatch.store.redis_client import RedisClient
+from dispatch.store.repositories import revisions
 from dispatch.store.tables import PhoneNumberRow
 from dispatch.terminations import TerminationDraft, Terminations
 from dispatch.tool_definition import ToolDraft
@@ -227,6 +229,33 @@ async def test_a_number_that_waited_for_its_deletion_is_later_than_that(
 
     assert row.deleted_at is not None
     assert there.revision > row.revision
+
+
+async def test_a_record_that_lost_commits_is_followed_back(
+    use_cases: UseCases,
+    database: Database,
+    owner: Principal,
+    answered: tuple[PhoneNumber, AgentProfile],
+) -> None:
+    number, first = answered
+    second = await new_agent(use_cases, owner, "Second")
+    await use_cases.projection.run_once()
+    lost = await use_cases.numbers.assign(owner, number.id, inbound_agent_id=second.agent_id)
+    async with database.transaction() as db:
+        # As a replica has it that heard of the agent last.
+        await revisions.continue_after(db, second.revision)
+        await db.execute(
+            text("UPDATE phone_numbers SET inbound_agent_id = :first, revision = :revision"),
+            {"first": first.agent_id, "revision": number.revision},
+        )
+    run = await use_cases.projection.run_once()
+
+    assert run.full
+    assert await agent_on(use_cases, number) == first.agent_id
+    again = await use_cases.numbers.assign(owner, number.id, inbound_agent_id=second.agent_id)
+    assert again.revision > lost.revision
+    assert await agent_on(use_cases, number) == second.agent_id
+    assert not (await use_cases.projection.run_once()).full
 
 
 async def published(redis: RedisClient) -> dict[str, Any]:
