@@ -7,7 +7,7 @@ import uuid
 from pathlib import Path
 
 import pytest
-from redis.asyncio import Redis
+from redis.asyncio import Redis, SSLConnection
 
 from dispatch.calls import Admitted, RefusalReason, Refused
 from dispatch.errors import StoreUnavailable
@@ -73,6 +73,11 @@ async def test_scripts_run_after_redis_forgot_them(redis: Redis, tenant: Tenant)
     await calls.admit(tenant.arrival())
     await redis.script_flush()
     assert isinstance(await calls.admit(tenant.arrival()), Admitted)
+
+
+def test_an_encrypted_address_is_spoken_to_encrypted() -> None:
+    pool = connect_redis("rediss://127.0.0.1:1/0").connection_pool
+    assert issubclass(pool.connection_class, SSLConnection)
 
 
 MORE_THAN_A_SOCKET_TAKES = "x" * 32_000_000
