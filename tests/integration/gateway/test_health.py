@@ -6,10 +6,17 @@ from dispatch.store import redis_keys
 from dispatch.store.loop_signals import LoopSignals
 from dispatch.store.redis_client import RedisClient
 from dispatch.workers import WorkerPresence
+from gateway import readiness
 from gateway.readiness import LOOPS
 from tests.integration.gateway.serving import Gateway
 
 pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What answers late, on a machine that is busy, answers; what is away is told at once."""
+    monkeypatch.setattr(readiness, "CHECK_TIMEOUT_S", 60.0)
 
 
 async def beat_all(redis: RedisClient) -> None:
