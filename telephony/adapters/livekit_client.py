@@ -1,7 +1,6 @@
 """The only LiveKit API client, and the only place where its failures become `telephony.errors`."""
 
 import asyncio
-import random
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,13 @@ from typing import Final, Self, TypeVar
 import aiohttp
 from google.protobuf.message import DecodeError
 from livekit import api
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_random_exponential,
+)
 
 from telephony.errors import (
     TrunkConflict,
@@ -24,9 +30,8 @@ from telephony.settings import LiveKitSettings
 
 VENDOR: Final = "livekit"
 
-_PAUSES_S: Final = (0.1, 0.2)
-"""Longest pause before each repetition; the SDK makes one attempt against a self-hosted server, so
-repeating is ours."""
+_REPETITIONS: Final = 2
+"""The SDK makes one attempt against a self-hosted server, so repeating is ours."""
 
 _SIGNED_FOR: Final = timedelta(minutes=10)
 _SIGNED_AGAIN_AFTER_S: Final = 300.0
@@ -43,10 +48,17 @@ class LiveKitClient:
 
     def __init__(self, settings: LiveKitSettings) -> None:
         self.settings = settings
+        self._silent_s = settings.livekit_timeout.total_seconds()
         self._session: aiohttp.ClientSession | None = None
         self._api: api.LiveKitAPI | None = None
         self._room_maker: api.LiveKitAPI | None = None
         self._signed_at_s = 0.0
+        self._repeating = AsyncRetrying(
+            retry=retry_if_exception_type(VendorUnavailable),
+            stop=stop_after_attempt(_REPETITIONS) | stop_after_delay(self._silent_s),
+            wait=wait_random_exponential(multiplier=0.1, max=0.5),
+            reraise=True,
+        )
 
     async def __aenter__(self) -> Self:
         # An HTTP session belongs to the running loop, so it cannot be made any earlier.
@@ -113,7 +125,7 @@ class LiveKitClient:
             raise RuntimeError("the LiveKit client is used outside of its `async with`")
         # Here and not in the session: the SDK sends each request with a timeout of its own, which
         # is none. Source: livekit-api 1.2.2 twirp_client.py, request.
-        limit_s = None if rings else self.settings.livekit_timeout.total_seconds()
+        limit_s = None if rings else self._silent_s
         with translated_errors(operation):
             async with asyncio.timeout(limit_s):
                 return await send(self._api)
@@ -128,17 +140,17 @@ class LiveKitClient:
         Raises:
             VendorError: As `once`, after the last of three attempts.
         """
-        # Not by tenacity, which takes a fifth of what the SDK does, also when nothing is repeated.
-        loop = asyncio.get_running_loop()
-        silent_at_s = loop.time() + self.settings.livekit_timeout.total_seconds()
-        for pause_s in _PAUSES_S:
-            try:
+        asked_at_s = time.monotonic()
+        try:
+            # Not by tenacity: it would take a fifth of what the SDK does where nothing is repeated.
+            return await self.once(operation, send)
+        except VendorUnavailable:
+            if time.monotonic() - asked_at_s >= self._silent_s:
+                raise
+        async for attempt in self._repeating.copy():
+            with attempt:
                 return await self.once(operation, send)
-            except VendorUnavailable:
-                if loop.time() >= silent_at_s:
-                    raise
-            await asyncio.sleep(random.uniform(0, pause_s))  # noqa: S311 - no secret
-        return await self.once(operation, send)
+        raise AssertionError("tenacity either returns or raises")
 
 
 @contextmanager
