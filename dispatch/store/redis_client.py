@@ -36,6 +36,7 @@ _DRIVER = DriverInfo()
 _RETRIES = 1
 _RETRY_PAUSE_S = 0.05
 
+_IS_REPLICA = re.compile(r"(^|: -)READONLY ")
 _REFUSES = re.compile(r"(^|: -)(OOM|MISCONF|NOREPLICAS|READONLY) ")
 """What a Redis says that takes no writes. To a script Redis 6 says it within another error:
 `Error running script (call to f_…): @user_script:1: @user_script: 1: -OOM command not allowed`."""
@@ -67,6 +68,18 @@ class _DirectConnection(Connection):
             # The library waits for the rest, and for no longer than it may.
             command, check_health = [], False
         await super().send_packed_command(command, check_health)
+
+    async def read_response(self, *args: Any, **options: Any) -> Any:
+        """Read an answer as the library does; leave a server that has become a replica.
+
+        After a failover the address leads to another one, but a connection to the old may live on.
+        """
+        try:
+            return await super().read_response(*args, **options)  # type: ignore[no-untyped-call]
+        except RedisError as exc:
+            if isinstance(exc, ReadOnlyError) or _IS_REPLICA.search(str(exc)):
+                await self.disconnect(nowait=True)
+            raise
 
 
 class _PatientPool(ConnectionPool):

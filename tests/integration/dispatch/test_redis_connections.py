@@ -143,3 +143,20 @@ async def test_a_redis_that_takes_no_writes_is_away_for_calls_and_for_all_else(
         await client.execute_command(*take)
         assert (await calls.beat(arrival.call_id)).known
         await client.aclose()
+
+
+async def test_a_server_that_became_a_replica_is_left_for_what_its_address_leads_to_now(
+    tmp_path: Path,
+) -> None:
+    with running_redis(tmp_path) as url:
+        client, tenant = connect_redis(url, max_connections=1), Tenant()
+        calls, arrival = live_calls(client), tenant.arrival()
+        await tenant.publish(client, balance=1_000_000)
+        await calls.admit(arrival)
+        await client.execute_command("REPLICAOF", "127.0.0.1", "1")
+        for refused in (client.set("key", "value"), calls.beat(arrival.call_id)):
+            connection = await client.client_id()
+            with pytest.raises(StoreUnavailable), translate_redis_errors():
+                await refused
+            assert await client.client_id() != connection
+        await client.aclose()
