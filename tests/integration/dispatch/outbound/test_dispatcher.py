@@ -65,11 +65,18 @@ async def test_a_call_becomes_a_room_with_a_job_that_finds_carrier_and_admission
     assert not isinstance(await board.live.admit(arrival_of(request.call), "AJ_second"), Admitted)
 
 
-async def test_no_more_calls_begin_in_a_second_than_the_carrier_takes(board: Switchboard) -> None:
+async def test_no_more_calls_begin_in_a_second_than_the_carrier_takes(
+    board: Switchboard, redis: Redis
+) -> None:
     first, second, third = [await board.place() for _ in range(3)]
     done = await board.dispatcher.run_once()
-    assert (done.begun, done.waiting) == (2, 1)
-    assert board.rung(first, second, third) == [True, True, False]
+    begun_ms = [await redis.hget(redis_keys.call(each), "ringing_at_ms") for each in (first, third)]
+    if begun_ms[1] is not None:
+        # The machine stood still for so long that the third was right.
+        assert int(begun_ms[1]) - int(begun_ms[0]) >= 1_000
+    else:
+        assert (done.begun, done.waiting) == (2, 1)
+        assert board.rung(first, second, third) == [True, True, False]
 
 
 async def test_no_call_is_looked_at_that_waits_for_a_carrier_known_to_be_full(
