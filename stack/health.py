@@ -9,6 +9,9 @@ from typing import Any
 from stack.ports import LOOPBACK
 
 TIMEOUT_S = 2.0
+"""A datagram may be lost: then it is asked again."""
+HTTP_TIMEOUT_S = 10.0
+"""Who takes a connection on a busy machine answers, sooner or later."""
 
 
 def http_answers(port: int, path: str = "/") -> bool:
@@ -22,7 +25,7 @@ def http_get(port: int, path: str) -> tuple[int, bytes]:
     Plain `http.client`: this runs fifty times a second while parts start, and a full client would
     take the processor they need.
     """
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=TIMEOUT_S)
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=HTTP_TIMEOUT_S)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
