@@ -75,7 +75,7 @@ class _DirectConnection(Connection):
         After a failover the address leads to another one, but a connection to the old may live on.
         """
         try:
-            return await super().read_response(*args, **options)  # type: ignore[no-untyped-call]
+            return await super().read_response(*args, **options)
         except RedisError as exc:
             if isinstance(exc, ReadOnlyError) or _IS_REPLICA.search(str(exc)):
                 await self.disconnect(nowait=True)
