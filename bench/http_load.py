@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import aiohttp
 
 _WARM_UP = 20
-BLOCKS = 6
+"""Requests before anything counts, at least one of each client: they open connections."""
+BLOCKS = 12
 """Blocks of either side, in the order A B B A."""
 
 _KEPT_S = 3
@@ -48,9 +49,8 @@ async def compare_endpoints(
     loads = Load(), Load()
     connector = aiohttp.TCPConnector(limit=clients, keepalive_timeout=_KEPT_S)
     async with aiohttp.ClientSession(connector=connector) as http:
-        for _ in range(_WARM_UP):
-            await _send(http, ours)
-            await _send(http, bare)
+        for target in (ours, bare):
+            await _block(http, target, Load(), _WARM_UP // clients + 1, clients)
         for turn in range(BLOCKS):
             pair = list(zip((ours, bare), loads, strict=True))
             for target, load in pair if turn % 2 == 0 else reversed(pair):
