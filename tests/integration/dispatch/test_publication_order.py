@@ -62,6 +62,9 @@ class SlowRedis:
         return self._change is None
 
 
+Overtaken = Callable[[str, Change], tuple[SlowRedis, UseCases]]
+
+
 class HeldRedis:
     """Redis to which copies are on their way until a test delivers them."""
 
@@ -77,6 +80,17 @@ class HeldRedis:
             self.held.append(arguments)
             return None
         return await self._redis.evalsha(*arguments)
+
+
+@pytest.fixture
+def overtaken(use_cases_over: UseCasesOver, database: Database, redis: RedisClient) -> Overtaken:
+    """Build use cases whose write of a key is overtaken by a change."""
+
+    def build(key: str, change: Change) -> tuple[SlowRedis, UseCases]:
+        way = SlowRedis(redis, key, change)
+        return way, use_cases_over(database, cast("RedisClient", way))
+
+    return build
 
 
 @pytest.fixture
@@ -106,9 +120,7 @@ async def agent_on(use_cases: UseCases, number: PhoneNumber) -> uuid.UUID | None
 @pytest.mark.parametrize("slow", ["projection", "use case"])
 async def test_a_number_assigned_meanwhile_stays_with_its_new_agent(
     use_cases: UseCases,
-    use_cases_over: UseCasesOver,
-    database: Database,
-    redis: RedisClient,
+    overtaken: Overtaken,
     owner: Principal,
     answered: tuple[PhoneNumber, AgentProfile],
     slow: str,
@@ -120,8 +132,7 @@ async def test_a_number_assigned_meanwhile_stays_with_its_new_agent(
         await use_cases.numbers.assign(owner, number.id, inbound_agent_id=second.agent_id)
         assert await agent_on(use_cases, number) == second.agent_id
 
-    way = SlowRedis(redis, redis_keys.route(NUMBER), assign)
-    late = use_cases_over(database, cast("RedisClient", way))
+    way, late = overtaken(redis_keys.route(NUMBER), assign)
     if slow == "projection":
         await late.projection.run_once()
     else:
@@ -133,17 +144,13 @@ async def test_a_number_assigned_meanwhile_stays_with_its_new_agent(
 
 async def test_a_number_deleted_meanwhile_stays_unknown(
     use_cases: UseCases,
-    use_cases_over: UseCasesOver,
-    database: Database,
-    redis: RedisClient,
+    overtaken: Overtaken,
     owner: Principal,
     answered: tuple[PhoneNumber, AgentProfile],
 ) -> None:
     number, _ = answered
-    way = SlowRedis(
-        redis, redis_keys.route(NUMBER), lambda: use_cases.numbers.delete(owner, NUMBER)
-    )
-    await use_cases_over(database, cast("RedisClient", way)).projection.run_once()
+    way, late = overtaken(redis_keys.route(NUMBER), lambda: use_cases.numbers.delete(owner, NUMBER))
+    await late.projection.run_once()
 
     assert way.was_overtaken
     assert await use_cases.routes.get_route(number.number) is None
@@ -151,23 +158,20 @@ async def test_a_number_deleted_meanwhile_stays_unknown(
 
 async def test_a_number_created_anew_is_not_withdrawn_with_the_one_before(
     use_cases: UseCases,
-    use_cases_over: UseCasesOver,
-    database: Database,
-    redis: RedisClient,
+    overtaken: Overtaken,
     owner: Principal,
     stranger: Principal,
     answered: tuple[PhoneNumber, AgentProfile],
 ) -> None:
     number, _ = answered
     theirs = await new_agent(use_cases, stranger, "Theirs")
-    way = SlowRedis(
-        redis,
+    way, late = overtaken(
         redis_keys.route(NUMBER),
         lambda: use_cases.numbers.create(
             stranger, provider="custom", number=NUMBER, agent_id=theirs.agent_id
         ),
     )
-    await use_cases_over(database, cast("RedisClient", way)).numbers.delete(owner, NUMBER)
+    await late.numbers.delete(owner, NUMBER)
 
     assert way.was_overtaken
     assert await agent_on(use_cases, number) == theirs.agent_id
@@ -175,19 +179,15 @@ async def test_a_number_created_anew_is_not_withdrawn_with_the_one_before(
 
 async def test_an_agent_deleted_meanwhile_stays_unknown(
     use_cases: UseCases,
-    use_cases_over: UseCasesOver,
-    database: Database,
-    redis: RedisClient,
+    overtaken: Overtaken,
     owner: Principal,
     answered: tuple[PhoneNumber, AgentProfile],
 ) -> None:
     _, agent = answered
-    way = SlowRedis(
-        redis,
+    way, late = overtaken(
         redis_keys.agent(agent.agent_id),
         lambda: use_cases.agents.delete(owner.actor, owner, agent.agent_id),
     )
-    late = use_cases_over(database, cast("RedisClient", way))
     await late.agents.update(owner.actor, owner, agent.agent_id, {"name": "Desk"})
 
     assert way.was_overtaken

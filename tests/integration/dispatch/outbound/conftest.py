@@ -18,6 +18,7 @@ from dispatch.outbound_call import outbound_room_of
 from dispatch.store.engine import Database
 from dispatch.terminations import TerminationDraft, Terminations
 from telephony.calls import CallState
+from telephony.errors import VendorUnavailable
 from tests.builders.installation_keys import KEYS
 from tests.builders.live_calls import settings
 from tests.fakes.livekit_rooms import FakeRooms
@@ -48,6 +49,13 @@ class Switchboard:
         """Where the call stands in Redis, None when it was not begun."""
         call = await self.live.find(call_id)
         return None if call is None else call.state
+
+    async def run_without_livekit(self) -> None:
+        """Run the dispatcher once while no room can be made."""
+        self.rooms.unreachable = True
+        with pytest.raises(VendorUnavailable):
+            await self.dispatcher.run_once()
+        self.rooms.unreachable = False
 
     def rung(self, *call_ids: uuid.UUID) -> Sequence[bool]:
         """Whether each call has a room with a job."""
