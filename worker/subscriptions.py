@@ -10,6 +10,8 @@ connection (server-sdk-go remoteparticipant.go, updateInfo); livekit-server v1.1
 pkg/rtc/mediatrack.go, OnTrackSubscribed.
 """
 
+import asyncio
+import contextlib
 from typing import Final
 
 from livekit import rtc
@@ -19,11 +21,17 @@ PROBE_TRACK: Final = "probe"
 
 _RATE_HZ: Final = 48_000
 
+_TAKING_BACK_TIMEOUT_S: Final = 5.0
+
 
 async def everybody_asked(room: rtc.Room) -> None:
     """Return once somebody who listens has asked for all tracks that were there before.
 
-    It takes as long as a first subscription, a tenth of a second; for ever when nobody listens.
+    It takes as long as a first subscription, a tenth of a second; for ever when nobody listens, or
+    when the room is left meanwhile.
+
+    Args:
+        room: A room that whoever asks is in, and that has told of those tracks.
     """
     participant = room.local_participant
     track = rtc.LocalAudioTrack.create_audio_track(PROBE_TRACK, rtc.AudioSource(_RATE_HZ, 1))
@@ -33,4 +41,19 @@ async def everybody_asked(room: rtc.Room) -> None:
     try:
         await publication.wait_for_subscription()
     finally:
-        await participant.unpublish_track(publication.sid)
+        await _take_back(room, publication)
+
+
+async def _take_back(room: rtc.Room, publication: rtc.LocalTrackPublication) -> None:
+    """Unpublish a track, unless its room was left: nobody answers then, and the SDK waits for it.
+
+    A job that is cancelled waits for this, so it would never end, and neither would its process.
+
+    Source: livekit 1.1.21 rtc/participant.py, unpublish_track, whose answer is passed on by the
+    room's listening task.
+    """
+    if not room.isconnected():
+        return
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_TAKING_BACK_TIMEOUT_S):
+            await room.local_participant.unpublish_track(publication.sid)
