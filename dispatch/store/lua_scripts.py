@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis.exceptions import NoScriptError
 
@@ -64,11 +64,11 @@ class LuaScripts:
             RedisError: As redis-py raises it; callers translate.
         """
         # Not by redis-py's own `Script`, which takes half as long again for a script of ours.
-        digest = _digest(name)
+        text, digest = script(name)
         try:
             return await self._redis.evalsha(digest, len(keys), *keys, *args)
         except NoScriptError:
-            await self._redis.script_load(script_text(name))
+            await self._redis.script_load(text)
             return await self._redis.evalsha(digest, len(keys), *keys, *args)
 
 
@@ -76,20 +76,22 @@ def load_scripts() -> None:
     """Read every script now instead of on its first use."""
     for file in files("dispatch.store").joinpath("scripts").iterdir():
         if file.name.endswith(".lua") and not file.name.startswith("_"):
-            _digest(file.name.removesuffix(".lua"))
+            script(file.name.removesuffix(".lua"))
+
+
+class Script(NamedTuple):
+    """A script's text with its keys and includes put in, and the SHA-1 by which Redis finds it."""
+
+    text: str
+    digest: str
 
 
 @cache
-def script_text(name: str) -> str:
-    """Return a script's text with its keys and includes put in."""
+def script(name: str) -> Script:
+    """Read a script, once per process."""
     entries = (f"  {field} = '{prefix}'," for field, prefix in _KEYS.items())
-    return "\n".join(["local key = {", *entries, "}", "", _expand(name, set())])
-
-
-@cache
-def _digest(name: str) -> str:
-    # By which Redis finds the script; nothing is kept secret by it.
-    return hashlib.sha1(script_text(name).encode(), usedforsecurity=False).hexdigest()
+    text = "\n".join(["local key = {", *entries, "}", "", _expand(name, set())])
+    return Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
 def _expand(name: str, included: set[str]) -> str:

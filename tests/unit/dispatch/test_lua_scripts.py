@@ -5,7 +5,7 @@ from importlib.resources import files
 import pytest
 
 from dispatch.store import redis_keys
-from dispatch.store.lua_scripts import script_text
+from dispatch.store.lua_scripts import script
 
 pytestmark = pytest.mark.unit
 
@@ -18,7 +18,7 @@ SCRIPTS = sorted(
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_every_include_is_put_in_once(name: str) -> None:
-    text = script_text(name)
+    text = script(name).text
     assert "-- include:" not in text
     assert text.count("local function now_ms") <= 1
     assert text.count("local function finish(") <= 1
@@ -26,9 +26,9 @@ def test_every_include_is_put_in_once(name: str) -> None:
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_key_names_come_from_one_place(name: str) -> None:
-    _, body = script_text(name).split("}\n", 1)
+    _, body = script(name).text.split("}\n", 1)
     assert "'dp:" not in body
 
 
 def test_a_script_knows_the_keys_by_name() -> None:
-    assert f"balance = '{redis_keys.balance('')}'," in script_text("admit")
+    assert f"balance = '{redis_keys.balance('')}'," in script("admit").text

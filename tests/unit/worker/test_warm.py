@@ -42,14 +42,14 @@ def test_what_cannot_be_loaded_fails_the_process_that_would_take_a_call() -> Non
 
 
 def test_scripts_that_were_loaded_are_not_read_again() -> None:
-    lua_scripts.script_text.cache_clear()
+    lua_scripts.script.cache_clear()
     lua_scripts.load_scripts()
-    loaded = lua_scripts.script_text.cache_info()
+    loaded = lua_scripts.script.cache_info()
 
-    lua_scripts.script_text("admit")
-    lua_scripts.script_text("record")
+    lua_scripts.script("admit")
+    lua_scripts.script("record")
 
-    assert lua_scripts.script_text.cache_info().misses == loaded.misses
+    assert lua_scripts.script.cache_info().misses == loaded.misses
 
 
 def test_two_jobs_of_one_process_share_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
