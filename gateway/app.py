@@ -36,9 +36,11 @@ administration has a key of its own. Times are RFC 3339 in UTC, amounts are whol
 another project is answered like what does not exist.
 
 Keys belong on servers: whoever has one can spend the organisation's credits. A page of another
-origin can read answers only with a key that lists its domain; a widget key (`tk_widget_…`) is made
-for pages, works on its domains alone and opens no more than sessions. Otherwise let your server
-open a voice session and hand only its `token` and `serverUrl` to the browser.
+origin can read answers only with a key that lists its domain, and without one only that the key is
+missing, wrong or not for this page, that it was used too often, or that a store is away. A widget
+key (`tk_widget_…`) is made for pages, works on its domains alone and opens no more than sessions.
+Otherwise let your server open a voice session and hand only its `token` and `serverUrl` to the
+browser.
 
 Send an `Idempotency-Key` of your own making with a POST, and the same again if no answer comes: the
 request is carried out once, and a repetition within 24 hours gets the first answer.
