@@ -126,8 +126,14 @@ class RoomControl(Protocol):
         """Create the room, dispatch its agent job, and return the room's sid (idempotent)."""
         ...
 
-    async def delete_room(self, name: str) -> None:
-        """Delete the room, which hangs up every leg in it; a room already gone is fine."""
+    async def delete_room(self, name: str, *, room_sid: str = "") -> None:
+        """Delete the room, which hangs up every leg in it; a room already gone is fine.
+
+        Args:
+            name: The room.
+            room_sid: Which of the rooms that bear this name in turn; one opened since is left as
+                it is. Empty deletes whichever is there.
+        """
         ...
 
     async def list_rooms(self, names: Sequence[str] = ()) -> Sequence[ObservedRoom]:

@@ -33,14 +33,14 @@ class CallEnds(Protocol):
         ...
 
 
-async def hang_up(rooms: RoomControl, room_name: str) -> None:
+async def hang_up(rooms: RoomControl, room_name: str, room_sid: str = "") -> None:
     """Delete the room, which takes every leg in it down; an unanswered caller hears 486.
 
-    A LiveKit that cannot be reached is logged and left to the reaper, which deletes rooms that
-    hold no live call.
+    With a sid, a room that was opened under the same name since stays as it is. A LiveKit that
+    cannot be reached is logged and left to the reaper, which deletes rooms that hold no live call.
     """
     try:
-        await rooms.delete_room(room_name)
+        await rooms.delete_room(room_name, room_sid=room_sid)
     except VendorError as exc:
         logger.warning("room not deleted", extra={"operation": exc.operation})
 

@@ -13,6 +13,8 @@ from livekit.agents import JobContext, llm
 
 from dispatch.calls import Arrival, RefusalReason, Refused, call_id_of_sip_room
 from dispatch.errors import StoreUnavailable
+from dispatch.live_calls import SIP_ROOM_PREFIX
+from dispatch.outbound_call import OUTBOUND_ROOM_PREFIX
 from dispatch.sip_arrivals import sip_arrival
 from telephony.calls import CallDirection, CallKind
 from worker.active_call import ActiveCall, able_to_talk, vendors_of
@@ -85,7 +87,17 @@ async def _answer(ctx: JobContext, joining: asyncio.Future[Line], warm: WarmProc
             is_ours = False
         finally:
             if is_ours:
-                await hang_up(services.rooms, ctx.job.room.name)
+                await hang_up(services.rooms, ctx.job.room.name, _sid_to_compare(ctx))
+
+
+def _sid_to_compare(ctx: JobContext) -> str:
+    """Return the sid of a client's room: its name may be another room's by now.
+
+    The name of a telephone call's room is that of the call. One that LiveKit opened anew, for a
+    telephone that came back, is to be hung up on like the first: no sid tells them apart.
+    """
+    is_telephones = ctx.job.room.name.startswith((SIP_ROOM_PREFIX, OUTBOUND_ROOM_PREFIX))
+    return "" if is_telephones else ctx.job.room.sid
 
 
 async def _take_call(

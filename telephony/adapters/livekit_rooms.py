@@ -65,8 +65,13 @@ class LiveKitRooms:
         )
         return created.sid
 
-    async def delete_room(self, name: str) -> None:
-        """Delete the room, which hangs up every leg in it; a room already gone is fine."""
+    async def delete_room(self, name: str, *, room_sid: str = "") -> None:
+        """Delete the room, which hangs up every leg in it; a room already gone is fine.
+
+        LiveKit deletes by name only, so a sid is compared right before.
+        """
+        if room_sid and room_sid not in {room.room_sid for room in await self.list_rooms([name])}:
+            return
         try:
             await self._delete_room(name)
         except VendorUnavailable as exc:

@@ -68,6 +68,42 @@ async def test_deletes_a_room_and_deletes_it_again(rooms: RoomControl) -> None:
     assert await rooms.list_rooms() == []
 
 
+async def test_deletes_a_room_by_its_sid(rooms: RoomControl) -> None:
+    sid = await rooms.create_room(RoomSpec("vs_1", worker_name=None))
+
+    await rooms.delete_room("vs_1", room_sid=sid)
+    await rooms.delete_room("vs_1", room_sid=sid)
+
+    assert await rooms.list_rooms() == []
+
+
+async def test_leaves_a_room_that_was_opened_under_the_same_name_since(rooms: RoomControl) -> None:
+    first = await rooms.create_room(RoomSpec("vs_1", worker_name=None))
+    await rooms.delete_room("vs_1")
+    second = await rooms.create_room(RoomSpec("vs_1", worker_name=None))
+
+    await rooms.delete_room("vs_1", room_sid=first)
+
+    assert [room.room_sid for room in await rooms.list_rooms()] == [second]
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("is_open", [False, True])
+async def test_a_job_knows_the_sid_of_its_room(
+    livekit_server: LiveKitServer, *, is_open: bool
+) -> None:
+    name, worker_name = f"vs_of_a_job_{is_open}", f"knowing_{is_open}"
+    async with LiveKitClient(livekit_server.settings) as client:
+        rooms = LiveKitRooms(client)
+        async with registered_worker(livekit_server.settings, worker_name) as worker:
+            sid = await rooms.create_room(RoomSpec(name, None if is_open else worker_name))
+            if is_open:
+                await rooms.dispatch_job(name, worker_name)
+            await asyncio.wait_for(worker.took_a_job.wait(), 30)
+
+            assert worker.room_sids == [sid]
+
+
 @pytest.mark.integration
 async def test_deletes_a_room_that_a_livekit_which_died_left_behind(
     livekit_server: LiveKitServer,

@@ -35,6 +35,10 @@ class FakeRooms:
     """Rooms that LiveKit does not delete, whatever it is told."""
     _ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
+    def open_room(self, name: str) -> ObservedRoom:
+        """Open a room as somebody does who joins it."""
+        return self._open(name)
+
     def open_sip_room(self, name: str, *participants: ObservedParticipant) -> None:
         """Open a room as an arriving SIP call does."""
         self._open(name)
@@ -47,8 +51,10 @@ class FakeRooms:
             self.jobs[room.name] = room.worker_name
         return self._open(room.name).room_sid
 
-    async def delete_room(self, name: str) -> None:
+    async def delete_room(self, name: str, *, room_sid: str = "") -> None:
         self._answer("delete_room")
+        if room_sid and (name not in self.rooms or self.rooms[name].room_sid != room_sid):
+            return
         if name in self.undeletable:
             raise VendorUnavailable("livekit", "delete_room", "could not find object")
         self.rooms.pop(name, None)

@@ -21,6 +21,8 @@ class JobWorker:
         self._socket = socket
         self.registered = asyncio.Event()
         self.took_a_job = asyncio.Event()
+        self.room_sids: list[str] = []
+        """As the jobs tell them that were taken."""
 
     async def register(self, name: str) -> None:
         """Ask for the jobs of this name."""
@@ -48,6 +50,7 @@ class JobWorker:
                     )
                     await self._send(agent.WorkerMessage(availability=answer))
                 case "assignment":
+                    self.room_sids.append(message.assignment.job.room.sid)
                     self.took_a_job.set()
 
     async def _send(self, message: agent.WorkerMessage) -> None:

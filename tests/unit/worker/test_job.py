@@ -19,6 +19,8 @@ from dispatch.models.choices import AgentModels
 from dispatch.settings import DispatchSettings
 from dispatch.tools.addresses import AllowedHosts
 from telephony.calls import CallDirection, CallKind, CallState
+from telephony.ports import ObservedRoom
+from tests.fakes.livekit_rooms import FakeRooms
 from worker.active_call import ActiveCall
 from worker.bootstrap import JobServices
 from worker.ending import CALLER_HUNG_UP, Ending
@@ -63,7 +65,7 @@ class Calls:
 class SilentLiveKit:
     """A LiveKit that takes requests and never answers."""
 
-    async def delete_room(self, _name: str) -> None:
+    async def delete_room(self, _name: str, **_which: str) -> None:
         await asyncio.Event().wait()
 
 
@@ -95,42 +97,73 @@ async def test_leaves_a_call_that_another_job_has() -> None:
         await admit(line(), ARRIVAL, "AJ_second", services_over(Calls()))
 
 
-@pytest.mark.parametrize(("seat", "deleted"), [("", ["room"]), ("7", [])])
-async def test_a_refused_agent_leaves_the_room_to_the_others_in_it(
-    monkeypatch: pytest.MonkeyPatch, seat: str, deleted: list[str]
+async def ends_at_the_door(
+    monkeypatch: pytest.MonkeyPatch,
+    rooms: FakeRooms,
+    room: ObservedRoom,
+    arrival: Arrival | None,
+    seat: str = "",
 ) -> None:
-    gone: list[str] = []
+    """A job for this room whose caller is refused, or, without an arrival, never comes."""
 
     async def nothing(*_args: object) -> None:
         return
 
-    async def delete_room(name: str) -> None:
-        gone.append(name)
-
-    async def identified(*_args: object) -> Arrival:
-        return replace(ARRIVAL, kind=CallKind.WEB, seat=seat)
+    async def identified(*_args: object) -> Arrival | None:
+        return arrival
 
     @contextlib.asynccontextmanager
     async def opened(_settings: object) -> AsyncIterator[JobServices]:
-        rooms: Any = SimpleNamespace(delete_room=delete_room)
         yield replace(services_over(Calls()), rooms=rooms)
 
     monkeypatch.setattr("worker.job.open_services", opened)
     monkeypatch.setattr("worker.job.identify", identified)
     monkeypatch.setattr("worker.job.admit", nothing)
     monkeypatch.setattr("worker.job._reach_redis", nothing)
-    room = SimpleNamespace(disconnect=nothing)
-    job = SimpleNamespace(id="AJ_one", metadata=seat, room=SimpleNamespace(name="room"))
+    monkeypatch.setattr("worker.job.join", lambda _ctx: asyncio.sleep(0))
+    told = SimpleNamespace(name=room.name, sid=room.room_sid)
     ctx: Any = SimpleNamespace(
-        job=job,
-        room=room,
+        job=SimpleNamespace(id="AJ_one", metadata=seat, room=told),
+        room=SimpleNamespace(disconnect=nothing),
         proc=SimpleNamespace(userdata={WARM: SimpleNamespace(settings=None, models=None)}),
         connect=nothing,
         shutdown=lambda _reason: None,
     )
-    monkeypatch.setattr("worker.job.join", lambda _ctx: asyncio.sleep(0))
     await answer_call(ctx)
-    assert gone == deleted
+
+
+@pytest.mark.parametrize(("seat", "left"), [("", []), ("7", ["room"])])
+async def test_a_refused_agent_leaves_the_room_to_the_others_in_it(
+    monkeypatch: pytest.MonkeyPatch, seat: str, left: list[str]
+) -> None:
+    rooms = FakeRooms()
+    room = rooms.open_room("room")
+    refused = replace(ARRIVAL, kind=CallKind.WEB, seat=seat)
+    await ends_at_the_door(monkeypatch, rooms, room, refused, seat)
+    assert list(rooms.rooms) == left
+
+
+async def test_a_job_leaves_a_room_that_a_client_opened_anew_under_its_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rooms = FakeRooms()
+    its_room = rooms.open_room("proj_1_room")
+    await rooms.delete_room("proj_1_room")
+    opened_anew = rooms.open_room("proj_1_room")
+    await ends_at_the_door(monkeypatch, rooms, its_room, None)
+    assert rooms.rooms == {"proj_1_room": opened_anew}
+
+
+@pytest.mark.parametrize("name", ["call_1", "out_1"])
+async def test_a_job_hangs_up_on_a_telephone_that_came_back_and_had_its_room_opened_anew(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    rooms = FakeRooms()
+    its_room = rooms.open_room(name)
+    await rooms.delete_room(name)
+    rooms.open_room(name)
+    await ends_at_the_door(monkeypatch, rooms, its_room, None)
+    assert rooms.rooms == {}
 
 
 def call_that_is_over(calls: Calls) -> ActiveCall:
