@@ -1,6 +1,9 @@
 """Rules that hold for every test."""
 
+import faulthandler
+
 import pytest
+from _pytest.faulthandler import fault_handler_stderr_fd_key
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -23,3 +26,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             raise pytest.UsageError(
                 f"{item.nodeid} needs one of the marks {', '.join(sorted(CATEGORIES))}."
             )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_exception_interact(node: pytest.Item | pytest.Collector) -> None:
+    """Limit the teardown of a test that failed: what the failure left running may hang it.
+
+    pytest drops its own limit with the first failure, in case somebody debugs it.
+    """
+    config = node.config
+    limit_s = config.getini("faulthandler_timeout")
+    if isinstance(node, pytest.Item) and limit_s and not config.getoption("usepdb"):
+        faulthandler.dump_traceback_later(
+            limit_s,
+            exit=config.getini("faulthandler_exit_on_timeout"),
+            file=config.stash[fault_handler_stderr_fd_key],
+        )
