@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from livekit.agents import AgentSession
+from livekit.agents import AgentSession, StopResponse
 from livekit.agents.llm import RealtimeError
 
 from dispatch.script import Script
@@ -145,6 +145,22 @@ async def test_the_agent_says_goodbye_and_then_hangs_up(desk: Desk):
     cause, _ = await desk.ending.wait()
     assert cause == AGENT_HUNG_UP
     assert await desk.hear() == "Bye."
+
+
+async def test_the_line_goes_down_although_the_goodbye_comes_to_no_end():
+    ending = Ending()
+
+    async def hang_up() -> None:
+        ending.finish()
+
+    context: Any = types.SimpleNamespace(
+        disallow_interruptions=lambda: None, wait_for_playout=asyncio.Event().wait
+    )
+    with pytest.raises(StopResponse):
+        await end_call_tool(ending, hang_up, longest_goodbye_s=0.01)(context)
+
+    cause, _ = await ending.wait()
+    assert cause == AGENT_HUNG_UP
 
 
 async def test_the_agent_cannot_hang_up_twice(desk: Desk):
