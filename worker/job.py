@@ -30,6 +30,7 @@ from worker.line import Line, LineDownError, join
 from worker.metering import Meter, MeterLimits, run_meter
 from worker.outbound import ANSWER_TIMEOUT_S, OutboundLeg, is_outbound, placed_arrival, seen_from
 from worker.pipelines import VendorModels, WarmModels
+from worker.process_end import end_process_within
 from worker.tools.call_tools import call_tools
 from worker.tools.http import http_tools
 from worker.tools.search_knowledge import search_knowledge_tools
@@ -71,6 +72,7 @@ async def answer_call(ctx: JobContext) -> None:
         finally:
             joining.cancel()
     finally:
+        end_process_within()
         ctx.shutdown("the call is over")
 
 

@@ -21,6 +21,7 @@ from worker.ending import (
     end_by_departure,
     end_by_lost_room,
 )
+from worker.process_end import end_process_within
 from worker.sip_status import CALL_ACTIVE, CALL_HUNG_UP, CALL_STATUS
 
 _CALLERS: Final = [
@@ -323,5 +324,7 @@ def _hops_in(answer: str) -> int:
 async def join(ctx: JobContext) -> Line:
     """Connect the job to its room and return the line, already watched."""
     line = Line(ctx.room, Ending())
+    # Whatever the job was waiting for then.
+    ctx.room.on("disconnected", lambda *_: end_process_within())
     await ctx.connect()
     return line
