@@ -61,6 +61,8 @@ class LiveCall:
     room_name: str
     rang_at: datetime
     """First sign of it."""
+    seat: str = ""
+    """Tells it from the calls of other agents in its room; empty where there is one."""
 
 
 class LiveCalls:
@@ -311,6 +313,7 @@ class LiveCalls:
             admitted=fields["admitted_at_ms"] is not None,
             room_name=fields["room_name"] or "",
             rang_at=moment_of(fields["ringing_at_ms"] or 0),
+            seat=fields["seat"] or "",
         )
 
     async def known(self, call_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:

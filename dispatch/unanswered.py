@@ -118,7 +118,9 @@ class UnansweredCalls:
     async def _ensure_job(self, call: LiveCall) -> bool:
         fields = {"call_id": str(call.call_id)}
         try:
-            dispatched = await self._rooms.ensure_job(call.room_name, self._worker_name)
+            dispatched = await self._rooms.ensure_job(
+                call.room_name, self._worker_name, metadata=call.seat
+            )
         except VendorNotFound:
             # The caller hung up; LiveKit's webhook or the reaper ends the call.
             return False

@@ -144,7 +144,7 @@ class RoomControl(Protocol):
         """Return who is in the room; an unknown room has nobody in it."""
         ...
 
-    async def ensure_job(self, room_name: str, worker_name: str) -> bool:
+    async def ensure_job(self, room_name: str, worker_name: str, *, metadata: str = "") -> bool:
         """Dispatch a job into the room unless one is on its way or at work there.
 
         LiveKit gives a job to nobody, for good, when no worker takes it at once.
@@ -152,6 +152,8 @@ class RoomControl(Protocol):
         Args:
             room_name: An open room.
             worker_name: Agent name to dispatch.
+            metadata: Of one of several jobs in the room: those of other metadata do not count. One
+                that is at work may be overlooked for some seconds. Empty counts every job.
 
         Returns:
             Whether a job was dispatched, which does not say that a worker took it.

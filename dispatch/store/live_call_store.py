@@ -241,8 +241,8 @@ class LiveCallStore:
         return seconds + microseconds / 1e6
 
     async def find(self, call_id: uuid.UUID) -> dict[str, str | None]:
-        """Return kind, state, room_name and some times of a call, None where missing."""
-        names = ["kind", "state", "admitted_at_ms", "room_name", "ringing_at_ms"]
+        """Return kind, state, room_name, seat and some times of a call, None where missing."""
+        names = ["kind", "state", "admitted_at_ms", "room_name", "ringing_at_ms", "seat"]
         with translate_redis_errors():
             values = await self._redis.hmget(redis_keys.call(call_id), names)
         return {

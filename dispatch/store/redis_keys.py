@@ -15,7 +15,7 @@
 | `dp:operation:{operation_id}` | string `1` | 30 days | top-up script | top-up script (applies once) |
 | `dp:reservation:{operation_id}` | hash: state, organization_id, project_id, agent_id, source, price_version, reserved, attempt, cost, uncollected | while open, then 1 day | reserve, charge scripts | the same |
 | `dp:reservations` | sorted set operation_id by lapse ms | while open | reserve, charge scripts | reaper |
-| `dp:session:{room_name}` | hash: the fields of `VoiceSession`; of an outbound call its tenant, agent, metadata and placed (JSON `PlacedCall`) | 1 day | open, begin-outbound scripts | admit script, worker, reaper |
+| `dp:session:{room_name}` | hash: the fields of `VoiceSession`, of several agents' those of the first or of one that talks; of an outbound call its tenant, agent, metadata and placed (JSON `PlacedCall`) | 1 day | open, begin-outbound, admit scripts | admit script, worker, reaper |
 | `dp:seat:{seat}:{room_name}` | as above, of one of several agents in the room | | | |
 | `dp:call:{call_id}` | hash, see below | while live, then 1 h | call scripts | call scripts, reaper |
 | `dp:calls:ringing` | sorted set call_id by registered-at ms | while ringing | ring, admit, end scripts | reaper, unanswered calls |
@@ -35,7 +35,7 @@
 | `dp:commands:{lane}:{call_id}` | list of command_id; lanes: ordered, urgent | until taken, at most 1 day | queue script | the call's worker |
 | `dp:chat:lease:{conversation_id}` | string, the holder's token | 15 s after it was last extended | chat turns | chat turns |
 
-Fields of a call: state, kind, did, room_name, seq (of its last event), seq_run (the run of Redis that gave it), ringing_at_ms,
+Fields of a call: state, kind, did, room_name, seat (of one of several agents in the room), seq (of its last event), seq_run (the run of Redis that gave it), ringing_at_ms,
 organization_id, project_id, admitted_at_ms, answered_at_ms, seen_at_ms (last sign of its worker),
 job_id (the job that was admitted), agent_id, keys (whose: own, platform), price_version, profile and metadata (as admitted), plan (JSON `CallPlan`, empty for a number without a behaviour), price (a minute), block, funded (at admission), reserved (by
 now), usage (JSON `PricedUsage`), usage_cost, usage_total (of all quantities), low_at_ms, last_entry_id, refusal_reason, cancelled (1 when it was), ended_at_ms, billed_s, cost, refunded, uncollected. Money is in

@@ -120,11 +120,12 @@ class LiveKitRooms:
             return []
         return [observed_participant(participant) for participant in answer.participants]
 
-    async def ensure_job(self, room_name: str, worker_name: str) -> bool:
+    async def ensure_job(self, room_name: str, worker_name: str, *, metadata: str = "") -> bool:
         """Dispatch a job into the room unless one is on its way or at work there.
 
         An agent in the room tells that a job is at work. LiveKit's list of jobs does not: it shows
-        a job up to 5 s late, and the job of a worker that was killed as running for ever.
+        a job up to 5 s late, and the job of a worker that was killed as running for ever. But only
+        that list tells whose job an agent does, where there are several.
 
         Source: livekit-server pkg/agent/client.go, LaunchJob and CheckEnabledTimeout;
         pkg/service/agentservice.go, deregisterJob.
@@ -133,14 +134,21 @@ class LiveKitRooms:
         if not await self.list_rooms([room_name]):
             raise VendorNotFound(VENDOR, "ensure_job", "the room is gone")
         present = await self.list_participants(room_name)
-        if any(participant.kind == "agent" for participant in present):
+        at_work = {participant.identity for participant in present if participant.kind == "agent"}
+        if at_work and not metadata:
             return False
         dispatches = await self._client.once(
             "list_dispatch", lambda livekit: livekit.agent_dispatch.list_dispatch(room_name)
         )
-        if any(_is_starting(made) for made in dispatches if made.agent_name == worker_name):
+        alike = [
+            made
+            for made in dispatches
+            if made.agent_name == worker_name and metadata in {"", made.metadata}
+        ]
+        done_by = {job.state.participant_identity for made in alike for job in made.state.jobs}
+        if at_work & done_by or any(_is_starting(made) for made in alike):
             return False
-        await self.dispatch_job(room_name, worker_name)
+        await self.dispatch_job(room_name, worker_name, metadata=metadata)
         return True
 
     async def dispatch_job(self, room_name: str, worker_name: str, *, metadata: str = "") -> None:

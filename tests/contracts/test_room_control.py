@@ -16,8 +16,9 @@ from telephony.errors import VendorNotFound, VendorRejected, VendorUnavailable
 from telephony.ports import RoomControl, RoomSpec, TokenSpec
 from telephony.settings import LiveKitSettings
 from tests.fakes.livekit_rooms import API_KEY, API_SECRET, FakeRooms
-from tests.servers.job_worker import agent_in_room, registered_worker
+from tests.servers.job_worker import agent_in_room, joined, registered_worker
 from tests.servers.livekit_server import KEYS, LiveKitServer
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -37,6 +38,21 @@ async def ensured(rooms: RoomControl, room_name: str, worker_name: str) -> None:
     """Return when a job was dispatched, which is once the last one counts as lost."""
     async with asyncio.timeout(30):
         while not await rooms.ensure_job(room_name, worker_name):
+            await asyncio.sleep(0.1)
+
+
+async def told_whose_job_it_is(client: LiveKitClient, room_name: str, metadata: str) -> None:
+    """Return when LiveKit lists who does the job of this metadata."""
+    async with asyncio.timeout(30):
+        while True:
+            dispatches = await client.once(
+                "test", lambda livekit: livekit.agent_dispatch.list_dispatch(room_name)
+            )
+            jobs = [
+                job for made in dispatches if made.metadata == metadata for job in made.state.jobs
+            ]
+            if any(job.state.participant_identity for job in jobs):
+                return
             await asyncio.sleep(0.1)
 
 
@@ -139,6 +155,14 @@ async def test_a_room_made_with_its_job_needs_no_other(rooms: RoomControl) -> No
     await rooms.create_room(RoomSpec("vs_1", worker_name="dialplane"))
 
     assert not await rooms.ensure_job("vs_1", "dialplane")
+
+
+async def test_a_job_on_its_way_stands_in_for_none_of_other_metadata(rooms: RoomControl) -> None:
+    await rooms.create_room(RoomSpec("vs_1", worker_name="dialplane", job_metadata="1"))
+
+    assert await rooms.ensure_job("vs_1", "dialplane", metadata="2")
+    assert not await rooms.ensure_job("vs_1", "dialplane", metadata="2")
+    assert not await rooms.ensure_job("vs_1", "dialplane", metadata="1")
 
 
 async def test_dispatches_no_job_into_a_room_that_is_gone(rooms: RoomControl) -> None:
@@ -270,6 +294,25 @@ async def test_an_agent_in_the_room_is_a_job_at_work(livekit_server: LiveKitServ
         await rooms.create_room(RoomSpec("vs_served", worker_name=None))
         async with agent_in_room(livekit_server.settings, "vs_served"):
             assert not await rooms.ensure_job("vs_served", "dialplane")
+
+
+@pytest.mark.integration
+async def test_one_of_several_jobs_is_dispatched_again_when_its_agent_is_not_in_the_room(
+    livekit_server: LiveKitServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # No job counts as on its way because it is new: all depends on who is in the room.
+    monkeypatch.setattr("telephony.adapters.livekit_rooms._JOB_STARTS_S", 0.0)
+    settings = livekit_server.settings
+    async with LiveKitClient(settings) as client, registered_worker(settings, "seated") as worker:
+        rooms = LiveKitRooms(client)
+        await rooms.create_room(RoomSpec("vs_two", worker_name="seated", job_metadata="1"))
+        await rooms.dispatch_job("vs_two", "seated", metadata="2")
+        await until(lambda: set(worker.tokens) == {"1", "2"})
+        async with joined(settings, worker.tokens["1"]):
+            await told_whose_job_it_is(client, "vs_two", "1")
+
+            assert not await rooms.ensure_job("vs_two", "seated", metadata="1")
+            assert await rooms.ensure_job("vs_two", "seated", metadata="2")
 
 
 @pytest.mark.integration

@@ -25,9 +25,9 @@ class FakeRooms:
     jobs: dict[str, str] = field(default_factory=dict)
     """Name of the worker whose job is on its way or at work, by room."""
     seats: dict[str, list[str]] = field(default_factory=dict)
-    """Metadata of the jobs that `dispatch_job` sent, by room."""
+    """Metadata of the jobs on their way or at work, by room; of those that have any."""
     dispatched: list[str] = field(default_factory=list)
-    """Rooms into which `ensure_job` dispatched, in order."""
+    """Rooms into which jobs were dispatched that were open already, in order."""
     calls: list[str] = field(default_factory=list)
     """Every request, by name, in order."""
     unreachable: bool = False
@@ -48,7 +48,7 @@ class FakeRooms:
         self._answer("create_room")
         self.specs.setdefault(room.name, room)
         if room.worker_name is not None and room.name not in self.rooms:
-            self.jobs[room.name] = room.worker_name
+            self._send(room.name, room.worker_name, room.job_metadata)
         return self._open(room.name).room_sid
 
     async def delete_room(self, name: str, *, room_sid: str = "") -> None:
@@ -60,6 +60,7 @@ class FakeRooms:
         self.rooms.pop(name, None)
         self.specs.pop(name, None)
         self.jobs.pop(name, None)
+        self.seats.pop(name, None)
         self.participants.pop(name, None)
 
     async def list_rooms(self, names: Sequence[str] = ()) -> Sequence[ObservedRoom]:
@@ -74,20 +75,20 @@ class FakeRooms:
         self._answer("list_participants")
         return list(self.participants.get(room_name, ()))
 
-    async def ensure_job(self, room_name: str, worker_name: str) -> bool:
+    async def ensure_job(self, room_name: str, worker_name: str, *, metadata: str = "") -> bool:
         self._answer("ensure_job")
         if room_name not in self.rooms:
             raise VendorNotFound("livekit", "ensure_job", "the room is gone")
-        if self.jobs.get(room_name) == worker_name:
+        is_there = metadata in self.seats.get(room_name, ()) or not metadata
+        if is_there and self.jobs.get(room_name) == worker_name:
             return False
-        self.jobs[room_name] = worker_name
+        self._send(room_name, worker_name, metadata)
         self.dispatched.append(room_name)
         return True
 
     async def dispatch_job(self, room_name: str, worker_name: str, *, metadata: str = "") -> None:
         self._answer("dispatch_job")
-        self.seats.setdefault(room_name, []).append(metadata)
-        self.jobs[room_name] = worker_name
+        self._send(room_name, worker_name, metadata)
         self.dispatched.append(room_name)
 
     def mint_token(self, token: TokenSpec) -> str:
@@ -116,6 +117,11 @@ class FakeRooms:
         if self.unreachable:
             raise VendorUnavailable("livekit", operation, "could not be reached")
         self.calls.append(operation)
+
+    def _send(self, room_name: str, worker_name: str, metadata: str) -> None:
+        self.jobs[room_name] = worker_name
+        if metadata:
+            self.seats.setdefault(room_name, []).append(metadata)
 
     def _count(self, room_name: str) -> int:
         return sum(found.kind != "agent" for found in self.participants.get(room_name, ()))

@@ -23,6 +23,8 @@ class JobWorker:
         self.took_a_job = asyncio.Event()
         self.room_sids: list[str] = []
         """As the jobs tell them that were taken."""
+        self.tokens: dict[str, str] = {}
+        """With which the jobs that were taken may join their rooms, by their metadata."""
 
     async def register(self, name: str) -> None:
         """Ask for the jobs of this name."""
@@ -50,7 +52,9 @@ class JobWorker:
                     )
                     await self._send(agent.WorkerMessage(availability=answer))
                 case "assignment":
-                    self.room_sids.append(message.assignment.job.room.sid)
+                    job = message.assignment.job
+                    self.room_sids.append(job.room.sid)
+                    self.tokens[job.metadata] = message.assignment.token
                     self.took_a_job.set()
 
     async def _send(self, message: agent.WorkerMessage) -> None:
@@ -81,8 +85,15 @@ async def agent_in_room(settings: LiveKitSettings, room_name: str) -> AsyncItera
     """Have an agent in the room for the length of the block."""
     grants = api.VideoGrants(room_join=True, room=room_name, agent=True)
     token = access_token(settings).with_identity("agent-1").with_kind("agent").with_grants(grants)
+    async with joined(settings, token.to_jwt()):
+        yield
+
+
+@asynccontextmanager
+async def joined(settings: LiveKitSettings, token: str) -> AsyncIterator[None]:
+    """Be in a token's room for the length of the block."""
     room = rtc.Room()
-    await room.connect(settings.livekit_url, token.to_jwt())
+    await room.connect(settings.livekit_url, token)
     try:
         yield
     finally:

@@ -57,4 +57,5 @@ ring(call_id, arrival, room_name, 'web', '', {
   organization_id = organization_id, project_id = project_id, agent_id = agent_id,
   metadata = metadata,
 }, at_ms)
+if seat ~= '' then redis.call('HSET', key.call .. call_id, 'seat', seat) end
 return answer('opened', agent[3], digits(at_ms))

@@ -99,7 +99,7 @@ async def test_gives_each_of_several_agents_a_seat_and_a_call(gateway: Gateway):
     room = prefixed(tenant, "my-room")
     assert answer.json()["agents_dispatched"] == [first, second]
     assert gateway.rooms.specs[room].job_metadata == str(first)
-    assert gateway.rooms.seats[room] == [str(second)]
+    assert gateway.rooms.seats[room] == [str(first), str(second)]
     sessions = [await gateway.services.voice_sessions.find(room, str(n)) for n in (first, second)]
     assert all(sessions)
     assert len({session.call_id for session in sessions if session}) == 2
