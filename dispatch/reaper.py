@@ -145,7 +145,9 @@ class Reaper:
             call = await self._live_calls.find(call_id)
             if call is not None and await self._live_calls.miss(call_id, NO_WORKER):
                 missed += 1
-                await self._delete_room(call)
+                # Other agents may be talking in the room; if none is, the sweep finds it.
+                if not call.seat:
+                    await self._delete_room(call)
         return missed
 
     async def _sweep_rooms(self) -> None:

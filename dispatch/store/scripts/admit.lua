@@ -38,6 +38,19 @@ local function able_agent(tenant)
   }
 end
 
+-- Whoever knows only the room finds the first of its agents. Should that one be refused, or never
+-- come, they find one that talks; but an agent without a seat of its own is found by its room alone.
+local function speak_for_room()
+  local room_key = session_key_of(room_name, '')
+  local first = redis.call('HGET', room_key, 'call_id')
+  if first then
+    local known = redis.call('HMGET', key.call .. first, 'state', 'admitted_at_ms', 'seat')
+    local goes_on = known[1] == 'ringing' or known[1] == 'active'
+    if goes_on and (known[2] or not known[3]) then return end
+  end
+  redis.call('COPY', session_key_of(room_name, seat), room_key, 'REPLACE')
+end
+
 local was = redis.call('HMGET', call_key, 'state', 'admitted_at_ms', 'organization_id',
   'refusal_reason', 'job_id')
 local state = was[1]
@@ -98,6 +111,7 @@ redis.call('HSET', call_key, 'admitted_at_ms', digits(at_ms), 'seen_at_ms', digi
   'plan', plan, 'keys', keys, 'price_version', price_version,
   'price', digits(price), 'block', digits(block), 'reserved', digits(block),
   'funded', digits(block))
+if seat ~= '' then speak_for_room() end
 emit(call_id, 'call.admitted', at_ms, admission)
 emit_money(call_id, 'credit.reserved', at_ms, 'reserve', tenant.organization_id, -block)
 return admitted()

@@ -6,12 +6,13 @@ import pytest
 from redis.asyncio import Redis
 
 from dispatch.accounts import Principal
-from dispatch.calls import Admitted, Arrival, Refused
+from dispatch.calls import Admitted, Arrival, CallEnd, Refused
+from dispatch.reaper import Reaper
 from dispatch.store import redis_keys
 from dispatch.unanswered import UnansweredCalls
 from dispatch.voice_sessions import VoiceSessions
 from dispatch.workers import WorkerPresence
-from telephony.calls import CallState
+from telephony.calls import CallState, EndedBy, EndReason
 from telephony.ports import ObservedParticipant
 from tests.builders.live_calls import Tenant, live_calls, settings
 from tests.fakes.livekit_rooms import FakeRooms
@@ -109,3 +110,64 @@ class TestLostJobs:
         table.lose_job("3")
         assert await unanswered.run_once() == 2
         assert sorted(table.rooms.seats[ROOM]) == ["1", "2", "3"]
+
+
+class TestReaping:
+    @pytest.fixture
+    def reaper(self, table: Table) -> Reaper:
+        return Reaper(table.calls, table.rooms, sweep_interval_s=0, heal_s=0)
+
+    async def swept(self, reaper: Reaper) -> None:
+        """Sweep often enough for what is left behind to be deleted."""
+        for _ in range(3):
+            await reaper.run_once()
+
+    async def test_an_agent_that_no_job_took_is_missed_and_the_other_talks_on(
+        self, table: Table
+    ) -> None:
+        talking, waiting = await table.seat("1"), await table.seat("2")
+        await table.admit(talking)
+        await self.swept(Reaper(table.calls, table.rooms, sweep_interval_s=0, unanswered_s=0))
+        assert await table.state(waiting) is CallState.MISSED
+        assert ROOM in table.rooms.rooms
+
+    async def test_a_room_in_which_no_agent_came_to_talk_is_deleted(self, table: Table) -> None:
+        for seat in ("1", "2"):
+            await table.seat(seat)
+        await self.swept(Reaper(table.calls, table.rooms, sweep_interval_s=0, unanswered_s=0))
+        assert table.rooms.rooms == {}
+
+    @pytest.mark.parametrize("refused_first", [True, False])
+    async def test_a_first_agent_that_is_refused_leaves_the_room_to_the_second(
+        self, table: Table, reaper: Reaper, *, refused_first: bool
+    ) -> None:
+        refused, talking = await table.seat("1"), await table.seat("2")
+        if refused_first:
+            await table.refuse(refused)
+        await table.admit(talking)
+        if not refused_first:
+            await table.refuse(refused)
+        await self.swept(reaper)
+        assert ROOM in table.rooms.rooms
+
+    async def test_a_room_that_the_last_agent_left_behind_is_deleted(
+        self, table: Table, reaper: Reaper
+    ) -> None:
+        refused, talking = await table.seat("1"), await table.seat("2")
+        await table.refuse(refused)
+        await table.admit(talking)
+        await table.calls.end(talking.call_id, CallEnd(EndedBy.CALLER, EndReason.HANG_UP))
+        await self.swept(reaper)
+        assert table.rooms.rooms == {}
+
+    async def test_an_agent_without_a_seat_keeps_the_session_it_waits_for(
+        self, table: Table
+    ) -> None:
+        alone = await table.seat("")
+        beside = await table.seat("2")
+        await table.admit(beside)
+        await table.admit(alone)
+        assert await table.state(alone) is CallState.RINGING
+        found = await table.calls.find_in_room(ROOM)
+        assert found
+        assert found.call_id == alone.call_id
