@@ -53,7 +53,7 @@ class CallTakenError(Exception):
 
 
 class SeatRefusedError(Exception):
-    """One of several agents may not talk; its room must be left to the others."""
+    """One of several agents has nobody to talk with, or may not; its room is left to the others."""
 
 
 async def answer_call(ctx: JobContext) -> None:
@@ -108,6 +108,8 @@ async def _take_call(
     line, _ = await asyncio.gather(joining, _reach_redis(ctx.job.room.name, services))
     arrival = await identify(line, services, ctx.job.metadata)
     if arrival is None:
+        if ctx.job.metadata:
+            raise SeatRefusedError
         return
     ctx.log_context_fields = {"call_id": str(arrival.call_id)}
     call = await admit(line, arrival, ctx.job.id, services)

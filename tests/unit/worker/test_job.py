@@ -143,6 +143,15 @@ async def test_a_refused_agent_leaves_the_room_to_the_others_in_it(
     assert list(rooms.rooms) == left
 
 
+@pytest.mark.parametrize(("seat", "left"), [("", []), ("7", ["room"])])
+async def test_an_agent_whose_caller_never_comes_leaves_the_room_to_the_others_in_it(
+    monkeypatch: pytest.MonkeyPatch, seat: str, left: list[str]
+) -> None:
+    rooms = FakeRooms()
+    await ends_at_the_door(monkeypatch, rooms, rooms.open_room("room"), None, seat)
+    assert list(rooms.rooms) == left
+
+
 async def test_a_job_leaves_a_room_that_a_client_opened_anew_under_its_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
