@@ -97,13 +97,18 @@ class HumanLeg:
 
     async def hang_up(self) -> None:
         """End the leg, also one that still rings; a LiveKit that is away is logged."""
-        try:
-            async with asyncio.timeout(_HANG_UP_TIMEOUT_S):
-                await self._dialler.hang_up(self._room.name, self.identity)
-        except (VendorError, TimeoutError):
-            # The call's room is deleted in the end, and with it the leg.
-            logger.warning("leg not hung up")
+        if not self._has_left():
+            try:
+                async with asyncio.timeout(_HANG_UP_TIMEOUT_S):
+                    await self._dialler.hang_up(self._room.name, self.identity)
+            except (VendorError, TimeoutError):
+                # The call's room is deleted in the end, and with it the leg.
+                logger.warning("leg not hung up")
         self.close()
+
+    def _has_left(self) -> bool:
+        """Whether there is nobody to hang up on: LiveKit would look for them for three seconds."""
+        return self.gone.is_set() and self.identity not in self._room.remote_participants
 
     def close(self) -> None:
         """Take the leg for over, as all are when the call is."""

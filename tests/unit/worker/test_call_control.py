@@ -72,7 +72,7 @@ async def test_a_human_who_accepts_has_the_caller_and_ends_the_call_by_hanging_u
     assert office.livekit.heard_by("caller") == {"human_mic"}
     assert office.livekit.heard_by(office.human.identity) == {"mic"}
     assert (office.music.plays, office.agent.is_aside) == (False, True)
-    assert office.control.placed_legs_s() == 1
+    assert office.control.placed_legs_s() >= 1
     office.leave(office.human)
     assert (await office.line.ending.wait())[0] == HUMAN_HUNG_UP
 
@@ -97,6 +97,8 @@ async def test_a_human_who_hangs_up_in_the_briefing_leaves_the_caller_with_the_a
 
     assert (await passing).code is TransferCode.HUNG_UP
     assert office.livekit.heard_by("caller") == {"voice"}
+    # LiveKit takes seconds to say that they are gone, and the caller would be on hold for them.
+    assert office.dialler.hung_up == []
 
 
 async def test_a_transfer_that_breaks_as_nobody_foresaw_gives_the_caller_back() -> None:
