@@ -107,7 +107,8 @@ class Peer(asyncio.DatagramProtocol):
 
 @pytest.fixture
 async def peer() -> AsyncIterator[Peer]:
-    options = PhoneOptions(timers=SIPTimers(t1_s=0.02, t2_s=0.1))
+    # So long that nothing is sent again while the peer gets round to it: it would take it for new.
+    options = PhoneOptions(timers=SIPTimers(t1_s=2.0, t2_s=4.0))
     async with Softphone(on_call=answer_after(), options=options) as phone:
         peer = Peer(phone)
         await peer.open()
