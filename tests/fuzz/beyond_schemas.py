@@ -30,7 +30,7 @@ _RULES: Final[dict[str, str]] = {
     "Agent must be Pipeline or Realtime": _STORED,
     "The carrier connection's provider is": _STORED,
     "Say which number to call from": _STORED,
-    "The project has no (agent|carrier connection|knowledge base|phone number|tool)": _STORED,
+    "The project has (no|several) (agent|carrier|knowledge base|phone number|tool)": _STORED,
     "A password goes with a user name": _STORED,
     "is needed when welcomeMode is": _STORED,
     "From where .* may call in is not known here": _SETTING,

@@ -11,12 +11,13 @@ from typing import Any
 
 import httpx
 import pytest
+from redis import Redis
 
 from dispatch.settings import DispatchSettings
 from dispatch.store.engine import Database
 from dispatch.store.redis_client import connect_redis
 from tests.builders.installation_keys import KEYS_TEXT
-from tests.integration.conftest import postgres_url, redis_url
+from tests.integration.conftest import empty_postgres, postgres_url, redis_url
 from tests.integration.gateway.everything import (
     DOCUMENT,
     TOOL,
@@ -27,7 +28,7 @@ from tests.integration.gateway.everything import (
 from tests.integration.gateway.listening import listening
 from tests.integration.gateway.serving import ADMIN_KEY, Gateway, serving
 
-__all__ = ["postgres_url", "redis_url"]
+__all__ = ["empty_postgres", "postgres_url", "redis_url"]
 
 CREDITS = 1_000_000_000_000
 NUMBER = "+12015550100"
@@ -124,15 +125,23 @@ class Target:
         return made
 
 
-@pytest.fixture(scope="session")
-def target(postgres_url: str, redis_url: str) -> Iterator[Target]:
-    """A gateway in a thread of its own, for clients that know no event loop."""
+@pytest.fixture(scope="module")
+def target(
+    postgres_url: str, redis_url: str, empty_postgres: Callable[[], None]
+) -> Iterator[Target]:
+    """A gateway in a thread of its own, for clients that know no event loop.
+
+    It is there for as long as other tests, which empty its Postgres, do not come between.
+    """
     settings = DispatchSettings(
         database_url=postgres_url,
         redis_url=redis_url,
         dialplane_key_pepper="pepper-of-the-tests",
         dialplane_secrets_keys=KEYS_TEXT,
     )
+    empty_postgres()
+    with Redis.from_url(redis_url) as redis:
+        redis.flushdb()
     ready = threading.Event()
     found: list[tuple[str, Everything]] = []
     failures: list[BaseException] = []
