@@ -44,7 +44,7 @@ class Books:
 async def test_settles_from_the_answer_to_the_moment_the_line_went_down():
     books = Books()
 
-    settlement = await settle(books, uuid.uuid4(), CALLER_HUNG_UP, AT, 1.0, ANSWERED_AT)
+    settlement = await settle(books, uuid.uuid4(), CALLER_HUNG_UP, AT, 30.0, ANSWERED_AT)
 
     assert settlement is not None
     assert settlement.billed_s == 3
@@ -54,7 +54,7 @@ async def test_settles_from_the_answer_to_the_moment_the_line_went_down():
 async def test_settles_what_was_used_as_well():
     books, used = Books(), PricedUsage("2026-11", ())
 
-    await settle(books, uuid.uuid4(), CALLER_HUNG_UP, AT, 1.0, ANSWERED_AT, used)
+    await settle(books, uuid.uuid4(), CALLER_HUNG_UP, AT, 30.0, ANSWERED_AT, used)
 
     assert books.usage is used
 
@@ -62,7 +62,7 @@ async def test_settles_what_was_used_as_well():
 async def test_settles_with_the_same_moments_once_redis_is_back():
     books = Books(away=2)
 
-    assert await settle(books, uuid.uuid4(), CALLER_HUNG_UP, AT, 5.0, ANSWERED_AT) is not None
+    assert await settle(books, uuid.uuid4(), CALLER_HUNG_UP, AT, 30.0, ANSWERED_AT) is not None
     assert books.asked == [(CALLER_HUNG_UP, AT, ANSWERED_AT)] * 3
 
 

@@ -125,7 +125,7 @@ async def test_keys_of_others_in_the_room_are_ignored(desk: Desk):
     desk.press("2")
 
     assert await desk.hear() == "Printers, please."
-    assert await desk.journal.flush(1.0)
+    assert await desk.journal.flush(30.0)
     assert desk.recorder.pressed == ["2"]
 
 
@@ -134,7 +134,7 @@ async def test_a_key_pressed_while_the_call_ends_is_on_record_and_not_answered(d
 
     desk.press("1")
 
-    assert await desk.journal.flush(1.0)
+    assert await desk.journal.flush(30.0)
     assert desk.recorder.pressed == ["1"]
     assert desk.said.empty()
 

@@ -84,7 +84,7 @@ async def test_writes_everything_in_the_order_in_which_it_happened(
     journal.keys("2", AT)
     journal.tool("end_call", {}, "")
 
-    assert await journal.flush(1.0)
+    assert await journal.flush(30.0)
     assert record.entries == [
         ("answered", AT),
         ("turn", "hello"),
@@ -102,7 +102,7 @@ async def test_keeps_order_and_loses_nothing_while_redis_is_away(
     await record.refused.wait()
     record.is_away = False
 
-    assert await journal.flush(2.0)
+    assert await journal.flush(30.0)
     assert record.entries == [("turn", "one"), ("turn", "two")]
     # The record takes a repeated entry once because it keeps its id.
     assert len(record.entry_ids) > len(set(record.entry_ids)) == 2
