@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from livekit import rtc
 
@@ -54,6 +54,7 @@ class HumanLeg:
         self._on_end = on_end
         self._answered_s: float | None = None
         self._ended_s: float | None = None
+        self._left = asyncio.Event()
         self._is_shut = asyncio.Event()
         self._shutting: asyncio.Task[None] | None = None
         room.on("participant_connected", self._on_joined)
@@ -96,19 +97,31 @@ class HumanLeg:
             await self._hearing.shut_ear(self.identity)
 
     async def hang_up(self) -> None:
-        """End the leg, also one that still rings; a LiveKit that is away is logged."""
-        if not self._has_left():
-            try:
-                async with asyncio.timeout(_HANG_UP_TIMEOUT_S):
-                    await self._dialler.hang_up(self._room.name, self.identity)
-            except (VendorError, TimeoutError):
-                # The call's room is deleted in the end, and with it the leg.
-                logger.warning("leg not hung up")
+        """End the leg, also one that still rings; a LiveKit that is away is logged.
+
+        One that has left is not asked for, or no longer: LiveKit looks three seconds for who is
+        gone, and meanwhile the caller is on hold.
+        """
+        if not self._left.is_set():
+            await self._hang_up_unless_left()
         self.close()
 
-    def _has_left(self) -> bool:
-        """Whether there is nobody to hang up on: LiveKit would look for them for three seconds."""
-        return self.gone.is_set() and self.identity not in self._room.remote_participants
+    async def _hang_up_unless_left(self) -> None:
+        asking = asyncio.ensure_future(self._dialler.hang_up(self._room.name, self.identity))
+        left = asyncio.ensure_future(self._left.wait())
+        either: tuple[asyncio.Future[Any], ...] = (asking, left)
+        try:
+            async with asyncio.timeout(_HANG_UP_TIMEOUT_S):
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if asking.done():
+                asking.result()
+        except (VendorError, TimeoutError):
+            # The call's room is deleted in the end, and with it the leg.
+            logger.warning("leg not hung up")
+        finally:
+            for one in either:
+                one.cancel()
+            await asyncio.gather(*either, return_exceptions=True)
 
     def close(self) -> None:
         """Take the leg for over, as all are when the call is."""
@@ -141,6 +154,7 @@ class HumanLeg:
 
     def _on_left(self, participant: rtc.RemoteParticipant) -> None:
         if participant.identity == self.identity:
+            self._left.set()
             self._end()
 
     def _on_attributes(self, _changed: list[str], participant: rtc.Participant) -> None:

@@ -13,6 +13,7 @@ from tests.waiting import until
 from worker.call_control import CallActivity
 from worker.call_errors import CallOver, NotNow
 from worker.ending import CALLER_HUNG_UP, HUMAN_HUNG_UP, TRANSFERRED
+from worker.sip_status import CALL_HUNG_UP, CALL_STATUS
 from worker.transfers.outcome import TransferCode
 
 pytestmark = pytest.mark.unit
@@ -99,6 +100,29 @@ async def test_a_human_who_hangs_up_in_the_briefing_leaves_the_caller_with_the_a
     assert office.livekit.heard_by("caller") == {"voice"}
     # LiveKit takes seconds to say that they are gone, and the caller would be on hold for them.
     assert office.dialler.hung_up == []
+
+
+async def test_a_human_who_leaves_while_they_are_hung_up_on_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("worker.transfers.leg._HANG_UP_TIMEOUT_S", 3_600)
+    office = Office()
+    asked = asyncio.Event()
+
+    async def look_for_them(_room_name: str, _identity: str) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(office.dialler, "hang_up", look_for_them)
+    passing = await briefed(office)
+    office.human.attributes[CALL_STATUS] = CALL_HUNG_UP
+    office.room.emit("participant_attributes_changed", [], office.human)
+    async with asyncio.timeout(60):
+        await asked.wait()
+        office.leave(office.human)
+
+        assert (await passing).code is TransferCode.HUNG_UP
+    assert office.livekit.heard_by("caller") == {"voice"}
 
 
 async def test_a_transfer_that_breaks_as_nobody_foresaw_gives_the_caller_back() -> None:
