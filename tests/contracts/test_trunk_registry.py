@@ -55,12 +55,17 @@ async def livekit(request: pytest.FixtureRequest, edge: str) -> AsyncIterator[Ed
         return
     server: LiveKitServer = request.getfixturevalue("livekit_server")
     async with LiveKitClient(server.settings) as client:
-        registry = LiveKitTrunks(client)
-        for trunk in await registry.list_inbound_trunks():
-            await registry.delete_trunk(trunk.livekit_trunk_id)
-        for rule in await registry.list_dispatch_rules():
-            await registry.delete_dispatch_rule(rule.livekit_rule_id)
-        yield Edge(registry, None, client)
+        yield Edge(await emptied(client), None, client)
+
+
+async def emptied(client: LiveKitClient) -> LiveKitTrunks:
+    """Return the registry of a LiveKit without what other tests left in it."""
+    registry = LiveKitTrunks(client)
+    for trunk in await registry.list_inbound_trunks():
+        await registry.delete_trunk(trunk.livekit_trunk_id)
+    for rule in await registry.list_dispatch_rules():
+        await registry.delete_dispatch_rule(rule.livekit_rule_id)
+    return registry
 
 
 def rule(*trunk_ids: str, connection: str = "a-connection") -> DispatchRule:
@@ -201,7 +206,7 @@ async def test_says_when_livekit_is_not_there(request: pytest.FixtureRequest, ed
 @pytest.mark.integration
 async def test_notices_a_change_that_our_words_cannot_say(livekit_server: LiveKitServer) -> None:
     async with LiveKitClient(livekit_server.settings) as client:
-        registry = LiveKitTrunks(client)
+        registry = await emptied(client)
         trunk_id = await registry.create_inbound_trunk(replace(TRUNK, numbers=frozenset({N3})))
         await client.once(
             "test",
@@ -212,4 +217,3 @@ async def test_notices_a_change_that_our_words_cannot_say(livekit_server: LiveKi
 
         assert found[trunk_id].owner == OWNER
         assert found[trunk_id].trunk is None
-        await registry.delete_trunk(trunk_id)
