@@ -50,8 +50,11 @@ def connect(server: PostgresServer) -> psycopg.Connection:
     return psycopg.connect(server.url.replace("+psycopg", ""), autocommit=True)
 
 
-def is_gone(pid: int) -> bool:
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+def is_gone(process: psutil.Process) -> bool:
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def test_redis_keeps_its_data_and_its_address_across_a_stop(redis_server: RedisServer) -> None:
@@ -105,16 +108,15 @@ def test_no_server_outlives_a_killed_owner(server_dir: Path) -> None:
         text=True,
         env=os.environ | {"PYTHONPATH": str(Path.cwd())},
     ) as owner:
-        assert owner.stdout is not None
-        pids = [int(word) for word in owner.stdout.readline().split()]
-        families = [p for pid in pids for p in (pid, *child_pids(pid))]
-        assert len(families) > len(pids), "Postgres has background processes of its own"
-        owner.send_signal(signal.SIGKILL)
-    deadline = time.monotonic() + 30
-    while not all(is_gone(pid) for pid in families):
+        try:
+            assert owner.stdout is not None
+            servers = [psutil.Process(int(word)) for word in owner.stdout.readline().split()]
+            children = [child for each in servers for child in each.children(recursive=True)]
+            families = [*servers, *children]
+            assert len(families) > len(servers), "Postgres has background processes of its own"
+        finally:
+            owner.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + 60
+    while not all(is_gone(process) for process in families):
         assert time.monotonic() < deadline, "a server was left behind"
         time.sleep(0.05)
-
-
-def child_pids(pid: int) -> list[int]:
-    return [child.pid for child in psutil.Process(pid).children(recursive=True)]

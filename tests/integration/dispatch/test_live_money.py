@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -120,7 +120,10 @@ class Run:
     def __init__(self, redis: Redis, tenant: Tenant, balance: int) -> None:
         self.redis = redis
         self.tenant = tenant
-        self.store: LiveCalls = live_calls(redis, max_calls_per_organization=SLOTS)
+        # Only the steps let leases lapse, however long a slow machine takes from one to the next.
+        self.store: LiveCalls = live_calls(
+            redis, max_calls_per_organization=SLOTS, lease_ttl=timedelta(hours=1)
+        )
         self.balances = Balances(redis)
         self.model = Model(balance, balance)
         self.arrivals: list[Arrival] = [tenant.arrival() for _ in range(CALLS)]

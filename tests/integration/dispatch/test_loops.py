@@ -132,8 +132,10 @@ class TestSignals:
 
 
 @pytest.fixture
-def process(clean_postgres: str, redis_url: str) -> Iterator["subprocess.Popen[str]"]:
-    """`python -m dispatch` with both stores and without a LiveKit."""
+def process(
+    clean_postgres: str, redis_url: str, redis: RedisClient
+) -> Iterator["subprocess.Popen[str]"]:
+    """`python -m dispatch` with both stores, empty before it starts, and without a LiveKit."""
     environment = os.environ | {
         "DATABASE_URL": clean_postgres,
         "REDIS_URL": redis_url,
@@ -169,7 +171,8 @@ async def test_the_process_runs_every_loop_and_stops_when_told(
         "knowledge",
     )
     seen: dict[str, bool] = {}
-    async with asyncio.timeout(30):
+    # A slow machine takes half a minute for the imports alone.
+    async with asyncio.timeout(120):
         while set(seen) != set(loops):
             await asyncio.sleep(0.02)
             beats = [await signals.find_beat(loop) for loop in loops]
@@ -178,7 +181,7 @@ async def test_the_process_runs_every_loop_and_stops_when_told(
 
     process.send_signal(signal.SIGTERM)
 
-    _, log = await asyncio.to_thread(process.communicate, timeout=30)
+    _, log = await asyncio.to_thread(process.communicate, timeout=120)
     assert process.returncode == 0
     assert "dispatch has stopped" in log
     assert "Traceback" not in log

@@ -110,7 +110,10 @@ async def test_reading_in_clear_is_written_down(
 
     async with database.reading() as db:
         rows = await db.execute(
-            text("SELECT action, actor_id, target_id FROM audit_log WHERE action LIKE 'secret.%'")
+            text(
+                "SELECT action, actor_id, target_id FROM audit_log WHERE action LIKE 'secret.%'"
+                " ORDER BY position"
+            )
         )
         assert [tuple(row) for row in rows] == [
             ("secret.put", str(owner.key_id), "openai"),

@@ -40,7 +40,10 @@ def test_every_process_inherits_engines_that_work(monkeypatch: pytest.MonkeyPatc
     processes = [context.Process(target=speak_and_listen, args=(theirs,)) for _ in range(2)]
     for process in processes:
         process.start()
-    answers = [ours.recv() for process in processes]
+    answers = []
+    for _ in processes:
+        assert ours.poll(120), "a process did not answer"
+        answers.append(ours.recv())
     for process in processes:
         process.join()
 

@@ -24,7 +24,7 @@ from dispatch.usage.usage import Usage
 from tests.builders.live_calls import settings
 from tests.servers.embeddings import KEY, EmbeddingServer, running_embeddings
 
-INGESTION_TIMEOUT_S = 60.0
+INGESTION_TIMEOUT_S = 120.0
 
 
 @dataclass
