@@ -115,7 +115,7 @@ class TestLostJobs:
 class TestReaping:
     @pytest.fixture
     def reaper(self, table: Table) -> Reaper:
-        return Reaper(table.calls, table.rooms, sweep_interval_s=0, heal_s=0)
+        return Reaper(table.calls, table.rooms, sweep_interval_s=0)
 
     async def swept(self, reaper: Reaper) -> None:
         """Sweep often enough for what is left behind to be deleted."""
