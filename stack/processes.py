@@ -20,7 +20,9 @@ from stack.errors import PartFailed
 POLL_S = 0.02
 """How often readiness is asked; a part that is up is noticed within this."""
 
-KILL_WAIT_S = 5.0
+KILL_WAIT_S = 30.0
+"""A killed process still takes the processor for its end, which a busy machine gives it late."""
+
 LOCK_WAIT_S = guardian.SOFT_STOP_S + 3.0
 LOG_TAIL_LINES = 15
 LOG_TAIL_BYTES = 16_384
