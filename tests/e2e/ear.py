@@ -27,6 +27,8 @@ _HUM_DBFS: Final = -20.0
 _WIDTH_HZ: Final = 50.0
 _AHEAD_S: Final = 0.25
 """How far a sound may stand before its arrival; beyond, the recorder sets its clock anew."""
+_AGAIN_S: Final = 1.0
+"""So much of what was read is read again: more than a sound may stand before its arrival."""
 _PURE: Final = 0.5
 HEARD_DBFS: Final = -35.0
 PAUSE_S: Final = 0.5
@@ -85,10 +87,12 @@ class Window:
         return self.level_dbfs > -40 and self.music_share < 0.5 and self.voices_share < 0.5
 
 
-def windows(call: PhoneCall) -> list[Window]:
-    """Read everything a call heard, on a time line."""
+def windows(call: PhoneCall, since_s: float = 0.0) -> list[Window]:
+    """Read what a call heard, all of it or since a moment, on a time line."""
     heard = call.heard
-    return _read(heard.pcm, lambda end: heard.started_s + (end - _WINDOW / 2) / SAMPLE_RATE_HZ)
+    first = max(0, round((since_s - heard.started_s) * SAMPLE_RATE_HZ))
+    begun_s = heard.started_s + first / SAMPLE_RATE_HZ
+    return _read(heard.pcm[first:], lambda end: begun_s + (end - _WINDOW / 2) / SAMPLE_RATE_HZ)
 
 
 def tone_dbfs(call: PhoneCall, hz: float, start_s: float, end_s: float) -> float:
@@ -173,20 +177,33 @@ def loudest(found: Sequence[Window], pitch: str, start_s: float, end_s: float) -
 
 async def hears(call: PhoneCall, pitch: str, after_s: float = 0.0) -> float:
     """Wait until a pitch was heard after a moment; return when it was."""
-
-    async def look() -> float | None:
-        found = (one for one in windows(call) if one.at_s >= after_s)
-        return next((one.at_s for one in found if getattr(one, pitch) > HEARD_DBFS), None)
-
-    return await until(look)
+    return await _first(call, lambda one: getattr(one, pitch) > HEARD_DBFS, after_s)
 
 
 async def hears_music(call: PhoneCall, after_s: float) -> float:
     """Wait until music was heard after a moment; return when it was first."""
+    return await _first(call, lambda one: one.is_music, after_s)
+
+
+async def hears_speech(call: PhoneCall, after_s: float) -> float:
+    """Wait until speech was heard after a moment; return when it was first."""
+    return await _first(call, lambda one: one.is_speech, after_s)
+
+
+async def _first(call: PhoneCall, is_it: Callable[[Window], bool], after_s: float) -> float:
+    """Wait for a window after a moment; return when it was.
+
+    Read again and again from the beginning, a long call would take all the time in which its
+    telephone should speak.
+    """
+    unread_s = after_s
 
     async def look() -> float | None:
-        found = (one for one in windows(call) if one.at_s >= after_s)
-        return next((one.at_s for one in found if one.is_music), None)
+        nonlocal unread_s
+        found = windows(call, unread_s)
+        if found:
+            unread_s = max(unread_s, found[-1].at_s - _AGAIN_S)
+        return next((one.at_s for one in found if one.at_s >= after_s and is_it(one)), None)
 
     return await until(look)
 
@@ -195,18 +212,8 @@ async def music_ends(call: PhoneCall, after_s: float = 0.0) -> float:
     """Wait until music that was heard after a moment is over; return when it was last heard."""
 
     async def look() -> float | None:
-        found = windows(call)
+        found = windows(call, after_s)
         music = [one.at_s for one in found if one.at_s >= after_s and one.is_music]
         return music[-1] if music and found[-1].at_s > music[-1] + PAUSE_S else None
-
-    return await until(look)
-
-
-async def hears_speech(call: PhoneCall, after_s: float) -> float:
-    """Wait until speech was heard after a moment; return when it was first."""
-
-    async def look() -> float | None:
-        found = (one for one in windows(call) if one.at_s >= after_s)
-        return next((one.at_s for one in found if one.is_speech), None)
 
     return await until(look)
