@@ -16,6 +16,7 @@ _PATH = next(
     ),
     None,
 )
+_START_TIMEOUT_MS = 180_000
 _FLAGS = (
     "--no-sandbox",
     "--autoplay-policy=no-user-gesture-required",
@@ -39,7 +40,9 @@ async def chromium(*flags: str) -> AsyncIterator[Browser]:
     """Run a Chromium; it is gone afterwards."""
     assert _PATH is not None, "no Chromium here"
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=_PATH, args=[*_FLAGS, *flags])
+        browser = await playwright.chromium.launch(
+            executable_path=_PATH, args=[*_FLAGS, *flags], timeout=_START_TIMEOUT_MS
+        )
         try:
             yield browser
         finally:

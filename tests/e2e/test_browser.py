@@ -75,6 +75,7 @@ async def test_a_browser_talks_with_the_agent(
     opened = await office.api.post("/v1/voice/sessions", {"agentId": agent["id"]})
     async with chromium(f"--use-file-for-fake-audio-capture={microphone}") as browser:
         page = await browser.new_page()
+        page.set_default_timeout(PATIENCE_MS)
         await page.goto(page_url)
         await page.evaluate(CONNECT, [opened["serverUrl"], opened["token"], False])
         await heard_out(page, AGENT["greeting"])
@@ -110,11 +111,12 @@ async def test_talkifais_and_voxais_clients_open_the_same_agent(
     async with chromium() as browser:
         pages = {name: await browser.new_page() for name in ways_in}
         for name, page in pages.items():
+            page.set_default_timeout(PATIENCE_MS)
             await page.goto(page_url)
             await page.evaluate(CONNECT, [*ways_in[name], True])
         for name, page in pages.items():
             await page.bring_to_front()
-            await page.wait_for_function("talk.audibleMs > 500", timeout=PATIENCE_MS)
+            await page.wait_for_function("talk.audibleMs > 500")
             await heard_out(page, AGENT["greeting"])
             await page.screenshot(path=str(tmp_path / f"{name}.png"))
         for page in pages.values():
@@ -127,7 +129,7 @@ async def test_talkifais_and_voxais_clients_open_the_same_agent(
 
 async def heard_out(page: Page, sentence: str) -> None:
     """Wait until a sentence was shown and no sound follows."""
-    await page.get_by_text(sentence).first.wait_for(timeout=PATIENCE_MS)
+    await page.get_by_text(sentence).first.wait_for()
 
     async def is_over() -> bool | None:
         before_ms = await page.evaluate("talk.audibleMs")

@@ -1,10 +1,10 @@
 """What becomes of callers on hold and of those they are passed to when something dies."""
 
 import asyncio
+import contextlib
 import math
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import psutil
 import pytest
@@ -70,7 +70,7 @@ async def no_room(stack: Stack, name: str) -> None:
     await until(is_gone)
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def redis_of(stack: Stack) -> AsyncIterator[Redis]:
     redis = Redis.from_url(stack.redis_url)
     try:
@@ -93,8 +93,10 @@ def kill_jobs(stack: Stack) -> None:
     """Kill the processes of the jobs that are in a call; others open no connection."""
     for child in psutil.Process(stack.pid("worker")).children():
         for job in child.children():
-            if job.net_connections("inet"):
-                job.kill()
+            # One of an earlier call may be about to end by itself.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if job.net_connections("inet"):
+                    job.kill()
 
 
 def over_s(call: PhoneCall) -> float:

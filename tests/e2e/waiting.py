@@ -5,19 +5,35 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
+from stack.errors import ApiRefused
+
 Found = TypeVar("Found")
 
 PATIENCE_S: Final = 180.0
 """For what comes in a second or in half a minute, on a machine a tenth as fast."""
 _POLL_S = 0.1
+_UNAVAILABLE = 503
 
 
 async def until(
     find: Callable[[], Awaitable[Found | None]], *, timeout_s: float = PATIENCE_S
 ) -> Found:
-    """Return the first thing found; fail when nothing is in time."""
+    """Return the first thing found; fail when nothing is in time.
+
+    While the API says that it cannot answer now, nothing is found: Postgres may be away, or take
+    its time on a busy machine.
+    """
+
+    async def look() -> Found | None:
+        try:
+            return await find()
+        except ApiRefused as exc:
+            if exc.status != _UNAVAILABLE:
+                raise
+            return None
+
     async with asyncio.timeout(timeout_s):
-        while (found := await find()) is None:
+        while (found := await look()) is None:
             await asyncio.sleep(_POLL_S)
     return found
 
