@@ -19,6 +19,9 @@ def needs(*programs: str) -> pytest.MarkDecorator:
 
 needs_node = needs("node")
 
+_PATIENCE_S = 120.0
+"""A program takes a second to start, and ten where the machine is busy."""
+
 _CURL = "silent\nshow-error\nfail-with-body\n"
 """curl's own configuration: commands run as printed, and fail by an answer of 400 or more."""
 
@@ -27,15 +30,16 @@ async def in_shell(script: str, directory: Path, **environment: str) -> str:
     """Run commands in bash in this directory until one fails; return what they printed."""
     (directory / ".curlrc").write_text(_CURL)
     environment["CURL_HOME"] = str(directory)
-    return await _run(["bash", "-euo", "pipefail", "-c", script], directory, environment)
+    return await run(["bash", "-euo", "pipefail", "-c", script], directory, environment)
 
 
 async def in_node(program: str, directory: Path, **environment: str) -> str:
     """Run a module in Node; return what it printed."""
-    return await _run(["node", "--input-type=module", "-e", program], directory, environment)
+    return await run(["node", "--input-type=module", "-e", program], directory, environment)
 
 
-async def _run(command: list[str], directory: Path, environment: dict[str, str]) -> str:
+async def run(command: list[str], directory: Path, environment: dict[str, str]) -> str:
+    """Run a program in an environment of this and the path; return what it printed."""
     process = await asyncio.create_subprocess_exec(
         *command,
         cwd=directory,
@@ -43,6 +47,10 @@ async def _run(command: list[str], directory: Path, environment: dict[str, str])
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await asyncio.wait_for(process.communicate(), 30)
+    try:
+        out, err = await asyncio.wait_for(process.communicate(), _PATIENCE_S)
+    except TimeoutError:
+        process.kill()
+        raise
     assert process.returncode == 0, f"{out.decode()}\n{err.decode()}"
     return out.decode()

@@ -1,7 +1,6 @@
 """Pages in a real browser: those of sites, with the keys they hold, and our own reference pages."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +17,7 @@ from tests.integration.gateway.serving import Gateway
 pytestmark = [pytest.mark.integration, needs_chromium]
 
 SHOP, OTHER = "shop.example.com", "other.example.net"
+PATIENCE_MS = 120_000
 
 SCRIPT = {"steps": [{"phrases": ["what services do you offer"], "reply": "Printers."}]}
 
@@ -82,6 +82,14 @@ async def browser() -> AsyncIterator[Browser]:
         yield it
 
 
+@pytest.fixture
+async def page(browser: Browser) -> Page:
+    """An empty page, which waits for as long as a busy machine may take."""
+    page = await browser.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    return page
+
+
 class Site:
     """A site of one empty page, whose server opens chats with a key of its own."""
 
@@ -114,11 +122,8 @@ async def widget(gateway: Gateway) -> tuple[str, str]:
     return (await gateway.admin.post(at, json=body)).json()["key"], agent["id"]
 
 
-async def test_a_shops_page_chats_with_its_widget_key(
-    gateway: Gateway, browser: Browser, site: Site
-):
+async def test_a_shops_page_chats_with_its_widget_key(gateway: Gateway, page: Page, site: Site):
     key, agent_id = await widget(gateway)
-    page = await browser.new_page()
     async with listening(gateway.app) as address:
         await page.goto(f"http://{SHOP}:{site.port}/")
         opened = await page.evaluate(OPEN_HERE, [address, key, agent_id])
@@ -126,13 +131,12 @@ async def test_a_shops_page_chats_with_its_widget_key(
 
 
 async def test_a_page_chats_in_a_session_its_server_has_opened(
-    gateway: Gateway, browser: Browser, site: Site
+    gateway: Gateway, page: Page, site: Site
 ):
     owner = await gateway.tenant(credits_microcredits=5_000_000, prefix="tk")
     agent = await owner.agent(script=SCRIPT, greeting="Hello.", voiceEnabled=False)
     body = {"agent_id": agent["id"]}
     site.opens = lambda: owner.http.post("/v1/chat/sessions", json=body)
-    page = await browser.new_page()
     async with listening(gateway.app) as address:
         await page.goto(f"http://{OTHER}:{site.port}/")
         opened = await page.evaluate(OPEN_AT_SERVER)
@@ -140,10 +144,9 @@ async def test_a_page_chats_in_a_session_its_server_has_opened(
 
 
 async def test_another_sites_page_is_told_why_it_is_refused_and_nothing_else(
-    gateway: Gateway, browser: Browser, site: Site
+    gateway: Gateway, page: Page, site: Site
 ):
     key, agent_id = await widget(gateway)
-    page = await browser.new_page()
     async with listening(gateway.app) as address:
         await page.goto(f"http://{OTHER}:{site.port}/")
         refused = await page.evaluate(REFUSED, [address, key, agent_id])
@@ -158,12 +161,9 @@ async def test_another_sites_page_is_told_why_it_is_refused_and_nothing_else(
         assert failed == "TypeError"
 
 
-async def test_the_reference_page_sends_requests_with_one_key_for_all(
-    gateway: Gateway, browser: Browser, tmp_path: Path
-):
+async def test_the_reference_page_sends_requests_with_one_key_for_all(gateway: Gateway, page: Page):
     tenant = await gateway.tenant()
     agent = await tenant.agent()
-    page = await browser.new_page()
     elsewhere: list[str] = []
 
     async def keep_here(route: Route) -> None:
@@ -181,7 +181,6 @@ async def test_the_reference_page_sends_requests_with_one_key_for_all(
         await asked.get_by_role("button", name="Execute").click()
         shown = asked.locator(".live-responses-table .response").first
         await shown.wait_for()
-        await page.screenshot(path=str(tmp_path / "reference.png"))
         text = await shown.inner_text()
     assert text.startswith("200")
     assert f'"name": "{agent["name"]}"' in text

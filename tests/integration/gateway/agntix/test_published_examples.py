@@ -5,15 +5,15 @@ That is host, key and ids (placeholders in the documentation, as `96f3b0a3-1234-
 numbers, tools.
 """
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dispatch.models.catalogue import ModelKind, catalogue
-from tests.integration.gateway.following import needs_node
+from tests.integration.gateway.following import needs_node, run
 from tests.integration.gateway.listening import listening
 from tests.integration.gateway.serving import Gateway, Tenant
 
@@ -238,15 +238,7 @@ class Reader:
         return printed
 
     async def _run(self, *command: str) -> str:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            env={"PATH": "/usr/local/bin:/usr/bin:/bin", "AGNTIX_API_KEY": self._key},
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        out, err = await process.communicate()
-        assert process.returncode == 0, err.decode()
-        return out.decode()
+        return await run([*command], Path.cwd(), {"AGNTIX_API_KEY": self._key})
 
 
 @pytest.fixture

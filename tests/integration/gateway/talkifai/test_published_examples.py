@@ -96,7 +96,7 @@ async def run(example: str, **replaced: str) -> str:
     shell = await asyncio.create_subprocess_shell(
         example.strip(), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
-    output, error = await asyncio.wait_for(shell.communicate(), 30)
+    output, error = await asyncio.wait_for(shell.communicate(), 120)
     assert shell.returncode == 0, error.decode()
     return output.decode()
 
