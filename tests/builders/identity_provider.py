@@ -50,7 +50,7 @@ def claims(**changes: Any) -> dict[str, Any]:
         "aud": AUDIENCE,
         "sub": "user_1",
         "iat": now,
-        "exp": now + timedelta(minutes=1),
+        "exp": now + timedelta(hours=1),
         "org_id": "org_1",
         "org_role": "org:admin",
         "name": "Ann",
