@@ -35,6 +35,18 @@ POOL_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_MS = 10_000
 """No query of ours takes this long; one that does waits for a lock that will not come."""
 
+_LOST_MACHINE = {
+    "tcp_user_timeout": 20_000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+}
+"""A machine that is gone resets no connection. One that confirmed nothing for 20 s is given up;
+else Linux would send again for a quarter of an hour, and wait two hours for an answer.
+
+Source: libpq, "Parameter Key Words"; tcp(7), tcp_retries2 and tcp_keepalive_time.
+"""
+
 
 class Database:
     """Postgres, reached through a pool of connections.
@@ -63,6 +75,7 @@ class Database:
             json_deserializer=orjson.loads,
             connect_args={
                 "connect_timeout": CONNECT_TIMEOUT_S,
+                **_LOST_MACHINE,
                 "cursor_factory": _Cursor,
                 "application_name": application_name,
                 "options": f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_MS}",

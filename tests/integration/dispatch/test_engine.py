@@ -1,6 +1,7 @@
 """Transactions, and what happens when Postgres is not there."""
 
 import asyncio
+import socket
 import time
 from pathlib import Path
 
@@ -133,6 +134,26 @@ async def test_a_postgres_that_dies_during_a_transaction_is_unavailable(server_d
         with pytest.raises(StoreUnavailable):
             await kill_halfway()
         await database.aclose()
+
+
+async def test_a_machine_that_vanished_is_given_up_within_half_a_minute(
+    database: Database,
+) -> None:
+    async with database.reading() as db:
+        raw = await (await db.connection()).get_raw_connection()
+        connection = raw.driver_connection
+        assert isinstance(connection, psycopg.AsyncConnection)
+        with socket.fromfd(connection.fileno(), socket.AF_INET, socket.SOCK_STREAM) as lent:
+
+            def tcp(option: int) -> int:
+                return lent.getsockopt(socket.IPPROTO_TCP, option)
+
+            silent_s = tcp(socket.TCP_KEEPIDLE) + tcp(socket.TCP_KEEPINTVL) * tcp(
+                socket.TCP_KEEPCNT
+            )
+            assert lent.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+            assert silent_s <= 30
+            assert 0 < tcp(socket.TCP_USER_TIMEOUT) <= 30_000
 
 
 async def test_a_glance_outlasts_a_lost_connection(database: Database):
