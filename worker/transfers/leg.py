@@ -4,7 +4,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any, Final
 
@@ -77,7 +77,7 @@ class HumanLeg:
         return max(1, math.ceil(ended_s - self._answered_s))
 
     async def ring(self) -> None:
-        """Call; returns when somebody answered, who hears nothing yet.
+        """Call; returns when somebody answered, who hears nothing yet, or is gone already.
 
         Raises:
             DialError: Nobody did.
@@ -90,11 +90,7 @@ class HumanLeg:
             self.forget()
             raise
         self._answered_s = time.monotonic()
-        # Shut when it joined; if that failed, it is shut now or the leg is not used.
-        if self._shutting is not None:
-            await self._shutting
-        if not self._is_shut.is_set():
-            await self._hearing.shut_ear(self.identity)
+        await _unless(self.gone, self._have_shut())
 
     async def hang_up(self) -> None:
         """End the leg, also one that still rings; a LiveKit that is away is logged.
@@ -103,25 +99,14 @@ class HumanLeg:
         gone, and meanwhile the caller is on hold.
         """
         if not self._left.is_set():
-            await self._hang_up_unless_left()
+            asking = self._dialler.hang_up(self._room.name, self.identity)
+            try:
+                async with asyncio.timeout(_HANG_UP_TIMEOUT_S):
+                    await _unless(self._left, asking)
+            except (VendorError, TimeoutError):
+                # The call's room is deleted in the end, and with it the leg.
+                logger.warning("leg not hung up")
         self.close()
-
-    async def _hang_up_unless_left(self) -> None:
-        asking = asyncio.ensure_future(self._dialler.hang_up(self._room.name, self.identity))
-        left = asyncio.ensure_future(self._left.wait())
-        either: tuple[asyncio.Future[Any], ...] = (asking, left)
-        try:
-            async with asyncio.timeout(_HANG_UP_TIMEOUT_S):
-                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if asking.done():
-                asking.result()
-        except (VendorError, TimeoutError):
-            # The call's room is deleted in the end, and with it the leg.
-            logger.warning("leg not hung up")
-        finally:
-            for one in either:
-                one.cancel()
-            await asyncio.gather(*either, return_exceptions=True)
 
     def close(self) -> None:
         """Take the leg for over, as all are when the call is."""
@@ -142,6 +127,13 @@ class HumanLeg:
     def _on_joined(self, participant: rtc.RemoteParticipant) -> None:
         if participant.identity == self.identity:
             self._shutting = asyncio.ensure_future(self._shut())
+
+    async def _have_shut(self) -> None:
+        # Shut when it joined; if that failed, it is shut now or the leg is not used.
+        if self._shutting is not None:
+            await self._shutting
+        if not self._is_shut.is_set():
+            await self._hearing.shut_ear(self.identity)
 
     async def _shut(self) -> None:
         """Shut its ear while it rings: once answered it would hear every track there is."""
@@ -177,3 +169,18 @@ class HumanLeg:
     ) -> None:
         if participant.identity == self.identity and not self.voice.done():
             self.voice.set_result(track)
+
+
+async def _unless(in_vain: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Wait until something is done, or in vain; raise what it raises."""
+    doing = asyncio.ensure_future(work)
+    waiting = asyncio.ensure_future(in_vain.wait())
+    either: tuple[asyncio.Future[Any], ...] = (doing, waiting)
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if doing.done():
+            doing.result()
+    finally:
+        for one in either:
+            one.cancel()
+        await asyncio.gather(*either, return_exceptions=True)

@@ -102,6 +102,27 @@ async def test_a_human_who_hangs_up_in_the_briefing_leaves_the_caller_with_the_a
     assert office.dialler.hung_up == []
 
 
+async def test_a_human_who_hangs_up_as_they_answer_is_not_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    office = Office()
+    asked = asyncio.Event()
+
+    async def look_for_them(_room_name: str, _identity: str, *, is_open: bool) -> None:
+        assert not is_open
+        asked.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(office.livekit, "set_ear", look_for_them)
+    passing = asyncio.ensure_future(office.control.transfer())
+    async with asyncio.timeout(60):
+        await asked.wait()
+        office.leave(office.human)
+
+        assert (await passing).code is TransferCode.HUNG_UP
+    assert office.livekit.heard_by("caller") == {"voice"}
+
+
 async def test_a_human_who_leaves_while_they_are_hung_up_on_is_not_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
