@@ -9,16 +9,30 @@ from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
+from redis import Redis
 
 from dispatch.store.engine import Database
 from dispatch.store.migrate import upgrade_to_head
 from dispatch.store.redis_client import RedisClient, connect_redis
 from dispatch.store.tables import Table
-from stack.ports import free_port
 from stack.postgres import running_postgres
 from stack.redis import running_redis
 
 _ENOUGH_OF_A_DAY = timedelta(minutes=1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patience() -> Iterator[None]:
+    """Wait longer for a store than a caller would: on a busy machine it may take seconds.
+
+    One that is away refuses connections, and is told at once.
+    """
+    with pytest.MonkeyPatch.context() as patient:
+        patient.setattr("dispatch.store.redis_client.TIMEOUT_S", 30.0)
+        for module in ("engine", "loop_lock"):
+            patient.setattr(f"dispatch.store.{module}.CONNECT_TIMEOUT_S", 30)
+        patient.setattr("dispatch.store.engine.POOL_TIMEOUT_S", 30)
+        yield
 
 
 @contextmanager
@@ -51,6 +65,9 @@ def postgres_url() -> Iterator[str]:
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """URL of a private Redis."""
     with running_redis(tmp_path_factory.mktemp("redis")) as url:
+        # As with Postgres, a busy disk holds up nobody: Redis waits for it in between.
+        with Redis.from_url(url) as redis:
+            redis.config_set("appendonly", "no")
         yield url
 
 
@@ -117,6 +134,6 @@ async def redis(redis_url: str) -> AsyncIterator[RedisClient]:
 @pytest.fixture
 async def dead_redis() -> AsyncIterator[RedisClient]:
     """A client of a Redis that is down: nobody listens on its port."""
-    client = connect_redis(f"redis://127.0.0.1:{free_port()}/0")
+    client = connect_redis("redis://127.0.0.1:1/0")
     yield client
     await client.aclose()
