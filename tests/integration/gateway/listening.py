@@ -21,6 +21,8 @@ async def listening(app: FastAPI) -> AsyncIterator[str]:
         ws="none",
         lifespan="off",
         log_level="error",
+        # Whoever is not answered when the test is over has failed it, and must not hang it.
+        timeout_graceful_shutdown=30,
     )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())

@@ -2,7 +2,8 @@
 
 import pytest
 
-from dispatch.store import redis_keys
+from dispatch import workers
+from dispatch.store import loop_signals, redis_keys
 from dispatch.store.loop_signals import LoopSignals
 from dispatch.store.redis_client import RedisClient
 from dispatch.workers import WorkerPresence
@@ -15,8 +16,10 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What answers late, on a machine that is busy, answers; what is away is told at once."""
+    """What answers late, on a machine that is busy, answers; what was there still is."""
     monkeypatch.setattr(readiness, "CHECK_TIMEOUT_S", 60.0)
+    monkeypatch.setattr(loop_signals, "BEAT_TTL_S", 600)
+    monkeypatch.setattr(workers, "PRESENCE_TTL_S", 600)
 
 
 async def beat_all(redis: RedisClient) -> None:
