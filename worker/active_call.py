@@ -35,6 +35,8 @@ class ActiveCall:
     journal: CallJournal
     meter: Meter
     usage: CallUsage
+    room_sid: str = ""
+    """Which room the call is in, where its name may be another room's by the time it ends."""
 
     def priced_usage(self) -> PricedUsage:
         """Return all that the call used by now, at the prices it was admitted with."""

@@ -6,6 +6,7 @@ import functools
 import logging
 import time
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any, Final
 
 from livekit import rtc
@@ -119,7 +120,7 @@ async def _take_call(
         if arrival.seat:
             raise SeatRefusedError
         return
-    await _hold(call, models, services)
+    await _hold(replace(call, room_sid=_sid_to_compare(ctx)), models, services)
 
 
 async def _reach_redis(room_name: str, services: JobServices) -> None:
@@ -302,7 +303,7 @@ async def close(
     The caller's part waits for nothing: nobody listens to silence while books are kept.
     """
     await asyncio.gather(
-        hang_up(services.rooms, call.arrival.room_name),
+        hang_up(services.rooms, call.arrival.room_name, call.room_sid),
         # A LiveKit that does not answer must not use up the time that the bill has.
         _keep_books(call, conversation, commands, services),
     )

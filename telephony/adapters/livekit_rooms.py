@@ -70,10 +70,8 @@ class LiveKitRooms:
 
         LiveKit deletes by name only, so a sid is compared right before.
         """
-        if room_sid and room_sid not in {room.room_sid for room in await self.list_rooms([name])}:
-            return
         try:
-            await self._delete_room(name)
+            await self._delete_room(name, room_sid)
         except VendorUnavailable as exc:
             if exc.reason != _NO_NODE:
                 raise
@@ -82,12 +80,17 @@ class LiveKitRooms:
             await self.create_room(RoomSpec(name, worker_name=None))
             await self._delete_room(name)
 
-    async def _delete_room(self, name: str) -> None:
-        request = api.DeleteRoomRequest(room=name)
+    async def _delete_room(self, name: str, room_sid: str = "") -> None:
+        async def delete(livekit: api.LiveKitAPI) -> None:
+            # Each time it is sent: while LiveKit is closing the room for somebody else, it fails.
+            if room_sid:
+                found = await livekit.room.list_rooms(api.ListRoomsRequest(names=[name]))
+                if room_sid not in {room.sid for room in found.rooms}:
+                    return
+            await livekit.room.delete_room(api.DeleteRoomRequest(room=name))
+
         try:
-            await self._client.repeatable(
-                "delete_room", lambda livekit: livekit.room.delete_room(request)
-            )
+            await self._client.repeatable("delete_room", delete)
         except VendorNotFound:
             return
 
