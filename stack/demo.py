@@ -28,9 +28,9 @@ ACTIONS: tuple[Action, ...] = (
 COMMAND = ".venv/bin/dialplane"
 """The command line where `make` installs it, which is on nobody's PATH."""
 
-NUMBER_TIMEOUT_S = 60.0
-RECORD_TIMEOUT_S = 60.0
-HANG_UP_TIMEOUT_S = 30.0
+NUMBER_TIMEOUT_S = 180.0
+RECORD_TIMEOUT_S = 180.0
+HANG_UP_TIMEOUT_S = 120.0
 """The last word makes the agent hang up; a busy machine takes its time for it."""
 POLL_S = 0.1
 

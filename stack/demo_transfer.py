@@ -24,7 +24,7 @@ AT_THE_DESK: Final = "where can I find you"
 BY_THE_CALLER: Final = "what are your opening hours"
 MARGIN_S: Final = 0.15
 QUIET_S: Final = 0.8
-PATIENCE_S: Final = 40.0
+PATIENCE_S: Final = 120.0
 
 
 def transferring_agent(desk: str) -> dict[str, Any]:
@@ -113,23 +113,23 @@ class WarmTransfer:
         """Let one say something and the other understand it."""
         sound = await asyncio.to_thread(speak, text)
         # What the listener heard before was music or the agent.
-        await listener.wait_for_quiet(quiet_s=QUIET_S)
+        await listener.wait_for_quiet(quiet_s=QUIET_S, timeout_s=PATIENCE_S)
         begun_s = time.monotonic()
         await speaker.play(sound)
-        last_s = await listener.wait_for_quiet(quiet_s=QUIET_S)
+        last_s = await listener.wait_for_quiet(quiet_s=QUIET_S, timeout_s=PATIENCE_S)
         pcm = listener.heard.between(begun_s, last_s + MARGIN_S)
         heard = await asyncio.to_thread(understand, pcm, [AT_THE_DESK, BY_THE_CALLER])
         self._say(who, f"{text}  (heard as: {heard})")
 
     async def _hear(self, call: PhoneCall, sentences: Sequence[str]) -> str:
         first = await call.wait_for_audio(timeout_s=PATIENCE_S)
-        last_s = await call.wait_for_quiet(quiet_s=QUIET_S)
+        last_s = await call.wait_for_quiet(quiet_s=QUIET_S, timeout_s=PATIENCE_S)
         pcm = call.heard.between(first.arrived_s - MARGIN_S, last_s + MARGIN_S)
         return await asyncio.to_thread(understand, pcm, sentences)
 
     async def _listen(self, call: PhoneCall) -> float:
         first = await call.wait_for_audio(timeout_s=PATIENCE_S)
-        return await call.wait_for_quiet(quiet_s=QUIET_S) - first.arrived_s
+        return await call.wait_for_quiet(quiet_s=QUIET_S, timeout_s=PATIENCE_S) - first.arrived_s
 
     def _say(self, who: Who, text: str) -> None:
         self._terminal.line(Line(time.monotonic() - self._begun_s, who, text))

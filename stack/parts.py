@@ -42,7 +42,7 @@ STOP_ORDER: tuple[tuple[PartName, ...], ...] = (
 )
 """Groups stopped one after the other: who speaks to callers first, who remembers last."""
 
-READY_TIMEOUT_S = 120.0
+READY_TIMEOUT_S = 300.0
 MIGRATE_TIMEOUT_S = 300.0
 ROOT = Path(__file__).resolve().parents[1]
 

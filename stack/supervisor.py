@@ -17,7 +17,7 @@ from stack.settings import StackSettings
 
 WATCH_INTERVAL_S = 0.2
 READY_POLL_S = 0.05
-READY_TIMEOUT_S = 120.0
+READY_TIMEOUT_S = 300.0
 
 Say = Callable[[str], None]
 
