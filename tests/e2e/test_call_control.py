@@ -22,7 +22,7 @@ from tests.e2e.transferring import (
     hear_out,
     press_and_hear,
 )
-from tests.e2e.waiting import event_types, said, until
+from tests.e2e.waiting import PATIENCE_S, event_types, said, until
 from tests.servers.tool_server import json_reply, running_tool_server
 
 pytestmark = pytest.mark.e2e
@@ -155,7 +155,7 @@ async def test_keys_are_gathered_and_pressed_and_secret_ones_reach_the_tool_alon
             asked_s = time.monotonic()
             await caller.send_dtmf("2")
             # Keys cut the question short.
-            await caller.wait_for_audio(since_s=asked_s)
+            await caller.wait_for_audio(timeout_s=PATIENCE_S, since_s=asked_s)
             await caller.send_dtmf(PIN + "#")
             await has_told(office, number, "Thank you.")
             await caller.send_dtmf("3")

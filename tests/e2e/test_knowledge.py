@@ -51,7 +51,7 @@ async def test_a_caller_hears_the_document_and_the_call_goes_on_when_postgres_is
         await call.wait_for_audio(timeout_s=PATIENCE_S, since_s=pressed_s)
         await caller.listen()
         # No record tells now that it is over, and a pause is no end.
-        await call.wait_for_quiet(quiet_s=PAUSE_S)
+        await call.wait_for_quiet(quiet_s=PAUSE_S, timeout_s=PATIENCE_S)
         await call.hang_up()
     await stack.start("postgres")
 

@@ -32,7 +32,7 @@ async def hear_to_the_end(caller: Caller, call: PhoneCall, since_s: float = 0.0)
     """Hear something out when no record tells that it is over: a pause is no end."""
     await call.wait_for_audio(timeout_s=PATIENCE_S, since_s=since_s)
     await caller.listen()
-    await call.wait_for_quiet(quiet_s=PAUSE_S)
+    await call.wait_for_quiet(quiet_s=PAUSE_S, timeout_s=PATIENCE_S)
 
 
 async def record_in_state(office: Office, number: str, state: str) -> dict[str, Any]:

@@ -120,7 +120,7 @@ async def test_when_livekit_restarts_callers_and_whoever_they_are_passed_to_are_
             humans = await asyncio.gather(next_answered(merging), next_answered(briefed))
             await asyncio.gather(*(human.wait_for_audio(timeout_s=PATIENCE_S) for human in humans))
             accepting = asyncio.ensure_future(humans[0].send_dtmf("1"))
-            await one.wait_for_quiet(quiet_s=0.1)
+            await one.wait_for_quiet(quiet_s=0.1, timeout_s=PATIENCE_S)
             await stack.kill("livekit")
             await accepting
             await stack.start("livekit")

@@ -346,7 +346,7 @@ async def test_a_realtime_model_passes_a_call_on_and_goes_on_when_nobody_takes_i
             await hear_out(caller)
             await say_until(caller, please, desk.did_all.wait())
             await has_told(office, number, sorry)
-            await caller.wait_for_quiet(quiet_s=1)
+            await caller.wait_for_quiet(quiet_s=1, timeout_s=PATIENCE_S)
             _, human = await say_until(caller, please, desk.answered())
             await human.wait_for_audio(timeout_s=PATIENCE_S)
             await human.send_dtmf("1")

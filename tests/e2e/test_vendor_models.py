@@ -102,7 +102,7 @@ async def ask_to_the_end(dial: Dial, number: str, question: str | None) -> None:
         if question is None:
             await asyncio.wait_for(phone.ended, PATIENCE_S)
         else:
-            await phone.wait_for_quiet(quiet_s=1)
+            await phone.wait_for_quiet(quiet_s=1, timeout_s=PATIENCE_S)
             with contextlib.suppress(CallIsOver):
                 await say_until(phone, question, asyncio.wait_for(phone.ended, PATIENCE_S))
 
