@@ -7,7 +7,7 @@ import pytest
 
 from stack.conversation import MOST_TRIES, QUIET_S, Action, Caller, Line, Say, speak, understand
 from stack.demo_agent import AGENT, puzzled, sentences_of
-from telephony.softphone.g711 import SAMPLE_RATE_HZ
+from telephony.softphone.g711 import SAMPLE_RATE_HZ, Pcm
 from telephony.softphone.incoming import answer_after
 from telephony.softphone.phone import Softphone
 
@@ -28,18 +28,31 @@ def test_silence_is_no_sentence() -> None:
     assert understand(silence, ["hello"]) == "[speech, 1.0 s, not recognised]"
 
 
+async def heard_of(sound: Pcm, sentences: list[str]) -> tuple[list[str], bool]:
+    """Return what a caller understands of a sound, and whether it arrived without another gap."""
+    async with Softphone(on_call=answer_after()) as desk, Softphone() as phone:
+        call = await phone.call(desk.uri("+12015550100"))
+        caller = Caller(call, sentences, lambda _line: None)
+        listening = asyncio.ensure_future(caller.listen())
+        saying = desk.calls[0]
+        await saying.play(sound)
+        await listening
+    is_whole = saying.statistics.sent.skipped_frames == 0
+    return [line.text for line in caller.conversation.lines], is_whole
+
+
 async def test_a_sentence_with_a_gap_in_it_is_heard_out() -> None:
     sentences = sentences_of(AGENT)
     said = speak(sentences[0])
     middle = len(said) // 2
     gap = np.zeros(round((QUIET_S + 0.2) * SAMPLE_RATE_HZ), np.int16)
-    async with Softphone(on_call=answer_after()) as desk, Softphone() as phone:
-        call = await phone.call(desk.uri("+12015550100"))
-        caller = Caller(call, sentences, lambda _line: None)
-        listening = asyncio.ensure_future(caller.listen())
-        await desk.calls[0].play(np.concatenate([said[:middle], gap, said[middle:]]))
-        await listening
-    assert [line.text for line in caller.conversation.lines] == [sentences[0]]
+    sound = np.concatenate([said[:middle], gap, said[middle:]])
+    for _ in range(10):
+        heard, is_whole = await heard_of(sound, sentences)
+        # Where the machine stood still there are more gaps, in the midst of words.
+        if is_whole or heard == [sentences[0]]:
+            break
+    assert heard == [sentences[0]]
 
 
 @pytest.mark.parametrize(
