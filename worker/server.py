@@ -21,6 +21,11 @@ _CUT_OFF_TIMEOUT_S = 30.0
 """Calls that are still on when draining is over: livekit-agents lets them talk on for 15 s, then
 cancels them, and they settle their bills."""
 
+_WARM_UP_TIMEOUT_S = 120.0
+"""How long the first job process may take, on a machine that has other work. After that LiveKit is
+told of the worker all the same, whose first callers would ring until there is one.
+Source: livekit-agents 1.8.9 ipc/proc_pool.py, `start`."""
+
 
 class CallServer:
     """An `AgentServer` that takes so many calls and not one more.
@@ -55,6 +60,7 @@ class CallServer:
             preload_modules=["worker.preload"],
             drain_timeout=int(settings.worker_drain_timeout.total_seconds()),
             shutdown_process_timeout=_CUT_OFF_TIMEOUT_S,
+            initialize_process_timeout=_WARM_UP_TIMEOUT_S,
             ws_url=livekit.livekit_url,
             api_key=livekit.livekit_api_key,
             api_secret=livekit.livekit_api_secret.get_secret_value(),
