@@ -6,9 +6,11 @@ still wait for an answer. Forked with everything in place, a replacement costs l
 
 import logging
 
-import dispatch.knowledge.brief_search  # noqa: F401  (as the vendors below)
+import livekit.agents.llm.async_toolset  # noqa: F401  (as the vendors below)
+
+import dispatch.knowledge.brief_search  # noqa: F401
 import worker.job
-import worker.vendors.vendors  # noqa: F401  (imported here, both are there in every job process)
+import worker.vendors.vendors  # noqa: F401  (imported here, it is there in every job process)
 from worker.warm import warm_up
 
 logger = logging.getLogger(__name__)
