@@ -164,18 +164,25 @@ class _Espeak:
             self._set_voice(voice)
             self._library.espeak_SetParameter(_RATE, words_per_minute, 0)
             self._listener, self._failure = listener, None
-            status = self._library.espeak_Synth(
-                encoded, len(encoded) + 1, 0, _POS_CHARACTER, 0, _CHARS_UTF8, None, None
-            )
+            status = self._synthesize(encoded)
             failure, self._listener, self._failure = self._failure, None, None
         if failure is not None:
             raise failure
         if status != _EE_OK:
             raise SpeechEngineError(f"espeak-ng failed to speak, status {status}")
 
+    def _synthesize(self, encoded: bytes) -> int:
+        status: int = self._library.espeak_Synth(
+            encoded, len(encoded) + 1, 0, _POS_CHARACTER, 0, _CHARS_UTF8, None, None
+        )
+        return status
+
     def phonemes(self, text: str, voice: str) -> str:
         with self._lock:
             self._set_voice(voice)
+            # A sentence that was broken off has left the first letter of the next clause behind,
+            # which only the beginning of speech takes away: it would be the first sound here.
+            self._synthesize(b"")
             rest = ctypes.c_char_p(text.encode())
             clauses: list[str] = []
             # Each call reads one clause and moves the pointer behind it, to NULL at the end.

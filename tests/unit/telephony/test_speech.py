@@ -37,6 +37,12 @@ def test_an_unknown_word_sounds_as_espeak_would_say_it() -> None:
     assert pronunciations("365")[0].startswith("TH R IY HH AH N D R")
 
 
+def test_a_sentence_that_was_broken_off_leaves_nothing_in_the_sound_of_the_next_word() -> None:
+    undisturbed = espeak.phonemes("dialplane")
+    espeak.speak("Hello there. How can I help you?", lambda _chunk: False)
+    assert espeak.phonemes("dialplane") == undisturbed
+
+
 @pytest.mark.parametrize(("from_hz", "to_hz"), [(22_050, 8_000), (8_000, 16_000), (24_000, 16_000)])
 def test_a_tone_keeps_its_pitch_and_strength_at_another_rate(from_hz: int, to_hz: int) -> None:
     def tone(rate_hz: int) -> np.ndarray:
