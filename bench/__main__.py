@@ -1,5 +1,6 @@
 """Run the benchmark: `python -m bench [--quick | --endpoints]`."""
 
+import argparse
 import asyncio
 import os
 import shutil
@@ -83,6 +84,18 @@ async def measure_endpoints(stack: Stack) -> None:
             print_latencies(clients, "voice session over HTTP, ms", *loads)
 
 
+def which_part() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description="Compare with a minimal livekit-agents worker and a bare FastAPI, side by side.",
+    )
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument("--quick", action="store_true", help="few calls: a look, not a measurement")
+    part.add_argument("--endpoints", action="store_true", help="no calls, the gateway's paths only")
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    given = sys.argv[1:]
-    sys.exit(asyncio.run(main(quick="--quick" in given, endpoints_only="--endpoints" in given)))
+    asked = which_part()
+    sys.exit(asyncio.run(main(quick=asked.quick, endpoints_only=asked.endpoints)))
