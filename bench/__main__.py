@@ -88,7 +88,7 @@ def which_part() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m bench",
-        description="Compare with a minimal livekit-agents worker and a bare FastAPI, side by side.",
+        description="Compare with a minimal livekit-agents worker and bare FastAPI, side by side.",
     )
     part = parser.add_mutually_exclusive_group()
     part.add_argument("--quick", action="store_true", help="few calls: a look, not a measurement")
