@@ -14,6 +14,7 @@ from telephony.errors import VendorError, VendorNotFound
 from telephony.hearing import Hearing, KeyStep, Party, Role, Source, SourceKind, Step, changes
 from telephony.ports import HearingControl
 from worker.hold_music import MUSIC_TRACK
+from worker.in_vain import unless
 from worker.subscriptions import PROBE_TRACK
 
 logger = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ class RoomHearing:
         self._coming = hearing.SILENCE
         self._lock = asyncio.Lock()
         self._placing: set[asyncio.Task[None]] = set()
-        self._until_gone: dict[str, set[asyncio.Future[None]]] = {}
+        self._until_gone: dict[str, set[asyncio.Event]] = {}
         room.on("track_published", self._on_track)
         room.on("participant_connected", self._on_participant)
         room.on("participant_disconnected", self._on_gone)
@@ -185,23 +186,17 @@ class RoomHearing:
         It hears nothing of those who are gone, for three seconds, and meanwhile the caller would be
         left on hold.
         """
-        answer = asyncio.ensure_future(asking)
-        gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        gone = asyncio.Event()
         self._until_gone.setdefault(identity, set()).add(gone)
         try:
-            await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if answer.done():
-                return answer.result()
-            logger.debug("participant left before they were placed")
+            if await unless(gone, asking, otherwise=True):
+                logger.debug("participant left before they were placed")
         finally:
             self._until_gone[identity].discard(gone)
-            answer.cancel()
-            await asyncio.gather(answer, return_exceptions=True)
 
     def _on_gone(self, participant: rtc.RemoteParticipant) -> None:
         for gone in self._until_gone.get(participant.identity, ()):
-            if not gone.done():
-                gone.set_result(None)
+            gone.set()
 
     async def _undo(self, steps: Sequence[Step | KeyStep]) -> None:
         for step in reversed(steps):

@@ -4,9 +4,9 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from livekit import rtc
 
@@ -14,6 +14,7 @@ from telephony.errors import VendorError
 from telephony.hearing import Party, Role
 from telephony.ports import Dialler, DialRequest
 from worker.hearing import RoomHearing
+from worker.in_vain import unless
 from worker.sip_status import CALL_HUNG_UP, CALL_STATUS
 
 logger = logging.getLogger(__name__)
@@ -90,7 +91,7 @@ class HumanLeg:
             self.forget()
             raise
         self._answered_s = time.monotonic()
-        await _unless(self.gone, self._have_shut())
+        await unless(self.gone, self._have_shut(), otherwise=None)
 
     async def hang_up(self) -> None:
         """End the leg, also one that still rings; a LiveKit that is away is logged.
@@ -102,7 +103,7 @@ class HumanLeg:
             asking = self._dialler.hang_up(self._room.name, self.identity)
             try:
                 async with asyncio.timeout(_HANG_UP_TIMEOUT_S):
-                    await _unless(self._left, asking)
+                    await unless(self._left, asking, otherwise=None)
             except (VendorError, TimeoutError):
                 # The call's room is deleted in the end, and with it the leg.
                 logger.warning("leg not hung up")
@@ -169,18 +170,3 @@ class HumanLeg:
     ) -> None:
         if participant.identity == self.identity and not self.voice.done():
             self.voice.set_result(track)
-
-
-async def _unless(in_vain: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
-    """Wait until something is done, or in vain; raise what it raises."""
-    doing = asyncio.ensure_future(work)
-    waiting = asyncio.ensure_future(in_vain.wait())
-    either: tuple[asyncio.Future[Any], ...] = (doing, waiting)
-    try:
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        if doing.done():
-            doing.result()
-    finally:
-        for one in either:
-            one.cancel()
-        await asyncio.gather(*either, return_exceptions=True)

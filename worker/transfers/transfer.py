@@ -3,9 +3,9 @@
 import asyncio
 import logging
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from livekit import rtc
 from livekit.agents import APIError, vad
@@ -18,6 +18,7 @@ from telephony.dialling_rules import PhoneTarget, SipTarget, Target
 from telephony.errors import DialError, VendorError
 from telephony.ports import Dialler, DialRequest, SipServer
 from worker.hearing import RoomHearing
+from worker.in_vain import unless
 from worker.line import HOPS_HEADER, Line
 from worker.transcript import CallJournal
 from worker.transfers.acceptance import HOW_TO_ANSWER, Decision, wait_for_decision
@@ -156,7 +157,7 @@ class Transfer:
         try:
             await leg.ring()
             self._note(EventType.TRANSFER_ANSWERED, target=target.text, leg=leg.identity)
-            code = await _unless_gone(leg, self._offer(leg))
+            code = await unless(leg.gone, self._offer(leg), otherwise=TransferCode.HUNG_UP)
         except DialError as exc:
             return TransferOutcome(CODE_OF_DIAL[exc.outcome], target.text, exc.sip_code)
         except (VendorError, APIError) as exc:
@@ -237,16 +238,3 @@ class Transfer:
 
     def _note(self, event_type: EventType, **data: object) -> None:
         self._parts.journal.event(event_type, transfer_id=self._id, **data)
-
-
-async def _unless_gone(leg: HumanLeg, offer: Coroutine[Any, Any, TransferCode]) -> TransferCode:
-    """Return how an offer ended, or that they hung up, whatever it was waiting for."""
-    offering = asyncio.ensure_future(offer)
-    gone = asyncio.ensure_future(leg.gone.wait())
-    try:
-        await asyncio.wait({offering, gone}, return_when=asyncio.FIRST_COMPLETED)
-        return offering.result() if offering.done() else TransferCode.HUNG_UP
-    finally:
-        for work in (offering, gone):
-            work.cancel()
-        await asyncio.gather(offering, gone, return_exceptions=True)
