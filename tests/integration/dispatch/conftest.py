@@ -27,6 +27,7 @@ from dispatch.store.publications import Publications
 from dispatch.store.redis_client import RedisClient
 from dispatch.tenants import Tenants
 from tests.builders.installation_keys import KEYS
+from tests.builders.live_calls import Tenant
 from tests.builders.tenants import new_principal
 
 PEPPER = SecretStr("pepper-of-the-tests")
@@ -93,6 +94,14 @@ def use_cases(database: Database, redis: RedisClient, use_cases_over: UseCasesOv
 def cut_off(database: Database, dead_redis: RedisClient, use_cases_over: UseCasesOver) -> UseCases:
     """The use cases of a process whose Redis is down."""
     return use_cases_over(database, dead_redis)
+
+
+@pytest.fixture
+async def tenant(redis: RedisClient) -> Tenant:
+    """A customer as Redis knows them, with one credit and an agent on a number."""
+    tenant = Tenant()
+    await tenant.publish(redis, balance=1_000_000)
+    return tenant
 
 
 @pytest.fixture

@@ -44,13 +44,6 @@ class Clock:
 
 
 @pytest.fixture
-async def tenant(redis: Redis) -> Tenant:
-    tenant = Tenant()
-    await tenant.publish(redis, balance=1_000_000)
-    return tenant
-
-
-@pytest.fixture
 def clock() -> Clock:
     return Clock(OPEN_AT)
 

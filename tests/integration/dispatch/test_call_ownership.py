@@ -11,13 +11,6 @@ from tests.builders.live_calls import Tenant, events_of, lapse, live_calls, type
 pytestmark = pytest.mark.integration
 
 
-@pytest.fixture
-async def tenant(redis: Redis) -> Tenant:
-    tenant = Tenant()
-    await tenant.publish(redis, balance=1_000_000)
-    return tenant
-
-
 async def test_a_job_whose_answer_was_lost_asks_again_and_gets_the_same(
     redis: Redis, tenant: Tenant
 ) -> None:

@@ -33,13 +33,6 @@ def drain(redis: Redis, database: Database) -> EventDrain:
     return EventDrain(redis, database, wait_s=0)
 
 
-@pytest.fixture
-async def tenant(redis: Redis) -> Tenant:
-    tenant = Tenant()
-    await tenant.publish(redis, balance=1_000_000)
-    return tenant
-
-
 async def drained(drain: EventDrain) -> int:
     total = 0
     while count := await drain.run_once():

@@ -28,13 +28,6 @@ HANG_UP = CallEnd(EndedBy.CALLER, EndReason.HANG_UP)
 BLOCK = 100_000
 
 
-@pytest.fixture
-async def tenant(redis: Redis) -> Tenant:
-    tenant = Tenant()
-    await tenant.publish(redis, balance=1_000_000)
-    return tenant
-
-
 class TestAdmission:
     async def test_admits_and_reserves_one_block(self, redis: Redis, tenant: Tenant) -> None:
         arrival = tenant.arrival()

@@ -20,13 +20,6 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-async def tenant(redis: Redis) -> Tenant:
-    tenant = Tenant()
-    await tenant.publish(redis, balance=1_000_000)
-    return tenant
-
-
-@pytest.fixture
 def rooms() -> FakeRooms:
     return FakeRooms()
 

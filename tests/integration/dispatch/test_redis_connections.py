@@ -19,13 +19,6 @@ from tests.builders.live_calls import Tenant, live_calls, types_of
 pytestmark = pytest.mark.integration
 
 
-@pytest.fixture
-async def tenant(redis: Redis) -> Tenant:
-    tenant = Tenant()
-    await tenant.publish(redis, balance=1_000_000)
-    return tenant
-
-
 async def test_more_calls_at_once_than_connections_wait_their_turn(
     redis_url: str, tenant: Tenant
 ) -> None:

@@ -24,13 +24,6 @@ JOINED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 @pytest.fixture
-async def tenant(redis: Redis) -> Tenant:
-    tenant = Tenant()
-    await tenant.publish(redis, balance=1_000_000)
-    return tenant
-
-
-@pytest.fixture
 def rooms() -> FakeRooms:
     return FakeRooms()
 

@@ -22,13 +22,6 @@ pytestmark = pytest.mark.integration
 ROOM = "proj_1_room"
 
 
-@pytest.fixture
-async def tenant(redis: Redis) -> Tenant:
-    tenant = Tenant()
-    await tenant.publish(redis, balance=1_000_000)
-    return tenant
-
-
 class Table:
     """A room with a caller in it, to whom agents come."""
 
